@@ -1,0 +1,1 @@
+"""The private certificate authority as code; never key material."""

@@ -1,0 +1,1 @@
+"""RTP: the media client and the worker processes; knows nothing of SIP."""

@@ -1,0 +1,1 @@
+"""Codecs for prompts and tones."""

@@ -1,0 +1,1 @@
+"""Signalling, policy and the operator's tools of the exchange."""

@@ -1,0 +1,1 @@
+"""The SIP stack: sans-IO, imports nothing but itself."""

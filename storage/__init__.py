@@ -1,0 +1,1 @@
+"""Storage of data at rest; knows nothing of SIP or RTP."""

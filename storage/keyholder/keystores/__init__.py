@@ -1,0 +1,1 @@
+"""Where the root wrapping key comes from."""

@@ -1,0 +1,1 @@
+"""Sealed data: primitives and file format."""
