@@ -1,0 +1,199 @@
+"""Which role may do what: the one table, written to be read by a compliance officer.
+
+Denied is the default (45 CFR 164.308(a)(3), 164.312(a)(1)): a pair that is not written here does
+not exist. No role listens to other people's messages; a mailbox opens for its owner and its named
+members, and the key holder decides that from a table of its own.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """A job function; people receive roles by grants with an approver, a start and an end."""
+
+    SYSTEM_ADMINISTRATOR = "system-administrator"
+    HELP_DESK = "help-desk"
+    COMPLIANCE_OFFICER = "compliance-officer"
+    PRACTICE_MANAGER = "practice-manager"
+    PHYSICIAN = "physician"
+    CLINICAL_STAFF = "clinical-staff"
+    FRONT_DESK = "front-desk"
+    BILLING = "billing"
+
+
+class Privilege(StrEnum):
+    """Something a person may do through the administration plane."""
+
+    OWN_SESSIONS = "own-sessions"
+    OWN_FACTORS = "own-factors"
+    PERSON_READ = "person-read"
+    PERSON_ADD = "person-add"
+    PERSON_CHANGE = "person-change"
+    PERSON_SUSPEND = "person-suspend"
+    PERSON_LEAVE = "person-leave"
+    PERSON_UNLOCK = "person-unlock"
+    ENROLMENT_REQUEST = "enrolment-request"
+    ENROLMENT_APPROVE = "enrolment-approve"
+    ROLE_READ = "role-read"
+    ROLE_REQUEST = "role-request"
+    ROLE_APPROVE = "role-approve"
+    ROLE_REVOKE = "role-revoke"
+    SESSION_READ = "session-read"
+    SESSION_END = "session-end"
+    EXTENSION_READ = "extension-read"
+    EXTENSION_CHANGE = "extension-change"
+    DEVICE_READ = "device-read"
+    DEVICE_CHANGE = "device-change"
+    EXCEPTION_READ = "exception-read"
+    EXCEPTION_GRANT = "exception-grant"
+    EXCEPTION_CLOSE = "exception-close"
+    POLICY_READ = "policy-read"
+    POLICY_CHANGE = "policy-change"
+    HISTORY_READ = "history-read"
+    KEYS_READ = "keys-read"
+    KEYS_CHANGE = "keys-change"
+
+
+P = Privilege
+
+EVERYBODY = frozenset({P.OWN_SESSIONS, P.OWN_FACTORS})
+"""What every signed-in person may do, whatever their roles, and to themselves only."""
+
+MATRIX: dict[Role, frozenset[Privilege]] = {
+    # Configures everything, hears nothing, approves nothing alone.
+    Role.SYSTEM_ADMINISTRATOR: frozenset(
+        {
+            P.PERSON_READ,
+            P.PERSON_ADD,
+            P.PERSON_CHANGE,
+            P.PERSON_SUSPEND,
+            P.PERSON_LEAVE,
+            P.PERSON_UNLOCK,
+            P.ENROLMENT_REQUEST,
+            P.ENROLMENT_APPROVE,
+            P.ROLE_READ,
+            P.ROLE_REQUEST,
+            P.ROLE_APPROVE,
+            P.ROLE_REVOKE,
+            P.SESSION_READ,
+            P.SESSION_END,
+            P.EXTENSION_READ,
+            P.EXTENSION_CHANGE,
+            P.DEVICE_READ,
+            P.DEVICE_CHANGE,
+            P.EXCEPTION_READ,
+            P.EXCEPTION_GRANT,
+            P.EXCEPTION_CLOSE,
+            P.POLICY_READ,
+            P.POLICY_CHANGE,
+            P.HISTORY_READ,
+            P.KEYS_READ,
+            P.KEYS_CHANGE,
+        }
+    ),
+    # Unlocks a person, looks a phone up; changes nothing else.
+    Role.HELP_DESK: frozenset({P.PERSON_READ, P.PERSON_UNLOCK, P.EXTENSION_READ, P.DEVICE_READ}),
+    # Reads what was done and by whom; configures nothing, listens to nothing as a routine.
+    Role.COMPLIANCE_OFFICER: frozenset(
+        {
+            P.PERSON_READ,
+            P.ROLE_READ,
+            P.SESSION_READ,
+            P.EXTENSION_READ,
+            P.DEVICE_READ,
+            P.EXCEPTION_READ,
+            P.POLICY_READ,
+            P.HISTORY_READ,
+            P.KEYS_READ,
+        }
+    ),
+    # Decides who gets access and when it ends; configures nothing technical.
+    Role.PRACTICE_MANAGER: frozenset(
+        {
+            P.PERSON_READ,
+            P.PERSON_CHANGE,
+            P.PERSON_SUSPEND,
+            P.PERSON_LEAVE,
+            P.ENROLMENT_REQUEST,
+            P.ENROLMENT_APPROVE,
+            P.ROLE_READ,
+            P.ROLE_REQUEST,
+            P.ROLE_APPROVE,
+            P.ROLE_REVOKE,
+            P.SESSION_READ,
+            P.EXTENSION_READ,
+            P.DEVICE_READ,
+            P.EXCEPTION_READ,
+            P.EXCEPTION_CLOSE,
+            P.POLICY_READ,
+            P.HISTORY_READ,
+        }
+    ),
+    # Use their own extension, mailbox and history; administer nothing.
+    Role.PHYSICIAN: frozenset(),
+    Role.CLINICAL_STAFF: frozenset(),
+    Role.FRONT_DESK: frozenset(),
+    Role.BILLING: frozenset(),
+}
+
+CONTENT_ROLES = frozenset(
+    {
+        Role.COMPLIANCE_OFFICER,
+        Role.PHYSICIAN,
+        Role.CLINICAL_STAFF,
+        Role.FRONT_DESK,
+        Role.BILLING,
+    }
+)
+"""Roles that may meet protected content; never granted by one person alone."""
+
+SENSITIVE_ROLES = frozenset({Role.COMPLIANCE_OFFICER, Role.PRACTICE_MANAGER})
+"""Roles whose command-line sessions end after five idle minutes instead of fifteen."""
+
+STEP_UP = frozenset(
+    {
+        P.ENROLMENT_REQUEST,
+        P.ENROLMENT_APPROVE,
+        P.ROLE_REQUEST,
+        P.ROLE_APPROVE,
+        P.ROLE_REVOKE,
+        P.POLICY_CHANGE,
+        P.KEYS_CHANGE,
+    }
+)
+"""Dangerous acts: the second factor is asked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRow:
+    """One line of the printed table."""
+
+    privilege: Privilege
+    allowed: tuple[Role, ...]
+    everybody: bool
+    step_up: bool
+
+
+def privileges_of(roles: Iterable[Role]) -> frozenset[Privilege]:
+    """Everything the holder of `roles` may do."""
+    return EVERYBODY.union(*(MATRIX[role] for role in roles))
+
+
+def is_allowed(roles: Iterable[Role], privilege: Privilege) -> bool:
+    """The decision itself; whoever has no role is left with what everybody may do."""
+    return privilege in privileges_of(roles)
+
+
+def matrix_rows() -> tuple[MatrixRow, ...]:
+    """The whole table, privilege by privilege, as `pbx role matrix` prints it."""
+    return tuple(
+        MatrixRow(
+            privilege,
+            tuple(role for role in Role if privilege in MATRIX[role]),
+            privilege in EVERYBODY,
+            privilege in STEP_UP,
+        )
+        for privilege in Privilege
+    )

@@ -1,0 +1,76 @@
+"""The role table says what CUSTODY and the job functions say, and nothing more."""
+
+from itertools import product
+
+import pytest
+
+from pbx.access.roles import (
+    CONTENT_ROLES,
+    EVERYBODY,
+    MATRIX,
+    SENSITIVE_ROLES,
+    STEP_UP,
+    Privilege,
+    Role,
+    is_allowed,
+    matrix_rows,
+    privileges_of,
+)
+
+# Transcribed a second time, by role: what each may do to others.
+READS = {"person", "extension", "device", "exception", "policy", "history", "role", "session"}
+ORACLE = {
+    "system-administrator": set(Privilege) - EVERYBODY,
+    "help-desk": {"person-read", "person-unlock", "extension-read", "device-read"},
+    "compliance-officer": {f"{noun}-read" for noun in READS} | {"keys-read"},
+    "practice-manager": {f"{noun}-read" for noun in READS}
+    | {"person-change", "person-suspend", "person-leave", "exception-close"}
+    | {"enrolment-request", "enrolment-approve", "role-request", "role-approve", "role-revoke"},
+    "physician": set(),
+    "clinical-staff": set(),
+    "front-desk": set(),
+    "billing": set(),
+}
+
+
+@pytest.mark.parametrize(("role", "privilege"), [*product(Role, Privilege)])
+def test_every_pair_is_decided_as_the_oracle_says(role: Role, privilege: Privilege) -> None:
+    expected = privilege in ORACLE[role] or privilege in EVERYBODY
+
+    assert is_allowed([role], privilege) is expected
+
+
+@pytest.mark.parametrize("privilege", Privilege)
+def test_whoever_has_no_role_may_do_only_what_everybody_may(privilege: Privilege) -> None:
+    assert is_allowed([], privilege) is (privilege in EVERYBODY)
+
+
+def test_every_role_has_a_line_in_the_table() -> None:
+    assert set(MATRIX) == set(Role)
+
+
+def test_roles_add_up_and_take_nothing_away() -> None:
+    both = privileges_of([Role.HELP_DESK, Role.BILLING])
+
+    assert both == privileges_of([Role.HELP_DESK]) | privileges_of([Role.BILLING])
+
+
+def test_who_configures_never_meets_protected_content_by_role() -> None:
+    assert {Role.SYSTEM_ADMINISTRATOR, Role.HELP_DESK}.isdisjoint(CONTENT_ROLES)
+
+
+def test_nobody_sensitive_may_change_configuration() -> None:
+    changes = {Privilege.EXTENSION_CHANGE, Privilege.DEVICE_CHANGE, Privilege.POLICY_CHANGE}
+
+    for role in SENSITIVE_ROLES:
+        assert MATRIX[role].isdisjoint(changes)
+
+
+def test_the_printed_table_has_every_privilege_once_and_agrees_with_the_decision() -> None:
+    rows = matrix_rows()
+
+    assert [row.privilege for row in rows] == list(Privilege)
+    for row in rows:
+        assert row.step_up is (row.privilege in STEP_UP)
+        for role in Role:
+            assert is_allowed([role], row.privilege) is (role in row.allowed or row.everybody)

@@ -1,0 +1,119 @@
+"""Sessions end when they should, and a clock that runs backwards revives none."""
+
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pbx.access.errors import NotSignedIn, RuleBroken, StepUpNeeded
+from pbx.access.roles import SENSITIVE_ROLES, STEP_UP, Privilege, Role
+from pbx.access.sessions import (
+    ABSOLUTE,
+    CONCURRENT,
+    IDLE,
+    IDLE_SENSITIVE,
+    MINUTE,
+    STEP_UP_LASTS,
+    EndReason,
+    Session,
+    check_concurrent,
+    check_owner,
+    check_step_up,
+    expiry,
+    idle_limit,
+    new_token,
+    token_digest,
+)
+
+START = 1_000_000 * MINUTE
+SESSION = Session(UUID(int=1), UUID(int=2), 1000, START, START, None, None)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_sensitive_roles_idle_out_after_five_minutes_others_after_fifteen(role: Role) -> None:
+    minutes = idle_limit([role]) // MINUTE
+
+    assert minutes == (5 if role in SENSITIVE_ROLES else 15)
+
+
+def test_the_strictest_of_several_roles_counts() -> None:
+    assert idle_limit([Role.PHYSICIAN, Role.COMPLIANCE_OFFICER]) == IDLE_SENSITIVE
+
+
+@pytest.mark.parametrize(
+    ("roles", "later", "reason"),
+    [
+        ([], IDLE - 1, None),
+        ([], IDLE, EndReason.IDLE),
+        ([Role.PRACTICE_MANAGER], IDLE_SENSITIVE - 1, None),
+        ([Role.PRACTICE_MANAGER], IDLE_SENSITIVE, EndReason.IDLE),
+        ([], ABSOLUTE, EndReason.ABSOLUTE),
+    ],
+)
+def test_a_session_ends_at_its_limit(
+    roles: list[Role], later: int, reason: EndReason | None
+) -> None:
+    assert expiry(SESSION, roles, START + later) is reason
+
+
+def test_a_busy_session_still_ends_after_twelve_hours() -> None:
+    busy = replace(SESSION, seen_at=START + ABSOLUTE - 1)
+
+    assert expiry(busy, [], START + ABSOLUTE - 1) is None
+    assert expiry(busy, [], START + ABSOLUTE) is EndReason.ABSOLUTE
+
+
+@settings(max_examples=60, deadline=None)
+@given(seen=st.integers(0, 2 * ABSOLUTE), back=st.integers(0, 2 * ABSOLUTE))
+def test_a_clock_set_back_revives_nothing(seen: int, back: int) -> None:
+    session = replace(SESSION, seen_at=START + seen)
+    if expiry(session, [], session.seen_at) is not None:
+        assert expiry(session, [], session.seen_at - back) is not None
+
+
+def test_only_the_account_that_opened_a_session_uses_it() -> None:
+    check_owner(SESSION, 1000)
+
+    with pytest.raises(NotSignedIn, match="another account"):
+        check_owner(SESSION, 0)
+
+
+def test_one_session_too_many_is_refused() -> None:
+    check_concurrent(CONCURRENT - 1)
+
+    with pytest.raises(RuleBroken, match="too many"):
+        check_concurrent(CONCURRENT)
+
+
+@pytest.mark.parametrize("privilege", Privilege)
+def test_dangerous_acts_want_a_fresh_second_factor(privilege: Privilege) -> None:
+    fresh = replace(SESSION, stepped_up_at=START)
+    stale_at = START + STEP_UP_LASTS
+
+    check_step_up(fresh, privilege, stale_at - 1)
+    for session, now in ((SESSION, START), (fresh, stale_at)):
+        if privilege in STEP_UP:
+            with pytest.raises(StepUpNeeded):
+                check_step_up(session, privilege, now)
+        else:
+            check_step_up(session, privilege, now)
+
+
+def test_a_step_up_does_not_last_longer_because_the_clock_went_back() -> None:
+    session = replace(SESSION, stepped_up_at=START, seen_at=START + STEP_UP_LASTS)
+
+    with pytest.raises(StepUpNeeded):
+        check_step_up(session, Privilege.ROLE_APPROVE, START)
+
+
+def test_tokens_are_long_distinct_and_kept_only_as_digests() -> None:
+    one, two = new_token(), new_token()
+
+    assert one != two
+    assert len(one) == 43
+    assert len(token_digest(one)) == 32
+    assert token_digest(one) != token_digest(two)
+    assert one.encode() not in token_digest(one)
+    assert len(token_digest("\udcff")) == 32
