@@ -1,0 +1,201 @@
+"""The messages between the exchange's media client and a media worker.
+
+MessagePack over a Unix stream socket, each message behind an unsigned 32-bit length. The exchange
+asks (`Request` number, verb), the worker replies with the same number, and tells events unasked.
+Session descriptions travel as bytes: only the worker reads them.
+"""
+
+import struct
+from typing import Literal
+
+from media.values import (
+    Direction,
+    LegId,
+    LegStats,
+    MediaEvent,
+    Place,
+    Player,
+    StoredCall,
+    Struct,
+)
+
+MAX_MESSAGE = 1 << 20
+"""A snapshot is the largest thing sent; a longer message ends the connection."""
+
+LENGTH = struct.Struct("!I")
+
+
+# --- requests ----------------------------------------------------------------------------------
+
+
+class Verb(Struct, tag_field="verb", frozen=True):
+    """Base of the requests."""
+
+
+class Open(Verb, tag="open", frozen=True):
+    """Give a call one more leg: ports now, keys when it offers or answers."""
+
+    call: str
+    place: Place
+
+
+class TakeOffer(Verb, tag="take-offer", frozen=True):
+    """The phone offered this."""
+
+    leg: LegId
+    sdp: bytes
+
+
+class MakeAnswer(Verb, tag="make-answer", frozen=True):
+    """Our answer to the phone's offer, with the codecs of the leg it is `like`."""
+
+    leg: LegId
+    like: LegId = ""
+    direction: Direction = "sendrecv"
+
+
+class MakeOffer(Verb, tag="make-offer", frozen=True):
+    """Our offer to the phone, with the codecs of the leg it is `like`."""
+
+    leg: LegId
+    like: LegId = ""
+    direction: Direction = "sendrecv"
+
+
+class TakeAnswer(Verb, tag="take-answer", frozen=True):
+    """The phone answered our offer with this."""
+
+    leg: LegId
+    sdp: bytes
+
+
+class Withdraw(Verb, tag="withdraw", frozen=True):
+    """Our offer was refused, or we refused the phone's: what was agreed before stays."""
+
+    leg: LegId
+
+
+class Join(Verb, tag="join", frozen=True):
+    """Each of the two legs hears the other (the same leg twice: an echo)."""
+
+    leg: LegId
+    other: LegId
+
+
+class Part(Verb, tag="part", frozen=True):
+    """The leg hears nobody and is heard by nobody, until joined or fed."""
+
+    leg: LegId
+
+
+class Feed(Verb, tag="feed", frozen=True):
+    """The leg hears a player instead of anybody; `Fed` tells when it ended."""
+
+    leg: LegId
+    player: Player
+
+
+class Digits(Verb, tag="digits", frozen=True):
+    """Tell (or stop telling) the digits a leg's phone sends; told digits are not passed on."""
+
+    leg: LegId
+    report: bool
+
+
+class Stats(Verb, tag="stats", frozen=True):
+    """How the leg is doing."""
+
+    leg: LegId
+
+
+class Drop(Verb, tag="drop", frozen=True):
+    """End the leg: ports freed, keys gone; answered with its last figures."""
+
+    leg: LegId
+
+
+class Store(Verb, tag="store", frozen=True):
+    """Keep this snapshot of a call, opaque to the worker, while the call has legs."""
+
+    call: str
+    snapshot: bytes
+
+
+class ListCalls(Verb, tag="list", frozen=True):
+    """What lives here: for an exchange that comes back."""
+
+
+class Ping(Verb, tag="ping", frozen=True):
+    """The exchange is there."""
+
+
+AnyVerb = (
+    Open | TakeOffer | MakeAnswer | MakeOffer | TakeAnswer | Withdraw | Join | Part | Feed
+    | Digits | Stats | Drop | Store | ListCalls | Ping
+)  # fmt: skip
+
+
+class Request(Struct, frozen=True):
+    """One numbered request."""
+
+    number: int
+    verb: AnyVerb
+
+
+# --- replies -----------------------------------------------------------------------------------
+
+
+class Reply(Struct, tag_field="kind", frozen=True):
+    """Base of what the worker sends; `number` is 0 for what was not asked."""
+
+
+class Done(Reply, tag="done", frozen=True):
+    number: int
+
+
+class Opened(Reply, tag="opened", frozen=True):
+    number: int
+    leg: LegId
+
+
+class Described(Reply, tag="described", frozen=True):
+    """A session description of ours."""
+
+    number: int
+    sdp: bytes
+
+
+class Fault(Struct, frozen=True):
+    """Why a request failed, as one of the errors of `media.errors`."""
+
+    name: Literal["offer", "answer", "full", "gone", "misuse"]
+    reason: str
+    status: int = 0
+    warning: int = 0
+
+
+class Failed(Reply, tag="failed", frozen=True):
+    number: int
+    fault: Fault
+
+
+class Measured(Reply, tag="measured", frozen=True):
+    number: int
+    stats: LegStats
+
+
+class Listed(Reply, tag="listed", frozen=True):
+    number: int
+    calls: tuple[StoredCall, ...]
+
+
+class Hello(Reply, tag="hello", frozen=True):
+    """The worker's first message on a connection; `run` differs after a restart."""
+
+    index: int
+    run: str
+    legs: int
+    capacity: int
+
+
+AnyReply = Done | Opened | Described | Failed | Measured | Listed | Hello | MediaEvent

@@ -1,0 +1,143 @@
+"""The values the exchange and a media worker speak in: legs, places, sounds, figures, events."""
+
+from typing import Literal
+
+import msgspec
+
+LegId = str
+"""`<worker>.<number>`: names the worker too, so that a handle in a snapshot finds its way back."""
+
+Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
+
+
+class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A value that crosses the socket."""
+
+
+class Place(Struct, kw_only=True, frozen=True):
+    """Where a leg's phone is, as seen from its signalling flow."""
+
+    local: str
+    """Our address of that flow: the leg's sockets are bound to it."""
+
+    peer: str
+    """The flow's source address: the only one we send to before a packet has authenticated."""
+
+    advertised: str = ""
+    """What the session description says instead of `local`; empty: the map of `[media]`."""
+
+    cname: str = ""
+    """Our RTCP name on this leg; empty: a random one (RFC 7022)."""
+
+    feedback: bool = False
+    """Offer RTP/SAVPF instead of RTP/SAVP (learnt from the device)."""
+
+
+class Tone(Struct, tag="tone", frozen=True):
+    """A call progress tone: ringback, busy, congestion, beep, or test (1004 Hz)."""
+
+    name: Literal["ringback", "busy", "congestion", "beep", "test", "not-in-service"]
+
+
+class Prompt(Struct, tag="prompt", frozen=True):
+    """A spoken prompt of the library, by name."""
+
+    name: str
+
+
+class Silence(Struct, tag="silence", frozen=True):
+    """Encoded silence, which keeps a path open."""
+
+    milliseconds: int
+
+
+Sound = Tone | Prompt | Silence
+
+
+class Player(Struct, kw_only=True, frozen=True):
+    """Sounds played one after the other, `times` times (0: until stopped)."""
+
+    sounds: tuple[Sound, ...]
+    times: int = 1
+
+
+class LegStats(Struct, kw_only=True, frozen=True):
+    """A leg's protection and quality: what the encryption receipt says of it."""
+
+    keying: str = ""
+    suite: str = ""
+    codec: str = ""
+    rekeys: int = 0
+    received: int = 0
+    """RTP packets that authenticated."""
+    received_octets: int = 0
+    sent: int = 0
+    """RTP packets protected and sent."""
+    sent_octets: int = 0
+    unauthenticated: int = 0
+    replayed: int = 0
+    junk: int = 0
+    """STUN, DTLS, plaintext and anything else that is not (S)RTP."""
+    unmapped: int = 0
+    """Authenticated, but of a payload type the other leg has no number for."""
+    unreachable: int = 0
+    """ICMP refusals of what we sent (ECONNREFUSED)."""
+    relatches: int = 0
+    """How often the phone's address was learnt anew (NAT rebinding)."""
+    rtcp_received: int = 0
+    rtcp_sent: int = 0
+    rtcp_refused: int = 0
+    lost: int = 0
+    """Of what the phone sent."""
+    lost_there: int = 0
+    """Of what we sent, as the phone reports."""
+    jitter_ms: float = 0.0
+    jitter_there_ms: float = 0.0
+    round_trip_ms: float | None = None
+    mos: float | None = None
+    """What our user of that phone hears, estimated by the E-model (ITU-T G.107)."""
+    silent_seconds: float = 0.0
+
+
+class StoredCall(Struct, frozen=True):
+    """A call that lives in a worker."""
+
+    call: str
+    legs: tuple[LegId, ...]
+    snapshot: bytes
+
+
+class Told(Struct, tag_field="kind", frozen=True):
+    """Base of what a worker tells unasked."""
+
+    leg: LegId
+
+
+class Digit(Told, tag="digit", frozen=True):
+    """A key was pressed and let go (RFC 4733)."""
+
+    digit: str
+    milliseconds: int
+
+
+class Fed(Told, tag="fed", frozen=True):
+    """A player came to its end by itself."""
+
+
+class Latched(Told, tag="latched", frozen=True):
+    """The first packet of the leg's phone authenticated."""
+
+
+class Silent(Told, tag="silent", frozen=True):
+    """A leg that should send has not, for as long as `[media] silence_limit` says."""
+
+    seconds: float
+
+
+class Ended(Told, tag="ended", frozen=True):
+    """The leg is gone without our asking: its worker died, or it was an orphan."""
+
+    cause: Literal["worker", "orphan"]
+
+
+MediaEvent = Digit | Fed | Latched | Silent | Ended
