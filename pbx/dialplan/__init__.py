@@ -1,0 +1,1 @@
+"""Number to route: pure functions over a snapshot of the directory."""

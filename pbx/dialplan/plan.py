@@ -1,0 +1,106 @@
+"""The dial plan: who is asking, what was dialled, what the directory says; nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+from uuid import UUID
+
+from pbx.dialplan.emergency import TEST_NUMBER, is_emergency
+from pbx.dialplan.numbers import dialled
+
+ECHO_TEST = "*43"
+
+
+class Refusal(Enum):
+    """Why a call goes nowhere: SIP status, and the prompt the caller hears before it."""
+
+    NOT_A_NUMBER = (484, "number-unknown")
+    UNKNOWN_NUMBER = (404, "number-unknown")
+    NO_PHONE = (480, "not-available")
+
+    def __init__(self, status: int, prompt: str) -> None:
+        self.status = status
+        self.prompt = prompt
+
+
+@dataclass(frozen=True, slots=True)
+class RingPerson:
+    """Ring all phones of the person who holds this extension now."""
+
+    extension: UUID
+    tenure: UUID
+    person: UUID
+    devices: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """The caller hears what the caller says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emergency:
+    """An emergency call: these on-site phones ring, and the caller hears the announcement."""
+
+    devices: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyTest:
+    """Says what an emergency call from this phone would do."""
+
+    devices: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    reason: Refusal
+
+
+Route = RingPerson | Echo | Emergency | EmergencyTest | Refused
+
+
+class Tenancy(Protocol):
+    """Who holds an extension now."""
+
+    @property
+    def extension(self) -> UUID: ...
+    @property
+    def tenure(self) -> UUID: ...
+    @property
+    def person(self) -> UUID: ...
+    @property
+    def devices(self) -> tuple[UUID, ...]: ...
+
+
+class Numbers(Protocol):
+    """What the plan reads of the directory."""
+
+    @property
+    def tenancies(self) -> Mapping[str, Tenancy]: ...
+    @property
+    def emergency_devices(self) -> tuple[UUID, ...]: ...
+
+
+def route(caller: UUID, user: str, numbers: Numbers) -> Route:
+    """The route of a call from device `caller` to the user part `user` of its Request-URI."""
+    number = dialled(user)
+    if number is None:
+        return Refused(Refusal.NOT_A_NUMBER)
+    on_site = tuple(device for device in numbers.emergency_devices if device != caller)
+    if is_emergency(number):
+        return Emergency(on_site)
+    if number == TEST_NUMBER:
+        return EmergencyTest(on_site)
+    if number == ECHO_TEST:
+        return Echo()
+    tenancy = numbers.tenancies.get(number)
+    if tenancy is None:
+        return Refused(Refusal.UNKNOWN_NUMBER)
+    devices = tuple(device for device in tenancy.devices if device != caller)
+    if not devices:
+        return Refused(Refusal.NO_PHONE)
+    return RingPerson(tenancy.extension, tenancy.tenure, tenancy.person, devices)

@@ -1,0 +1,73 @@
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+import pytest
+
+from pbx.dialplan.plan import (
+    Echo,
+    Emergency,
+    EmergencyTest,
+    Refusal,
+    Refused,
+    RingPerson,
+    Tenancy,
+    route,
+)
+
+CALLER, DESK, SOFT, LOBBY = uuid4(), uuid4(), uuid4(), uuid4()
+
+
+@dataclass(frozen=True)
+class Holder:
+    devices: tuple[UUID, ...]
+    extension: UUID = field(default_factory=uuid4)
+    tenure: UUID = field(default_factory=uuid4)
+    person: UUID = field(default_factory=uuid4)
+
+
+@dataclass(frozen=True)
+class Plan:
+    tenancies: dict[str, Tenancy]
+    emergency_devices: tuple[UUID, ...] = ()
+
+
+HOLDER, CALLING = Holder((DESK, SOFT)), Holder((CALLER,))
+PLAN = Plan({"1001": HOLDER, "1002": CALLING}, (LOBBY, CALLER))
+
+
+def test_an_extension_rings_all_phones_of_the_person_who_holds_it() -> None:
+    expected = RingPerson(HOLDER.extension, HOLDER.tenure, HOLDER.person, (DESK, SOFT))
+
+    assert route(CALLER, "10-01", PLAN) == expected
+
+
+def test_a_phone_that_calls_its_own_number_does_not_ring_itself() -> None:
+    assert route(CALLER, "1002", PLAN) == Refused(Refusal.NO_PHONE)
+
+
+@pytest.mark.parametrize("number", ["911", "9911"])
+def test_an_emergency_number_rings_the_designated_phones_but_the_callers(number: str) -> None:
+    assert route(CALLER, number, PLAN) == Emergency((LOBBY,))
+
+
+def test_an_emergency_number_is_routed_even_with_no_phone_designated_and_no_extension() -> None:
+    assert route(CALLER, "911", Plan({})) == Emergency(())
+
+
+def test_no_extension_takes_an_emergency_number() -> None:
+    plan = Plan({"911": HOLDER, "933": HOLDER, "9911": HOLDER})
+
+    assert route(CALLER, "911", plan) == Emergency(())
+    assert route(CALLER, "9911", plan) == Emergency(())
+    assert route(CALLER, "933", plan) == EmergencyTest(())
+
+
+def test_the_echo_test_answers() -> None:
+    assert route(CALLER, "*43", PLAN) == Echo()
+
+
+def test_an_unknown_number_is_404_and_no_number_is_484() -> None:
+    unknown, nonsense = route(CALLER, "4711", PLAN), route(CALLER, "bob", PLAN)
+
+    assert (unknown, nonsense) == (Refused(Refusal.UNKNOWN_NUMBER), Refused(Refusal.NOT_A_NUMBER))
+    assert (Refusal.UNKNOWN_NUMBER.status, Refusal.NOT_A_NUMBER.status) == (404, 484)
