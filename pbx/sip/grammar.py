@@ -1,0 +1,133 @@
+"""The productions of RFC 3261 section 25 that several fields share.
+
+Patterns use possessive quantifiers so that hostile text costs linear time. Every number
+is bounded in digits before it is converted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from pbx.sip.errors import LocalError, PeerError
+
+Parameters = Mapping[str, str | None]
+"""Lower-case name to value as written (quoted strings keep their quotes); None: no value."""
+
+# token = 1*(alphanum / "-" / "." / "!" / "%" / "*" / "_" / "+" / "`" / "'" / "~" )
+TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]++"  # noqa: S105  # an ABNF production
+# quoted-string, already unfolded; NUL never reaches us (parser.py)
+QUOTED = r'"(?:[^"\\]|\\.)*+"'
+# gen-value = token / host / quoted-string; host brings ":" and brackets (RFC 5118 section 4.5)
+VALUE = r"(?:[A-Za-z0-9\-.!%*_+`'~:\[\]]++|" + QUOTED + ")"
+
+_token = re.compile(TOKEN).fullmatch
+_quoted = re.compile(QUOTED, re.DOTALL).fullmatch
+_parameters = re.compile(
+    rf"(?:[ \t]*+;[ \t]*+{TOKEN}(?:[ \t]*+=[ \t]*+{VALUE})?+)*+[ \t]*+", re.DOTALL
+).fullmatch
+_parameter = re.compile(rf";[ \t]*+({TOKEN})(?:[ \t]*+=[ \t]*+({VALUE}))?+", re.DOTALL).finditer
+_element = re.compile(rf"(?:[^,\"<]|{QUOTED}|<[^<>]*+>)*+", re.DOTALL).match
+
+
+def is_token(text: str) -> bool:
+    """Whether the whole text is one token."""
+    return _token(text) is not None
+
+
+def token(text: str, header: str) -> str:
+    """The text, which must be one token."""
+    if _token(text) is None:
+        raise PeerError(header, "is a token")
+    return text
+
+
+def number(text: str, header: str, highest: int) -> int:
+    """A decimal number; leading zeros are allowed, more than 20 digits are not."""
+    if not (len(text) <= 20 and text.isascii() and text.isdigit()):
+        raise PeerError(header, "is a number")
+    value = int(text)
+    if value > highest:
+        raise PeerError(header, f"is at most {highest}")
+    return value
+
+
+def parameters(text: str, header: str) -> dict[str, str | None]:
+    """*( SEMI generic-param ): the text starts at the first semicolon, or is empty."""
+    found: dict[str, str | None] = {}
+    if not text:
+        return found
+    if _parameters(text) is None:
+        raise PeerError(header, "parameters are ;name or ;name=value")
+    if '"' in text:
+        pairs = [(match[1], match[2]) for match in _parameter(text)]
+    else:
+        pairs = [_pair(piece) for piece in text.split(";")[1:]]
+    for name, value in pairs:
+        name = name.lower()
+        if name in found:
+            raise PeerError(header, "a parameter appears once")
+        found[name] = value
+    return found
+
+
+def _pair(piece: str) -> tuple[str, str | None]:
+    name, equals, value = piece.partition("=")
+    return name.strip(" \t"), value.strip(" \t") if equals else None
+
+
+def write_parameters(parameters: Parameters) -> str:
+    """The reverse of `parameters`."""
+    if not parameters:
+        return ""
+    return "".join(
+        [f";{name}" if value is None else f";{name}={value}" for name, value in parameters.items()]
+    )
+
+
+def split_list(text: str, header: str) -> list[str]:
+    """Elements between commas, respecting quoted strings and angle brackets."""
+    if "," not in text:
+        pieces = [text]
+    elif '"' not in text and "<" not in text:
+        pieces = text.split(",")
+    else:
+        pieces = _split_quoted(text, header)
+    pieces = [piece.strip(" \t") for piece in pieces]
+    if "" in pieces:
+        raise PeerError(header, "no element of a list is empty")
+    return pieces
+
+
+def _split_quoted(text: str, header: str) -> list[str]:
+    pieces: list[str] = []
+    start = 0
+    while True:
+        match = _element(text, start)
+        end = match.end() if match else start
+        pieces.append(text[start:end])
+        if end == len(text):
+            return pieces
+        if text[end] != ",":
+            raise PeerError(header, "quotes and angle brackets are closed")
+        start = end + 1
+
+
+def quote(text: str) -> str:
+    """A quoted-string that reads as `text`."""
+    return '"' + checked(text, "quoted-string").replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def unquote(text: str) -> str:
+    """What a quoted-string reads as; other text stays as it is."""
+    if _quoted(text) is None:
+        return text
+    inner = text[1:-1]
+    return re.sub(r"\\(.)", r"\1", inner, flags=re.DOTALL) if "\\" in inner else inner
+
+
+def checked(text: str, header: str) -> str:
+    """The text, which may be written into a head: no CR, no LF, no NUL (header injection)."""
+    if "\r" in text or "\n" in text or "\0" in text:
+        raise LocalError(header, "contains no CR, LF or NUL")
+    return text

@@ -1,0 +1,37 @@
+"""host, hostport and sent-by (RFC 3261 section 25.1, RFC 5118)."""
+
+from __future__ import annotations
+
+from ipaddress import AddressValueError, IPv6Address
+
+from pbx.sip.errors import PeerError
+
+# Looser than hostname: underscores and all-digit labels exist in real networks.
+HOST = r"[A-Za-z0-9_](?:[A-Za-z0-9_\-.]*+)|\[[0-9A-Fa-f:.]++\]"
+LONGEST = 255
+
+
+def host(text: str, header: str) -> str:
+    """A host that has matched HOST, in the form in which hosts are compared: lower case."""
+    if text[0] == "[":
+        return f"[{ipv6(text[1:-1], header)}]"
+    if len(text) > LONGEST or ".." in text:
+        raise PeerError(header, "the host is a name or an address")
+    return text.lower()
+
+
+def ipv6(text: str, header: str) -> str:
+    """An IPv6 address in its canonical spelling (RFC 5952)."""
+    try:
+        return str(IPv6Address(text))
+    except AddressValueError:
+        raise PeerError(header, "the host is a name or an address") from None
+
+
+def port(text: str | None, header: str) -> int | None:
+    """A port of at most five digits, 1 to 65535."""
+    if text is None:
+        return None
+    if len(text) > 5 or not 0 < int(text) < 65536:
+        raise PeerError(header, "the port is 1 to 65535")
+    return int(text)
