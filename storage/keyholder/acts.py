@@ -1,0 +1,271 @@
+"""What people may ask of the key holder: the acts a proof is bound to.
+
+An act travels in clear (the exchange routes it) and is bound to a sealed proof by the SHA-256 of
+its canonical bytes, so the exchange can neither change it nor use the proof for another act.
+"""
+
+import hashlib
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+
+class Role(StrEnum):
+    """Groups by job function; what each may do is in `decisions` (here) and `pbx role matrix`."""
+
+    ADMINISTRATOR = "administrator"
+    HELP_DESK = "help-desk"
+    COMPLIANCE = "compliance-officer"
+    PRACTICE_MANAGER = "practice-manager"
+    PHYSICIAN = "physician"
+    CLINICAL = "clinical-staff"
+    FRONT_DESK = "front-desk"
+    BILLING = "billing"
+
+
+class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="act"):
+    """One thing asked for; the tag is its name in the journal."""
+
+
+# -- log-in and one's own factors
+
+
+class Bootstrap(Act, frozen=True, tag="bootstrap"):
+    """The actor `installation` enrols the first administrator, once, on an empty table.
+
+    Secrets: password. Answer: `Enrolment`. Becomes effective with `ConfirmEnrolment`."""
+
+    person: UUID
+    login: str
+
+
+class LogIn(Act, frozen=True, tag="log-in"):
+    """Secrets: password and (totp or recovery_code). Outcome: `Opened`."""
+
+    login: str
+
+
+class PhoneLogIn(Act, frozen=True, tag="phone-log-in"):
+    """Secrets: pin, sealed by the media worker. Outcome: `Opened` (kind phone)."""
+
+    person: UUID
+
+
+class Enrol(Act, frozen=True, tag="enrol"):
+    """Secrets: enrolment_code, new_password. Answer: `Enrolment`. Repeatable until confirmed."""
+
+    login: str
+
+
+class ConfirmEnrolment(Act, frozen=True, tag="confirm-enrolment"):
+    """Secrets: password, totp (of the new secret). Outcome: `Opened`."""
+
+    login: str
+
+
+class ChangePassword(Act, frozen=True, tag="change-password"):
+    """Own session. Secrets: totp, password, new_password."""
+
+
+class ReplaceTotp(Act, frozen=True, tag="replace-totp"):
+    """Own session. Secrets: password and (totp or recovery_code). Answer: `Enrolment`.
+
+    Takes effect with `ConfirmTotp`; recovery codes are replaced too."""
+
+
+class ConfirmTotp(Act, frozen=True, tag="confirm-totp"):
+    """Own session. Secrets: totp of the new secret."""
+
+
+class SetPin(Act, frozen=True, tag="set-pin"):
+    """Own session. Secrets: new_pin and totp (command line) or pin (phone)."""
+
+    extensions: tuple[str, ...] = ()
+    """Numbers of the person, which a PIN must not resemble."""
+
+
+class StepUp(Act, frozen=True, tag="step-up"):
+    """Own session. Secrets: totp. Proves presence for a dangerous act of the exchange's own."""
+
+    action: str
+    object: bytes
+    """Canonical bytes (or their hash) of what is about to be done."""
+
+
+# -- other people: step-up TOTP sealed over the act; second person where `decisions` says
+
+
+class AddPerson(Act, frozen=True, tag="add-person"):
+    person: UUID
+    login: str
+    until: int | None = None
+
+
+class IssueEnrolment(Act, frozen=True, tag="issue-enrolment"):
+    """First enrolment, or reset. Two people, neither of them the subject; each gets half of the
+    one-time code (24 h), so that neither alone can enrol in the subject's place."""
+
+    person: UUID
+
+
+class GrantRole(Act, frozen=True, tag="grant-role"):
+    grant: UUID
+    person: UUID
+    role: Role
+    start: int
+    until: int | None = None
+
+
+class RevokeRole(Act, frozen=True, tag="revoke-role"):
+    grant: UUID
+    person: UUID
+
+
+class Suspend(Act, frozen=True, tag="suspend"):
+    person: UUID
+
+
+class Reinstate(Act, frozen=True, tag="reinstate"):
+    person: UUID
+    until: int | None = None
+
+
+class Leave(Act, frozen=True, tag="leave"):
+    """Ends everything of a person: sessions, factors, grants, memberships, tenures."""
+
+    person: UUID
+
+
+class LiftLock(Act, frozen=True, tag="lift-lock"):
+    person: UUID
+
+
+# -- mailboxes
+
+
+class OpenTenure(Act, frozen=True, tag="open-tenure"):
+    """A new mailbox for one person's tenure of an extension (or a shared one: no owner)."""
+
+    mailbox: UUID
+    tenure: UUID
+    owner: UUID | None
+
+
+class CloseTenure(Act, frozen=True, tag="close-tenure"):
+    mailbox: UUID
+
+
+class AddMember(Act, frozen=True, tag="add-member"):
+    """Named member of a mailbox (also the approved hand-over of a closed one)."""
+
+    mailbox: UUID
+    person: UUID
+    start: int
+    until: int | None = None
+
+
+class RemoveMember(Act, frozen=True, tag="remove-member"):
+    mailbox: UUID
+    person: UUID
+
+
+class BreakGlass(Act, frozen=True, tag="break-glass"):
+    """The asker may open one mailbox for 30 minutes, once a second person has approved."""
+
+    mailbox: UUID
+
+
+class Hold(Act, frozen=True, tag="hold"):
+    """Legal hold: nothing of the mailbox is destroyed until it is released."""
+
+    mailbox: UUID
+    hold: UUID
+
+
+class ReleaseHold(Act, frozen=True, tag="release-hold"):
+    mailbox: UUID
+    hold: UUID
+
+
+# -- the key holder itself
+
+
+class Rotate(Act, frozen=True, tag="rotate"):
+    """New store key and proof key; everything is re-wrapped, nothing re-encrypted."""
+
+
+class SetRecovery(Act, frozen=True, tag="set-recovery"):
+    """Two people. shares = 0: secret recovery_passphrase; else `Shares` in the answer, half of
+    them (rounded) to each of the two people."""
+
+    threshold: int = 0
+    shares: int = 0
+
+
+class Backup(Act, frozen=True, tag="backup"):
+    """Writes an encrypted copy of the store to a directory on another device."""
+
+    directory: str
+    force: bool = False
+
+
+class Approve(Act, frozen=True, tag="approve"):
+    """The second person's yes, to exactly these bytes."""
+
+    proposal: UUID
+    digest: bytes
+
+
+class Decline(Act, frozen=True, tag="decline"):
+    proposal: UUID
+    digest: bytes
+
+
+AnyAct = (
+    Bootstrap
+    | LogIn
+    | PhoneLogIn
+    | Enrol
+    | ConfirmEnrolment
+    | ChangePassword
+    | ReplaceTotp
+    | ConfirmTotp
+    | SetPin
+    | StepUp
+    | AddPerson
+    | IssueEnrolment
+    | GrantRole
+    | RevokeRole
+    | Suspend
+    | Reinstate
+    | Leave
+    | LiftLock
+    | OpenTenure
+    | CloseTenure
+    | AddMember
+    | RemoveMember
+    | BreakGlass
+    | Hold
+    | ReleaseHold
+    | Rotate
+    | SetRecovery
+    | Backup
+    | Approve
+    | Decline
+)
+
+_encoder = msgspec.msgpack.Encoder(order="deterministic")
+
+
+def canonical(act: Act) -> bytes:
+    """The bytes both sides hash; field order is fixed by the type."""
+    return _encoder.encode(act)
+
+
+def digest(act: Act) -> bytes:
+    return hashlib.sha256(b"hipaa-pbx act v1\0" + canonical(act)).digest()
+
+
+def name(act: Act) -> str:
+    return str(act.__struct_config__.tag)
