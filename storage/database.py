@@ -55,7 +55,7 @@ class Database:
 
     async def check(self) -> None:
         """Raise unless the schema is current and our role owns nothing it must only append to."""
-        if self.is_sqlite and not Path(str(self._engine.url.database)).is_file():
+        if self._is_missing():
             raise SchemaNotCurrent("there is no database yet; run: pbx db upgrade")
         async with self.read() as connection:
             (await connection.run_sync(schema.status)).require_current()
@@ -95,6 +95,10 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+    def _is_missing(self) -> bool:
+        # SQLite would quietly make an empty database.
+        return self.is_sqlite and not Path(str(self._engine.url.database)).is_file()
 
     @asynccontextmanager
     async def _transaction(self, mode: str) -> AsyncIterator[AsyncConnection]:
