@@ -1,14 +1,93 @@
-"""Entry point of the `pbx` command."""
+"""Entry point of the `pbx` command: one Typer app or command per noun, one way to fail."""
 
+import os
+import sys
+from typing import Annotated, Final
+
+import structlog
 import typer
 
-app = typer.Typer(no_args_is_help=True)
+from pbx import logs
+from pbx.cli import config, status
+from pbx.cli.output import CommandError, Exit, say, warn
+from pbx.version import VERSION
+
+INTERRUPTED: Final = 130
+"""128 + SIGINT, as shells have it."""
+
+app = typer.Typer(
+    name="pbx",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "A private telephone exchange for clinics.\n\n"
+        "The data directory is /var/lib/hipaa-pbx for root, else ~/.local/share/hipaa-pbx; "
+        "--data or PBX_DATA name another.\n\n"
+        "Exit codes: 0 done, 1 found something, 2 usage, 3 refused, 4 unavailable."
+    ),
+)
+app.add_typer(config.app, name="config")
+app.command("status")(status.status)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"pbx {VERSION}")
+        raise typer.Exit
 
 
 @app.callback()
-def root() -> None:
-    """A private telephone exchange for clinics."""
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and stop.")
+    ] = False,
+) -> None:
+    """Runs before every command."""
 
 
 def main() -> None:
-    app()
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command and returns its exit code; whatever goes wrong ends as one sentence."""
+    logs.configure(process="pbx")
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(args=arguments, prog_name="pbx", standalone_mode=False)
+        sys.stdout.flush()
+    except CommandError as error:
+        warn(error.sentence)
+        return error.code
+    except typer.TyperException as error:
+        return _misused(error)
+    except (KeyboardInterrupt, typer.Abort):
+        warn("Stopped.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`head`, a pager) has seen enough; leave nothing to flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.DONE
+    except OSError as error:
+        warn(f"{error.filename or 'The system'}: {error.strerror or 'an error without a name'}.")
+        return Exit.UNAVAILABLE
+    except Exception:  # noqa: BLE001  # the one place where a command's own fault ends
+        structlog.get_logger().exception("the command failed on an error nobody expected")
+        warn("This command failed by a fault of ours; its type and place are logged above.")
+        return Exit.UNAVAILABLE
+    if code == INTERRUPTED:
+        warn("Stopped.")
+    return code if isinstance(code, int) else Exit.DONE
+
+
+def _misused(error: typer.TyperException) -> int:
+    """Wrong usage is one sentence with the way to the help; no arguments at all is the help."""
+    message = str(getattr(error, "format_message", error.__str__)())
+    if "\n" in message:
+        say(message)
+        return Exit.USAGE
+    context: typer.Context | None = getattr(error, "ctx", None)
+    warn(f"{message} See: {context.command_path if context else 'pbx'} --help")
+    return Exit.USAGE

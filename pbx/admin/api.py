@@ -1,0 +1,76 @@
+"""The management plane's application: Litestar, msgspec in and out, one file per noun beside this.
+
+Every failure is a `Problem`: one sentence, never a traceback, never what was asked for.
+"""
+
+from typing import Final
+
+import structlog
+from litestar import Litestar, Response, get
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import ControllerRouterHandler
+
+from pbx.admin.context import AdminContext
+from pbx.admin.models import Problem, Status
+from pbx.admin.server import AdminRequest
+from pbx.version import VERSION
+
+MAX_BODY: Final = 1_000_000
+
+log = structlog.get_logger()
+
+
+@get("/v1/status", summary="What is running and what deserves attention")
+async def status(state: State) -> Status:
+    context: AdminContext = state.context
+    return context.status()
+
+
+ROUTES: Final[list[ControllerRouterHandler]] = [status]
+"""Every noun's handlers; a route that is not in this list does not exist."""
+
+
+def create_app(context: AdminContext) -> Litestar:
+    return Litestar(
+        route_handlers=ROUTES,
+        state=State({"context": context}),
+        openapi_config=OpenAPIConfig(
+            title="hipaa-pbx",
+            version=VERSION,
+            # Only the document itself: the usual viewers load scripts from elsewhere.
+            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            path="/",
+        ),
+        exception_handlers={HTTPException: _known, Exception: _unknown},
+        request_max_body_size=MAX_BODY,
+        logging_config=None,
+        debug=False,
+        pdb_on_exception=False,
+    )
+
+
+def _known(_request: AdminRequest, error: HTTPException) -> Response[Problem]:
+    return Response(Problem(error=_sentence(error)), status_code=error.status_code)
+
+
+def _sentence(error: HTTPException) -> str:
+    """Names the fields that are wrong, not what they held."""
+    if isinstance(error, ValidationException):
+        extra = error.extra if isinstance(error.extra, list) else []
+        fields = sorted({str(found.get("key", "")) for found in extra if isinstance(found, dict)})
+        named = ", ".join(field for field in fields if field)
+        return f"The request is not valid: {named}." if named else "The request is not valid."
+    if error.status_code == 404:
+        return "There is no such thing here."
+    return error.detail
+
+
+def _unknown(_request: AdminRequest, error: Exception) -> Response[Problem]:
+    log.error("the admin interface met an error nobody expected", exc_info=error)
+    return Response(
+        Problem(error="The exchange failed to do this by a fault of ours; its log has the place."),
+        status_code=500,
+    )

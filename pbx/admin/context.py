@@ -1,0 +1,37 @@
+"""What the admin API is given by the service: places to ask, nothing it constructs itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pbx.admin.models import Fact, Process, Status
+from pbx.config import Config
+from pbx.paths import Layout
+from pbx.version import VERSION
+
+Section = Callable[[], dict[str, Fact]]
+Alarms = Callable[[], list[str]]
+
+
+@dataclass(slots=True)
+class AdminContext:
+    """Handed to `create_app`; each room adds its section of the status and its alarms."""
+
+    layout: Layout
+    config: Callable[[], Config]
+    mode: str
+    uptime: Callable[[], float]
+    state: Callable[[], str] = lambda: "ready"
+    processes: Callable[[], list[Process]] = list
+    sections: dict[str, Section] = field(default_factory=dict)
+    alarms: list[Alarms] = field(default_factory=list)
+
+    def status(self) -> Status:
+        return Status(
+            version=VERSION,
+            state=self.state(),
+            mode=self.mode,
+            uptime_seconds=int(self.uptime()),
+            processes=self.processes(),
+            sections={name: section() for name, section in self.sections.items()},
+            alarms=[alarm for source in self.alarms for alarm in source()],
+        )

@@ -1,0 +1,121 @@
+"""The thin client of the admin API: HTTP over the Unix socket in the data directory."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+import httpx
+import msgspec
+
+from pbx.admin.models import Problem
+from pbx.cli.output import CommandError, Exit
+from pbx.paths import Layout
+
+T = TypeVar("T")
+
+_TIMEOUT: Final = httpx.Timeout(30, connect=5)
+_CODES: Final = {400: Exit.USAGE, 404: Exit.USAGE, 405: Exit.USAGE, 422: Exit.USAGE}
+
+
+class AdminClient:
+    """One command's conversation with the exchange; answers become the asked-for type."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        headers: Mapping[str, str] | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._layout = layout
+        self._http = httpx.Client(
+            transport=transport or httpx.HTTPTransport(uds=str(layout.admin_socket)),
+            base_url="http://pbx",
+            headers=dict(headers or {}),
+            timeout=_TIMEOUT,
+            trust_env=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._http.close()
+
+    def get(self, path: str, answer: type[T], **query: str | int | None) -> T:
+        return self.send("GET", path, answer, query=query)
+
+    def post(self, path: str, answer: type[T], body: object = None) -> T:
+        return self.send("POST", path, answer, body=body)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        answer: type[T],
+        *,
+        body: object = None,
+        query: Mapping[str, str | int | None] | None = None,
+    ) -> T:
+        """Sends one request; raises CommandError with the exchange's own sentence."""
+        content = None if body is None else msgspec.json.encode(body)
+        params = {k: v for k, v in (query or {}).items() if v is not None}
+        try:
+            response = self._http.request(
+                method,
+                path,
+                content=content,
+                params=params,
+                headers={"Content-Type": "application/json"} if content is not None else None,
+            )
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from None
+        if response.is_success:
+            return self._decoded(response.content, answer)
+        raise CommandError(_said(response.content), exit_for(response.status_code))
+
+    def _decoded(self, content: bytes, answer: type[T]) -> T:
+        try:
+            return msgspec.json.decode(content or b"null", type=answer)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise CommandError(
+                "The exchange and this command are of different versions; restart the exchange.",
+                Exit.UNAVAILABLE,
+            ) from None
+
+    def _unreachable(self, error: httpx.HTTPError) -> CommandError:
+        if isinstance(error, httpx.TimeoutException):
+            return CommandError("The exchange did not answer in time.", Exit.UNAVAILABLE)
+        if isinstance(error.__cause__ or error.__context__, PermissionError) or (
+            "Permission denied" in str(error)
+        ):
+            return CommandError(
+                "This account may not speak to the exchange; become root or join the group "
+                "hipaa-pbx-operators.",
+                Exit.REFUSED,
+            )
+        return CommandError(
+            f"The exchange in {self._layout.root} is not running; start it with: pbx serve",
+            Exit.UNAVAILABLE,
+        )
+
+
+def exit_for(status: int) -> Exit:
+    if status >= 500:
+        return Exit.UNAVAILABLE
+    return _CODES.get(status, Exit.REFUSED)
+
+
+def _said(content: bytes) -> str:
+    try:
+        return msgspec.json.decode(content, type=Problem).error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return "The exchange gave an answer this command does not understand."
+
+
+Json = dict[str, Any]
+"""An answer that is only shown, never looked into."""

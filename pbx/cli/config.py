@@ -1,0 +1,47 @@
+"""`pbx config`: check the file, show it with its defaults."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from pbx.cli.output import CommandError, DataOption, Exit, JsonOption, as_json, layout_of, say
+from pbx.config import Config, ConfigError, as_toml, load
+
+app = typer.Typer(no_args_is_help=True, help="Check and show the configuration.")
+
+FileArgument = Annotated[
+    Path | None, typer.Argument(help="The file; by default the one in the data directory.")
+]
+
+
+def _loaded(file: Path | None, data: Path | None) -> tuple[Path, Config]:
+    path = file or layout_of(data).config_file
+    try:
+        return path, load(path)
+    except ConfigError as error:
+        raise CommandError(str(error), Exit.USAGE) from None
+
+
+@app.command()
+def check(file: FileArgument = None, data: DataOption = None) -> None:
+    """Check the configuration without starting anything.
+
+    Example: pbx config check /etc/pbx-new.toml
+    """
+    path, _ = _loaded(file, data)
+    say(f"{path}: nothing wrong.")
+
+
+@app.command()
+def show(file: FileArgument = None, data: DataOption = None, json: JsonOption = False) -> None:
+    """Show the whole configuration, defaults included; secrets never.
+
+    Example: pbx config show --json
+    """
+    _, config = _loaded(file, data)
+    if json:
+        as_json(msgspec.to_builtins(config))
+    else:
+        say(as_toml(config).rstrip())

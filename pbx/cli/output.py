@@ -1,0 +1,109 @@
+"""How every command speaks: tables or JSON on standard output, one sentence on standard error.
+
+Exit codes: 0 done, 1 found something (a check failed, a difference was found), 2 wrong usage or
+configuration, 3 refused, 4 unavailable.
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pbx.paths import Layout, default_root
+
+
+class Exit(IntEnum):
+    """The exit codes of every command."""
+
+    DONE = 0
+    FOUND = 1
+    USAGE = 2
+    REFUSED = 3
+    UNAVAILABLE = 4
+
+
+class CommandError(Exception):
+    """A command ends with this one sentence and this exit code."""
+
+    def __init__(self, sentence: str, code: Exit) -> None:
+        super().__init__(sentence)
+        self.sentence, self.code = sentence, code
+
+
+def layout_of(data: Path | None) -> Layout:
+    return Layout((data or default_root()).absolute())
+
+
+def initialised(data: Path | None) -> Layout:
+    """The layout of an installation that exists; else says which command makes one."""
+    layout = layout_of(data)
+    try:
+        if layout.is_initialised:
+            return layout
+        half = layout.unfinished.exists()
+    except OSError as error:
+        raise CommandError(f"{layout.root}: {error.strerror}.", Exit.REFUSED) from None
+    option = "" if data is None and layout.root == default_root() else f" --data {layout.root}"
+    if half:
+        sentence = f"An earlier init of {layout.root} did not finish; run it again: "
+    else:
+        sentence = f"There is no installation in {layout.root}; make one with: "
+    raise CommandError(f"{sentence}pbx init{option}", Exit.USAGE)
+
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", envvar="PBX_DATA", help="The data directory.", show_default="see `pbx --help`"
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for scripts.")]
+
+
+def say(*lines: str) -> None:
+    """Plain lines for a person; no markup is interpreted."""
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+
+
+def warn(sentence: str) -> None:
+    sys.stderr.write(f"pbx: {printable(sentence)}\n")
+
+
+def printable(text: str) -> str:
+    """No escape sequence of a peer's or a file's reaches the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+
+
+def as_json(value: object) -> None:
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def as_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None
+) -> None:
+    """A table that fits the terminal; cells are text, never markup."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable("" if cell is None else str(cell))) for cell in row))
+    Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty()).print(table)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Asks before what cannot be undone; without a terminal only `--yes` goes on."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError(f"{question} Say --yes to go on without a terminal.", Exit.REFUSED)
+    if not typer.confirm(question):
+        raise CommandError("Nothing was changed.", Exit.REFUSED)

@@ -1,0 +1,89 @@
+"""Where everything of one installation lives: the data directory and its parts.
+
+Configuration, credentials, database, key store and spool stand in directories of their own, so
+that each can be a volume of its own; `run/` holds one directory per socket, because each socket
+is open to exactly one other account.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+SYSTEM_ROOT: Final = Path("/var/lib/hipaa-pbx")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths below one data directory; nothing here touches the disk."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config"
+
+    @property
+    def config_file(self) -> Path:
+        return self.config / "pbx.toml"
+
+    @property
+    def credentials(self) -> Path:
+        """Server key, issuing CA and device-auth keys: what the exchange needs to start."""
+        return self.root / "credentials"
+
+    @property
+    def database(self) -> Path:
+        return self.root / "database"
+
+    @property
+    def database_file(self) -> Path:
+        return self.database / "pbx.sqlite"
+
+    @property
+    def keys(self) -> Path:
+        """The key holder's own store and journal; no other account reads it."""
+        return self.root / "keys"
+
+    @property
+    def spool(self) -> Path:
+        return self.root / "spool"
+
+    @property
+    def run(self) -> Path:
+        return self.root / "run"
+
+    @property
+    def unfinished(self) -> Path:
+        """Exists from the first to the last moment of `pbx init`, and never afterwards."""
+        return self.root / ".init-unfinished"
+
+    @property
+    def admin_socket(self) -> Path:
+        return self.run / "admin" / "api.sock"
+
+    @property
+    def keyholder_exchange_socket(self) -> Path:
+        return self.run / "keyholder-exchange" / "keyholder.sock"
+
+    @property
+    def keyholder_worker_socket(self) -> Path:
+        return self.run / "keyholder-worker" / "keyholder.sock"
+
+    def worker_socket(self, index: int) -> Path:
+        return self.run / f"worker-{index}" / "control.sock"
+
+    @property
+    def is_initialised(self) -> bool:
+        return self.config_file.exists() and not self.unfinished.exists()
+
+
+def default_root(environment: dict[str, str] | None = None, *, root: bool | None = None) -> Path:
+    """/var/lib/hipaa-pbx for root, else below the XDG data directory."""
+    if os.geteuid() == 0 if root is None else root:
+        return SYSTEM_ROOT
+    variables = dict(os.environ) if environment is None else environment
+    home = Path(variables.get("HOME") or Path.home())
+    base = variables.get("XDG_DATA_HOME", "")
+    # The XDG specification: a relative path is invalid and is ignored.
+    return (Path(base) if base.startswith("/") else home / ".local/share") / "hipaa-pbx"
