@@ -10,30 +10,9 @@ from certs.config import CertsConfig
 from certs.errors import AuthorityError, CertsError, NameRefused
 from certs.files import write_atomically
 from certs.revoke import Reason
+from tests.support.clock import DAY, HandClock
 
-DAY = 86_400 * 1_000_000
-START = 1_800_000_000 * 1_000_000
 DOMAIN = "clinic.example"
-
-
-class Hands:
-    """A clock moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> int:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Hands:
-    return Hands()
-
-
-@pytest.fixture
-def authority(tmp_path: Path, clock: Hands) -> Authority:
-    return create_authority(tmp_path, DOMAIN, clock)
 
 
 def openssl_verify(authority: Authority, path: Path, *options: str) -> str:
@@ -65,7 +44,7 @@ def test_openssl_refuses_the_server_certificate_for_another_name(authority: Auth
 
 
 def test_openssl_accepts_the_server_certificate_for_its_address(
-    tmp_path: Path, clock: Hands
+    tmp_path: Path, clock: HandClock
 ) -> None:
     config = CertsConfig(addresses=("192.0.2.7", "2001:db8::7"))
     authority = create_authority(tmp_path, DOMAIN, clock, config)
@@ -82,7 +61,13 @@ def test_openssl_accepts_a_device_certificate_until_it_is_revoked(
     device = authority.issue_device(f"sip:1001@{DOMAIN}")
     path = tmp_path / "device.pem"
     path.write_bytes(device.chain_pem)
-    options = ("-purpose", "sslclient", "-crl_check", "-CRLfile", str(tmp_path / "crl.pem"))
+    options = (
+        "-purpose",
+        "sslclient",
+        "-crl_check",
+        "-CRLfile",
+        str(authority.stock.revocation_list),
+    )
 
     before = openssl_verify(authority, path, *options)
     authority.revoke(device.serial, Reason.KEY_COMPROMISE)
@@ -119,7 +104,7 @@ def test_the_authority_serves_without_the_root_key(authority: Authority, tmp_pat
     authority.move_root_key(elsewhere / "root.key", b"a long passphrase")
 
     assert not authority.has_root_key
-    reopened = Authority.open(tmp_path, DOMAIN, authority.clock)
+    reopened = Authority.open(authority.stock.directory, DOMAIN, authority.clock)
     reopened.issue_server()
     reopened.revoke(reopened.issue_device(f"sip:1001@{DOMAIN}").serial)
     with pytest.raises(AuthorityError, match="root key"):
@@ -137,7 +122,7 @@ def test_a_new_issuing_authority_leaves_older_certificates_valid_and_revocable(
     old = authority.issue_device(f"sip:1001@{DOMAIN}")
     authority.renew_issuing()
     new = authority.issue_device(f"sip:1002@{DOMAIN}")
-    options = ("-crl_check", "-CRLfile", str(tmp_path / "crl.pem"))
+    options = ("-crl_check", "-CRLfile", str(authority.stock.revocation_list))
 
     verdicts = []
     for device in (old, new):
@@ -151,7 +136,9 @@ def test_a_new_issuing_authority_leaves_older_certificates_valid_and_revocable(
     assert "certificate revoked" in openssl_verify(authority, path, *options)
 
 
-def test_a_clock_before_the_authority_was_made_is_named(authority: Authority, clock: Hands) -> None:
+def test_a_clock_before_the_authority_was_made_is_named(
+    authority: Authority, clock: HandClock
+) -> None:
     clock.now -= 400 * DAY
 
     with pytest.raises(AuthorityError, match="set the clock right"):
