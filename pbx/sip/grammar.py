@@ -131,3 +131,9 @@ def checked(text: str, header: str) -> str:
     if "\r" in text or "\n" in text or "\0" in text:
         raise LocalError(header, "contains no CR, LF or NUL")
     return text
+
+
+def value_and_parameters(text: str, header: str) -> tuple[str, dict[str, str | None]]:
+    """What stands before the first semicolon, and the parameters after it."""
+    value, semicolon, rest = text.partition(";")
+    return value.strip(" \t"), parameters(semicolon + rest, header)

@@ -6,14 +6,25 @@ that routing reads. Reading a broken field raises PeerError.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
 from pbx.sip.address import Address, parse_addresses
-from pbx.sip.cseq import CSeq
+from pbx.sip.credentials import Challenge, Credentials, is_digest
+from pbx.sip.cseq import CSeq, RAck
 from pbx.sip.errors import LocalError, PeerError
+from pbx.sip.event import Event, SubscriptionState
 from pbx.sip.grammar import checked, is_token, number, split_list, token
 from pbx.sip.headers import Headers
+from pbx.sip.reason import Reason
 from pbx.sip.reasons import REASONS
+from pbx.sip.replaces import Replaces
+from pbx.sip.session_timer import SessionExpires, parse_min_se
 from pbx.sip.uri import Uri, parse_uri
 from pbx.sip.via import Via
+
+T = TypeVar("T")
 
 
 class Message:
@@ -114,6 +125,70 @@ class Message:
         """Methods."""
         return self.headers.typed("Allow", lambda headers: _tokens(headers, "Allow", False))
 
+    @property
+    def event(self) -> Event | None:
+        """Event (RFC 6665)."""
+        return self._value("Event", Event.parse)
+
+    @property
+    def subscription_state(self) -> SubscriptionState | None:
+        """Subscription-State (RFC 6665)."""
+        return self._value("Subscription-State", SubscriptionState.parse)
+
+    @property
+    def session_expires(self) -> SessionExpires | None:
+        """Session-Expires (RFC 4028)."""
+        return self._value("Session-Expires", SessionExpires.parse)
+
+    @property
+    def min_se(self) -> int | None:
+        """Min-SE in seconds (RFC 4028)."""
+        return self._value("Min-SE", parse_min_se)
+
+    @property
+    def replaces(self) -> Replaces | None:
+        """Replaces (RFC 3891)."""
+        return self._value("Replaces", Replaces.parse)
+
+    @property
+    def refer_to(self) -> Address | None:
+        """Refer-To (RFC 3515)."""
+        return self._value("Refer-To", lambda text: Address.parse(text, "Refer-To"))
+
+    @property
+    def rack(self) -> RAck | None:
+        """RAck (RFC 3262)."""
+        return self._value("RAck", RAck.parse)
+
+    @property
+    def rseq(self) -> int | None:
+        """RSeq (RFC 3262)."""
+        return self.number("RSeq")
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Reason (RFC 3326), each protocol once."""
+        return self.headers.typed("Reason", _reasons)
+
+    @property
+    def privacy(self) -> frozenset[str]:
+        """Privacy values, lower case (RFC 3323)."""
+        return self.headers.typed("Privacy", _privacy)
+
+    @property
+    def authorizations(self) -> tuple[Credentials, ...]:
+        """The Digest credentials of all Authorization lines; other schemes are passed over."""
+        return self.headers.typed("Authorization", _authorizations)
+
+    @property
+    def proxy_authorizations(self) -> tuple[Credentials, ...]:
+        """The Digest credentials of all Proxy-Authorization lines."""
+        return self.headers.typed("Proxy-Authorization", _proxy_authorizations)
+
+    def challenges(self, name: str) -> tuple[Challenge, ...]:
+        """The readable Digest challenges of WWW-Authenticate or Proxy-Authenticate lines."""
+        return self.headers.typed(name, lambda headers: _challenges(headers, name))
+
     def addresses(self, name: str) -> tuple[Address, ...]:
         """A field that lists addresses: Path, Service-Route, P-Asserted-Identity and so on."""
         return self.headers.typed(name, lambda h: parse_addresses(h.all(name), name))
@@ -122,6 +197,10 @@ class Message:
         """A field that is one number: RSeq, Min-Expires and so on."""
         text = self.headers.first(name)
         return None if text is None else number(text, name, highest)
+
+    def _value(self, name: str, parse: Callable[[str], T]) -> T | None:
+        text = self.headers.first(name)
+        return None if text is None else self.headers.typed(name, lambda _: parse(text))
 
     def encode(self) -> bytes:
         """The message as sent; Content-Length is always written and always right."""
@@ -261,3 +340,31 @@ def _contacts(headers: Headers) -> tuple[Address, ...]:
 def _tokens(headers: Headers, name: str, fold: bool) -> tuple[str, ...]:
     found = [token(element, name) for element in headers.elements(name)]
     return tuple(element.lower() for element in found) if fold else tuple(found)
+
+
+def _reasons(headers: Headers) -> tuple[Reason, ...]:
+    return tuple(Reason.parse(element) for element in headers.elements("Reason"))
+
+
+def _privacy(headers: Headers) -> frozenset[str]:
+    text = headers.first("Privacy") or ""
+    return frozenset(part.strip(" \t").lower() for part in text.split(";")) - {""}
+
+
+def _authorizations(headers: Headers) -> tuple[Credentials, ...]:
+    lines = headers.all("Authorization")
+    return tuple(Credentials.parse(line) for line in lines if is_digest(line))
+
+
+def _proxy_authorizations(headers: Headers) -> tuple[Credentials, ...]:
+    name = "Proxy-Authorization"
+    return tuple(Credentials.parse(line, name) for line in headers.all(name) if is_digest(line))
+
+
+def _challenges(headers: Headers, name: str) -> tuple[Challenge, ...]:
+    # A challenge we cannot read must not hide one that we can (RFC 8760 section 2.4).
+    found = []
+    for line in headers.all(name):
+        with suppress(PeerError):
+            found.append(Challenge.parse(line, name))
+    return tuple(found)
