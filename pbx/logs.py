@@ -80,12 +80,14 @@ class _Libraries(logging.Handler):
 
 
 def configure(
-    *, process: str, shape: Format | None = None, stream: TextIO | None = None, debug: bool = False
+    *,
+    process: str,
+    shape: Format | None = None,
+    stream: TextIO | None = None,
+    debug: bool = False,
 ) -> None:
-    """Sets up logs for this process; `shape` is by default readable on a terminal, else JSON."""
-    output: TextIO = sys.stderr if stream is None else stream
-    if shape is None:
-        shape = "console" if output.isatty() else "json"
+    """Sets up what our own lines look like: readable on a terminal, else JSON."""
+    colours = (stream or sys.stderr).isatty()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -94,14 +96,18 @@ def configure(
             _stamp(process),
             without_text,
             allow_list,
-            *_rendering(shape, colours=output.isatty()),
+            *_rendering(shape or ("console" if colours else "json"), colours=colours),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.DEBUG if debug else logging.INFO
         ),
-        logger_factory=structlog.PrintLoggerFactory(output),
+        logger_factory=lambda *_: structlog.PrintLogger(stream or sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def take_over() -> None:
+    """Makes everything else that could write of this process pass through the same list."""
     root = logging.getLogger()
     root.handlers[:] = [_Libraries()]
     root.setLevel(logging.WARNING)

@@ -1,5 +1,6 @@
 """The thin client of the admin API: HTTP over the Unix socket in the data directory."""
 
+import socket
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -27,6 +28,8 @@ class AdminClient:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._layout = layout
+        if transport is None:
+            _reach(layout)
         self._http = httpx.Client(
             transport=transport or httpx.HTTPTransport(uds=str(layout.admin_socket)),
             base_url="http://pbx",
@@ -72,8 +75,12 @@ class AdminClient:
                 params=params,
                 headers={"Content-Type": "application/json"} if content is not None else None,
             )
-        except httpx.HTTPError as error:
-            raise self._unreachable(error) from None
+        except httpx.TimeoutException:
+            raise CommandError("The exchange did not answer in time.", Exit.UNAVAILABLE) from None
+        except httpx.HTTPError:
+            raise CommandError(
+                "The exchange stopped while it was asked.", Exit.UNAVAILABLE
+            ) from None
         if response.is_success:
             return self._decoded(response.content, answer)
         raise CommandError(_said(response.content), exit_for(response.status_code))
@@ -87,21 +94,24 @@ class AdminClient:
                 Exit.UNAVAILABLE,
             ) from None
 
-    def _unreachable(self, error: httpx.HTTPError) -> CommandError:
-        if isinstance(error, httpx.TimeoutException):
-            return CommandError("The exchange did not answer in time.", Exit.UNAVAILABLE)
-        if isinstance(error.__cause__ or error.__context__, PermissionError) or (
-            "Permission denied" in str(error)
-        ):
-            return CommandError(
+
+def _reach(layout: Layout) -> None:
+    """Connects once to say precisely why not; httpx would leave the failed socket open."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.settimeout(5)
+            probe.connect(str(layout.admin_socket))
+        except PermissionError:
+            raise CommandError(
                 "This account may not speak to the exchange; become root or join the group "
                 "hipaa-pbx-operators.",
                 Exit.REFUSED,
-            )
-        return CommandError(
-            f"The exchange in {self._layout.root} is not running; start it with: pbx serve",
-            Exit.UNAVAILABLE,
-        )
+            ) from None
+        except OSError:
+            raise CommandError(
+                f"The exchange in {layout.root} is not running; start it with: pbx serve",
+                Exit.UNAVAILABLE,
+            ) from None
 
 
 def exit_for(status: int) -> Exit:

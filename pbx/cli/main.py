@@ -48,12 +48,13 @@ def root(
 
 
 def main() -> None:
+    logs.configure(process="pbx")
+    logs.take_over()
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
     """Runs one command and returns its exit code; whatever goes wrong ends as one sentence."""
-    logs.configure(process="pbx")
     command = typer.main.get_command(app)
     try:
         code = command.main(args=arguments, prog_name="pbx", standalone_mode=False)

@@ -12,12 +12,14 @@ from pbx import logs
 
 @pytest.fixture
 def written():
+    settings = structlog.get_config()
     before = sys.excepthook, threading.excepthook, sys.unraisablehook, logging.root.handlers[:]
     stream = io.StringIO()
     logs.configure(process="test", stream=stream)
+    logs.take_over()
     yield stream
     sys.excepthook, threading.excepthook, sys.unraisablehook, logging.root.handlers[:] = before
-    structlog.reset_defaults()
+    structlog.configure(**settings)
 
 
 def test_a_line_is_json_with_the_allowed_keys(written) -> None:

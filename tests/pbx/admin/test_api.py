@@ -1,5 +1,6 @@
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -18,8 +19,8 @@ from pbx.paths import Layout
 
 
 @pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    layout = Layout(tmp_path)
+def layout(open_path: Path) -> Layout:
+    layout = Layout(open_path)
     layout.admin_socket.parent.mkdir(parents=True)
     layout.config.mkdir()
     layout.config_file.touch()
@@ -44,6 +45,23 @@ async def served(layout: Layout, context: AdminContext):
     await server.start()
     yield context
     await server.stop()
+
+
+@pytest.fixture
+def as_nobody():
+    """Runs something under an account without rights, where the test is root."""
+
+    def run(act: Callable[[], int]) -> int:
+        child = os.fork()
+        if not child:
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setresgid(65534, 65534, 65534)
+                os.setresuid(65534, 65534, 65534)
+            os._exit(act())
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    return run
 
 
 async def test_status_says_what_is_up(served, layout) -> None:
@@ -77,6 +95,14 @@ async def test_an_alarm_is_exit_1(served, layout, capsys) -> None:
 def test_an_exchange_that_is_not_running_is_exit_4(layout, capsys) -> None:
     assert cli.run(["status", "--data", str(layout.root)]) == Exit.UNAVAILABLE
     assert "start it with: pbx serve" in capsys.readouterr().err
+
+
+def test_an_account_that_may_not_speak_to_it_is_exit_3(layout, capsys, as_nobody) -> None:
+    listener = listen(layout.admin_socket, mode=0)
+
+    assert as_nobody(lambda: cli.run(["status", "--data", str(layout.root)])) == Exit.REFUSED
+
+    listener.close()
 
 
 def test_a_dead_exchange_s_socket_is_exit_4_and_is_replaced(layout, capsys) -> None:
@@ -164,8 +190,7 @@ def test_an_answer_s_status_becomes_an_exit_code(layout, status: int, code: int)
     ("error", "code", "words"),
     [
         (httpx.ReadTimeout("x"), Exit.UNAVAILABLE, "did not answer in time"),
-        (httpx.ConnectError("[Errno 13] Permission denied"), Exit.REFUSED, "may not speak"),
-        (httpx.ConnectError("x"), Exit.UNAVAILABLE, "is not running"),
+        (httpx.ReadError("x"), Exit.UNAVAILABLE, "stopped while it was asked"),
     ],
 )
 def test_no_answer_is_a_sentence_too(layout, error, code, words) -> None:
