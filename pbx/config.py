@@ -12,6 +12,9 @@ from typing import Any, Final
 
 import msgspec
 
+from certs.config import CertsConfig
+from pbx.transport.config import SipConfig
+
 MAX_BYTES: Final = 1_000_000
 """A configuration is a page; a longer file is somebody else's."""
 
@@ -60,6 +63,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     exchange: ExchangeConfig = msgspec.field(default_factory=ExchangeConfig)
     logs: LogsConfig = msgspec.field(default_factory=LogsConfig)
     metrics: MetricsConfig = msgspec.field(default_factory=MetricsConfig)
+    sip: SipConfig = msgspec.field(default_factory=SipConfig)
+    certs: CertsConfig = msgspec.field(default_factory=CertsConfig)
 
 
 def is_domain(text: str) -> bool:

@@ -23,15 +23,11 @@ _BOUNDS = {
     "handshake_seconds": (1, 60),
     "first_message_seconds": (1, 600),
     "partial_message_seconds": (1, 600),
-    "drain_seconds": (0, 3_600),
 }
 
 
 class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[sip]"""
-
-    domain: str
-    """The SIP domain: what stands after the @ of every phone, and the certificate's first name."""
 
     listen: tuple[str, ...] = ("0.0.0.0", "::")  # noqa: S104 - phones come from everywhere
     """Addresses to listen on, IPv4 and IPv6."""
@@ -78,11 +74,7 @@ class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     partial_message_seconds: int = 20
     """From the first byte of a message to its last."""
 
-    drain_seconds: int = 30
-    """How long a stopping server waits for flows to finish what they are in."""
-
     def __post_init__(self) -> None:
-        _check_domain(self.domain)
         if not self.listen:
             raise ValueError("listen: at least one address")
         for address in self.listen:
@@ -95,20 +87,6 @@ class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         for key, (low, high) in _BOUNDS.items():
             if not low <= getattr(self, key) <= high:
                 raise ValueError(f"{key}: must be {low} to {high}")
-
-
-def _check_domain(domain: str) -> None:
-    labels = domain.split(".")
-    if len(domain) > 253 or not all(
-        0 < len(label) <= 63
-        and label.isascii()
-        and label.replace("-", "a").isalnum()
-        and label == label.strip("-").lower()
-        for label in labels
-    ):
-        raise ValueError("domain: must be a host name in lower case, such as clinic.example")
-    if labels[-1].isdigit():
-        raise ValueError("domain: must be a name, not an IP address")
 
 
 def _check_address(address: str) -> None:
