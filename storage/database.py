@@ -21,6 +21,13 @@ from storage.errors import SchemaNotCurrent, StorageUnavailable, UnsafeRole
 from storage.failures import is_storage_failure
 from storage.sqlite import BUSY_SECONDS, prepare_sqlite
 
+POSTGRES = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 5_000,
+    "options": "-c lock_timeout=5s -c statement_timeout=60s -c synchronous_commit=on",
+}
+"""A server that has gone silent must not hold up the exchange for longer than this."""
+
 
 class Database:
     """The service's connections; made with `open` (checked) or `connect` (not yet)."""
@@ -36,7 +43,7 @@ class Database:
         url = database_url(url) if isinstance(url, str) else url
         options: dict[str, Any] = {}
         if url.get_backend_name() == "postgresql":
-            options = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
+            options = {"pool_pre_ping": True, "connect_args": POSTGRES}
         engine = create_async_engine(url, hide_parameters=True, **options)
         if url.get_backend_name() == "sqlite":
             prepare_sqlite(engine.sync_engine)

@@ -99,8 +99,8 @@ def _heads() -> None:
         sa.Column("sequence", WHOLE, nullable=False),
         sa.Column("hash", sa.LargeBinary, nullable=False),
         sa.Column("made_at", WHOLE, nullable=False),
+        sa.Column("journal_sequence", WHOLE),
         sa.Column("journal", sa.LargeBinary),
-        sa.Column("key_id", sa.LargeBinary),
         sa.Column("signature", sa.LargeBinary),
         **STRICT,
     )

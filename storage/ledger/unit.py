@@ -42,20 +42,22 @@ class Pending:
     )
     unit: Unit | None = None
     result: Any = None
+    is_probe: bool = False
+    """Asks only whether the ledger can be written."""
 
     @property
     def is_note(self) -> bool:
         return self.work is None
 
     @property
-    def is_settled(self) -> bool:
-        """Answered already, or nobody waits for it any more."""
-        return self.answer.done()
+    def is_abandoned(self) -> bool:
+        """Nobody waits for it any more; a note is written all the same."""
+        return self.answer.cancelled() and not self.is_note
 
-    def succeed(self) -> None:
+    def succeed(self, result: Any) -> None:
         if not self.answer.done():
-            self.answer.set_result(self.result)
+            self.answer.set_result(result)
 
-    def fail(self, failure: BaseException) -> None:
+    def fail(self, failure: Exception) -> None:
         if not self.answer.done():
             self.answer.set_exception(failure)

@@ -37,8 +37,8 @@ ledger_head = strict_table(
     Column("sequence", Whole, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Column("made_at", Micros, nullable=False),
+    Column("journal_sequence", Whole),
     Column("journal", LargeBinary),
-    Column("key_id", LargeBinary),
     Column("signature", LargeBinary),
     with_rowid=False,
 )
