@@ -78,6 +78,18 @@ class Headers:
         self.add(name, value)
         self._fields.insert(place, self._fields.pop())
 
+    def amend(self, key: str, value: str) -> None:
+        """Replace the first line with this key; what other fields read as stays known."""
+        checked(value, key)
+        for place, field in enumerate(self._fields):
+            if field[0] == key:
+                self._fields[place] = (key, field[1], value)
+                self._first[key] = value
+                self._typed.pop(key, None)
+                self._typed.pop(f"{key}*", None)
+                return
+        raise LocalError(key, "is there to be amended")
+
     def replace_first(self, name: str, value: str) -> None:
         """Replace the first element of the first line, keeping the other elements."""
         rest = self.remove_first(name)
