@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NewType
-
-from msgspec import Struct
 
 from pbx.sip.dialog import Dialog
 from pbx.sip.flows import FlowId
@@ -14,7 +13,8 @@ TransactionId = NewType("TransactionId", int)
 """A handle; one that is over is merely unknown, so nobody has to mind its end."""
 
 
-class RequestReceived(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RequestReceived:
     """A request that passed the checks of RFC 3261 §8.2 and waits for `Stack.respond`."""
 
     transaction: TransactionId
@@ -24,7 +24,8 @@ class RequestReceived(Struct, frozen=True):
     """The dialog it belongs to; None: it is outside any."""
 
 
-class Cancelled(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Cancelled:
     """The caller gave its INVITE up (§9.2); 487 has been sent."""
 
     transaction: TransactionId
@@ -33,7 +34,8 @@ class Cancelled(Struct, frozen=True):
     """The CANCEL; it may carry a Reason."""
 
 
-class Acknowledged(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
     """The first ACK of our 2xx (§13.3.1.4); with a late offer it carries the answer."""
 
     transaction: TransactionId
@@ -42,7 +44,8 @@ class Acknowledged(Struct, frozen=True):
     dialog: Dialog
 
 
-class ProvisionalAcknowledged(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ProvisionalAcknowledged:
     """A PRACK confirmed our reliable provisional response (RFC 3262 §3).
 
     One without body has been answered 200; one with a body follows as RequestReceived.
@@ -53,7 +56,8 @@ class ProvisionalAcknowledged(Struct, frozen=True):
     dialog: Dialog
 
 
-class ResponseReceived(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ResponseReceived:
     """A response to a request of ours; retransmissions are not reported."""
 
     transaction: TransactionId
@@ -62,7 +66,8 @@ class ResponseReceived(Struct, frozen=True):
     dialog: Dialog | None
 
 
-class TimedOut(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class TimedOut:
     """Nobody answered.
 
     `timer` is B or F for requests of ours (treat as 408), H for a refusal without ACK, F for a
@@ -75,19 +80,22 @@ class TimedOut(Struct, frozen=True):
     dialog: Dialog | None = None
 
 
-class FlowLost(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class FlowLost:
     """The flow closed before the transaction was over (treat as 503)."""
 
     transaction: TransactionId
 
 
-class FlowClosed(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class FlowClosed:
     """The flow is gone; comes after the FlowLost of its transactions."""
 
     flow: FlowId
 
 
-class MessageRefused(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class MessageRefused:
     """A message that the stack answered by itself, or dropped (`status` 0)."""
 
     flow: FlowId
@@ -96,13 +104,15 @@ class MessageRefused(Struct, frozen=True):
     status: int
 
 
-class RefreshDue(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RefreshDue:
     """Half the session interval is over and refreshing is ours (RFC 4028 §10)."""
 
     dialog: Dialog
 
 
-class SessionExpired(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class SessionExpired:
     """Nobody refreshed the session: send BYE (RFC 4028 §10)."""
 
     dialog: Dialog

@@ -31,6 +31,7 @@ class Served:
         "merge_key",
         "provisionals",
         "tag",
+        "via",
     )
 
     def __init__(
@@ -49,6 +50,8 @@ class Served:
         self.dialog: Dialog | None = None
         self.tag = ""
         """Our To tag, if the request had none."""
+        self.via: str | None = None
+        """The request's Via with what RFC 3581 adds."""
         self.answer: Retransmission | None = None
         """Our 2xx to INVITE while it waits for its ACK."""
         self.provisionals: ReliableProvisionals | None = None

@@ -1,1 +1,0 @@
-"""What the supervisor and its children agree on: lifeline, accounts, limits, backoff."""
