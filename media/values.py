@@ -34,7 +34,7 @@ class Place(Struct, kw_only=True, frozen=True):
 
 
 class Tone(Struct, tag="tone", frozen=True):
-    """A call progress tone: ringback, busy, congestion, beep, or test (1004 Hz)."""
+    """A call progress tone: ringback, busy, congestion, beep, not-in-service, or test (1000 Hz)."""
 
     name: Literal["ringback", "busy", "congestion", "beep", "test", "not-in-service"]
 

@@ -3,8 +3,16 @@
 from pbx import logs
 from tests.support.databases import database, database_urls, postgres_cluster, sqlite_template
 from tests.support.directories import open_path
+from tests.support.stores import stores
 
-__all__ = ["database", "database_urls", "open_path", "postgres_cluster", "sqlite_template"]
+__all__ = [
+    "database",
+    "database_urls",
+    "open_path",
+    "postgres_cluster",
+    "sqlite_template",
+    "stores",
+]
 
 # structlog's own default prints the local variables of every frame: slow, and a leak.
 logs.configure(process="test", shape="json")

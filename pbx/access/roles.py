@@ -9,18 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from storage.keyholder.acts import Role
 
-class Role(StrEnum):
-    """A job function; people receive roles by grants with an approver, a start and an end."""
-
-    SYSTEM_ADMINISTRATOR = "system-administrator"
-    HELP_DESK = "help-desk"
-    COMPLIANCE_OFFICER = "compliance-officer"
-    PRACTICE_MANAGER = "practice-manager"
-    PHYSICIAN = "physician"
-    CLINICAL_STAFF = "clinical-staff"
-    FRONT_DESK = "front-desk"
-    BILLING = "billing"
+__all__ = ["Privilege", "Role", "is_allowed", "matrix_rows", "privileges_of"]
 
 
 class Privilege(StrEnum):
@@ -63,7 +54,7 @@ EVERYBODY = frozenset({P.OWN_SESSIONS, P.OWN_FACTORS})
 
 MATRIX: dict[Role, frozenset[Privilege]] = {
     # Configures everything, hears nothing, approves nothing alone.
-    Role.SYSTEM_ADMINISTRATOR: frozenset(
+    Role.ADMINISTRATOR: frozenset(
         {
             P.PERSON_READ,
             P.PERSON_ADD,
@@ -96,7 +87,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
     # Unlocks a person, looks a phone up; changes nothing else.
     Role.HELP_DESK: frozenset({P.PERSON_READ, P.PERSON_UNLOCK, P.EXTENSION_READ, P.DEVICE_READ}),
     # Reads what was done and by whom; configures nothing, listens to nothing as a routine.
-    Role.COMPLIANCE_OFFICER: frozenset(
+    Role.COMPLIANCE: frozenset(
         {
             P.PERSON_READ,
             P.ROLE_READ,
@@ -133,23 +124,23 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
     ),
     # Use their own extension, mailbox and history; administer nothing.
     Role.PHYSICIAN: frozenset(),
-    Role.CLINICAL_STAFF: frozenset(),
+    Role.CLINICAL: frozenset(),
     Role.FRONT_DESK: frozenset(),
     Role.BILLING: frozenset(),
 }
 
 CONTENT_ROLES = frozenset(
     {
-        Role.COMPLIANCE_OFFICER,
+        Role.COMPLIANCE,
         Role.PHYSICIAN,
-        Role.CLINICAL_STAFF,
+        Role.CLINICAL,
         Role.FRONT_DESK,
         Role.BILLING,
     }
 )
 """Roles that may meet protected content; never granted by one person alone."""
 
-SENSITIVE_ROLES = frozenset({Role.COMPLIANCE_OFFICER, Role.PRACTICE_MANAGER})
+SENSITIVE_ROLES = frozenset({Role.COMPLIANCE, Role.PRACTICE_MANAGER})
 """Roles whose command-line sessions end after five idle minutes instead of fifteen."""
 
 STEP_UP = frozenset(
@@ -163,7 +154,7 @@ STEP_UP = frozenset(
         P.KEYS_CHANGE,
     }
 )
-"""Dangerous acts: the second factor is asked for again."""
+"""Dangerous acts: the second factor is asked for again, in a proof that fits this one act."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from pbx.access.errors import NotSignedIn, RuleBroken, StepUpNeeded
-from pbx.access.roles import SENSITIVE_ROLES, STEP_UP, Privilege, Role
+from pbx.access.errors import NotSignedIn, RuleBroken
+from pbx.access.roles import SENSITIVE_ROLES, Role
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -20,7 +20,6 @@ MINUTE = 60 * SECOND
 IDLE = 15 * MINUTE
 IDLE_SENSITIVE = 5 * MINUTE
 ABSOLUTE = 12 * 60 * MINUTE
-STEP_UP_LASTS = 5 * MINUTE
 CONCURRENT = 5
 """Live sessions of one person; a sixth sign-in is refused until one has ended."""
 
@@ -46,7 +45,6 @@ class Session:
     os_uid: int
     started_at: int
     seen_at: int
-    stepped_up_at: int | None
     ended_at: int | None
 
 
@@ -84,16 +82,7 @@ def check_owner(session: Session, os_uid: int) -> None:
         raise NotSignedIn("the session belongs to another account of this machine")
 
 
-def check_concurrent(live: int) -> None:
+def check_concurrent(live: int, most: int = CONCURRENT) -> None:
     """Refuses one session too many."""
-    if live >= CONCURRENT:
+    if live >= most:
         raise RuleBroken("too many sessions are open: end one with `pbx sessions end`")
-
-
-def check_step_up(session: Session, privilege: Privilege, now: int) -> None:
-    """Dangerous acts want the second factor again, not older than five minutes."""
-    if privilege not in STEP_UP:
-        return
-    stepped = session.stepped_up_at
-    if stepped is None or max(now, session.seen_at) - stepped >= STEP_UP_LASTS:
-        raise StepUpNeeded("this act needs your second factor again: run `pbx step-up`")

@@ -11,12 +11,20 @@ import re
 from msgspec import Struct
 
 from pbx.sip.errors import PeerError
-from pbx.sip.grammar import Parameters, parameters, quote, split_list, unquote, write_parameters
+from pbx.sip.grammar import (
+    Parameters,
+    parameters,
+    quote,
+    split_list,
+    unescape_pairs,
+    unquote,
+    write_parameters,
+)
 from pbx.sip.uri import Uri, parse_uri
 
 # The display name without quotes is tokens and spaces; letters beyond ASCII are let in.
 _name_addr = re.compile(
-    r'(?:("(?:[^"\\]|\\.)*+")|([A-Za-z0-9\-.!%*_+`\'~ \t\u0080-\U0010ffff]*+))[ \t]*+'
+    r'(?:"((?:[^"\\]|\\.)*+)"|([A-Za-z0-9\-.!%*_+`\'~ \t\u0080-\U0010ffff]*+))[ \t]*+'
     r"<([A-Za-z][^<>\s\"]*+)>[ \t]*+(.*+)",
     re.DOTALL,
 ).fullmatch
@@ -36,7 +44,10 @@ class Address(Struct, frozen=True):
         match = _name_addr(text)
         if match is not None:
             quoted, plain, uri, rest = match.groups()
-            display = plain.rstrip(" \t") if quoted is None else unquote(quoted)
+            if quoted is None:
+                display = plain.rstrip(" \t")
+            else:
+                display = unescape_pairs(quoted) if "\\" in quoted else quoted
         else:
             match = _addr_spec(text)
             if match is None:

@@ -10,7 +10,7 @@ from pbx.sip.errors import PeerError
 from pbx.sip.grammar import TOKEN, number
 
 HIGHEST = 2**31 - 1
-_cseq = re.compile(rf"([0-9]++)[ \t]++({TOKEN})").fullmatch
+_cseq = re.compile(rf"([0-9]{{1,20}})[ \t]++({TOKEN})").fullmatch
 _rack = re.compile(rf"([0-9]++)[ \t]++([0-9]++)[ \t]++({TOKEN})").fullmatch
 
 
@@ -26,7 +26,10 @@ class CSeq(Struct, frozen=True):
         match = _cseq(text)
         if match is None:
             raise PeerError("CSeq", "is a number and a method")
-        return cls(number(match[1], "CSeq", HIGHEST), match[2])
+        value = int(match[1])
+        if value > HIGHEST:
+            raise PeerError("CSeq", "the number is below 2**31")
+        return cls(value, match[2])
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NewType
+
+from msgspec import Struct
 
 from pbx.sip.dialog import Dialog
 from pbx.sip.flows import FlowId
@@ -13,8 +14,7 @@ TransactionId = NewType("TransactionId", int)
 """A handle; one that is over is merely unknown, so nobody has to mind its end."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestReceived:
+class RequestReceived(Struct, frozen=True):
     """A request that passed the checks of RFC 3261 §8.2 and waits for `Stack.respond`."""
 
     transaction: TransactionId
@@ -24,8 +24,7 @@ class RequestReceived:
     """The dialog it belongs to; None: it is outside any."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelled:
+class Cancelled(Struct, frozen=True):
     """The caller gave its INVITE up (§9.2); 487 has been sent."""
 
     transaction: TransactionId
@@ -34,8 +33,7 @@ class Cancelled:
     """The CANCEL; it may carry a Reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
+class Acknowledged(Struct, frozen=True):
     """The first ACK of our 2xx (§13.3.1.4); with a late offer it carries the answer."""
 
     transaction: TransactionId
@@ -44,8 +42,7 @@ class Acknowledged:
     dialog: Dialog
 
 
-@dataclass(frozen=True, slots=True)
-class ProvisionalAcknowledged:
+class ProvisionalAcknowledged(Struct, frozen=True):
     """A PRACK confirmed our reliable provisional response (RFC 3262 §3).
 
     One without body has been answered 200; one with a body follows as RequestReceived.
@@ -56,8 +53,7 @@ class ProvisionalAcknowledged:
     dialog: Dialog
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseReceived:
+class ResponseReceived(Struct, frozen=True):
     """A response to a request of ours; retransmissions are not reported."""
 
     transaction: TransactionId
@@ -66,8 +62,7 @@ class ResponseReceived:
     dialog: Dialog | None
 
 
-@dataclass(frozen=True, slots=True)
-class TimedOut:
+class TimedOut(Struct, frozen=True):
     """Nobody answered.
 
     `timer` is B or F for requests of ours (treat as 408), H for a refusal without ACK, F for a
@@ -80,22 +75,19 @@ class TimedOut:
     dialog: Dialog | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FlowLost:
+class FlowLost(Struct, frozen=True):
     """The flow closed before the transaction was over (treat as 503)."""
 
     transaction: TransactionId
 
 
-@dataclass(frozen=True, slots=True)
-class FlowClosed:
+class FlowClosed(Struct, frozen=True):
     """The flow is gone; comes after the FlowLost of its transactions."""
 
     flow: FlowId
 
 
-@dataclass(frozen=True, slots=True)
-class MessageRefused:
+class MessageRefused(Struct, frozen=True):
     """A message that the stack answered by itself, or dropped (`status` 0)."""
 
     flow: FlowId
@@ -104,15 +96,13 @@ class MessageRefused:
     status: int
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshDue:
+class RefreshDue(Struct, frozen=True):
     """Half the session interval is over and refreshing is ours (RFC 4028 §10)."""
 
     dialog: Dialog
 
 
-@dataclass(frozen=True, slots=True)
-class SessionExpired:
+class SessionExpired(Struct, frozen=True):
     """Nobody refreshed the session: send BYE (RFC 4028 §10)."""
 
     dialog: Dialog

@@ -27,6 +27,7 @@ _parameters = re.compile(
     rf"(?:[ \t]*+;[ \t]*+{TOKEN}(?:[ \t]*+=[ \t]*+{VALUE})?+)*+[ \t]*+", re.DOTALL
 ).fullmatch
 _parameter = re.compile(rf";[ \t]*+({TOKEN})(?:[ \t]*+=[ \t]*+({VALUE}))?+", re.DOTALL).finditer
+_pair = re.compile(r"\\(.)", re.DOTALL)
 _element = re.compile(rf"(?:[^,\"<]|{QUOTED}|<[^<>]*+>)*+", re.DOTALL).match
 
 
@@ -59,21 +60,19 @@ def parameters(text: str, header: str) -> dict[str, str | None]:
         return found
     if _parameters(text) is None:
         raise PeerError(header, "parameters are ;name or ;name=value")
-    if '"' in text:
+    if '"' in text or " " in text or "\t" in text:
         pairs = [(match[1], match[2]) for match in _parameter(text)]
+        found = {name.lower(): value for name, value in pairs}
+        expected = len(pairs)
     else:
-        pairs = [_pair(piece) for piece in text.split(";")[1:]]
-    for name, value in pairs:
-        name = name.lower()
-        if name in found:
-            raise PeerError(header, "a parameter appears once")
-        found[name] = value
+        expected = 0
+        for piece in text.split(";")[1:]:
+            name, equals, value = piece.partition("=")
+            found[name.lower()] = value if equals else None
+            expected += 1
+    if len(found) != expected:
+        raise PeerError(header, "a parameter appears once")
     return found
-
-
-def _pair(piece: str) -> tuple[str, str | None]:
-    name, equals, value = piece.partition("=")
-    return name.strip(" \t"), value.strip(" \t") if equals else None
 
 
 def write_parameters(parameters: Parameters) -> str:
@@ -122,8 +121,12 @@ def unquote(text: str) -> str:
     """What a quoted-string reads as; other text stays as it is."""
     if _quoted(text) is None:
         return text
-    inner = text[1:-1]
-    return re.sub(r"\\(.)", r"\1", inner, flags=re.DOTALL) if "\\" in inner else inner
+    return unescape_pairs(text[1:-1])
+
+
+def unescape_pairs(text: str) -> str:
+    """What the inside of a quoted-string reads as."""
+    return _pair.sub(r"\1", text) if "\\" in text else text
 
 
 def checked(text: str, header: str) -> str:

@@ -31,10 +31,12 @@ class Headers:
             self.add(name, value)
 
     @classmethod
-    def parsed(cls, fields: list[Field], first: dict[str, str]) -> Headers:
-        """From the parser, which has checked them."""
+    def parsed(
+        cls, fields: list[Field], first: dict[str, str], typed: dict[str, object]
+    ) -> Headers:
+        """From the parser, which has checked them; `typed` is what it has parsed already."""
         headers = cls.__new__(cls)
-        headers._fields, headers._first, headers._typed = fields, first, {}
+        headers._fields, headers._first, headers._typed = fields, first, typed
         return headers
 
     def first(self, name: str) -> str | None:
@@ -78,6 +80,18 @@ class Headers:
         self.add(name, value)
         self._fields.insert(place, self._fields.pop())
 
+    def amend(self, key: str, value: str) -> None:
+        """Replace the first line with this key; what other fields read as stays known."""
+        checked(value, key)
+        for place, field in enumerate(self._fields):
+            if field[0] == key:
+                self._fields[place] = (key, field[1], value)
+                self._first[key] = value
+                self._typed.pop(key, None)
+                self._typed.pop(f"{key}*", None)
+                return
+        raise LocalError(key, "is there to be amended")
+
     def replace_first(self, name: str, value: str) -> None:
         """Replace the first element of the first line, keeping the other elements."""
         rest = self.remove_first(name)
@@ -104,15 +118,14 @@ class Headers:
 
     def copy(self) -> Headers:
         """An independent copy."""
-        return Headers.parsed(list(self._fields), dict(self._first))
+        return Headers.parsed(list(self._fields), dict(self._first), {})
 
     def typed(self, key: str, parse: Callable[[Headers], T]) -> T:
         """The value under which `key` is kept parsed; `parse` runs once per change."""
-        typed = self._typed
-        if key in typed:
-            return typed[key]  # type: ignore[return-value]  # one parse function per key
-        value = typed[key] = parse(self)
-        return value
+        value = self._typed.get(key)
+        if value is None:
+            value = self._typed[key] = parse(self)
+        return value  # type: ignore[return-value]  # there is one parse function per key
 
     def encode(self) -> str:
         """The lines as they are sent, without Content-Length (the message knows its body)."""
@@ -132,13 +145,17 @@ class Headers:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Headers):
             return NotImplemented
-        return [(k, v) for k, _, v in self._fields] == [(k, v) for k, _, v in other._fields]
+        return self._compared() == other._compared()
 
     __hash__ = None  # type: ignore[assignment]  # mutable
 
     def __repr__(self) -> str:
         # Names only: values are protected.
         return f"<Headers {' '.join(name for _, name, _ in self._fields)}>"
+
+    def _compared(self) -> list[tuple[str, str]]:
+        # Content-Length is a property of the body, not of the head.
+        return [(key, value) for key, _, value in self._fields if key != "Content-Length"]
 
     def _index(self, key: str) -> None:
         self._typed.clear()

@@ -15,13 +15,16 @@ def host(text: str, header: str) -> str:
     """A host that has matched HOST, in the form in which hosts are compared: lower case."""
     if text[0] == "[":
         return f"[{ipv6(text[1:-1], header)}]"
-    if len(text) > LONGEST or ".." in text:
+    if ".." in text or len(text) > LONGEST:
         raise PeerError(header, "the host is a name or an address")
     return text.lower()
 
 
 def ipv6(text: str, header: str) -> str:
     """An IPv6 address in its canonical spelling (RFC 5952)."""
+    if "." in text:
+        # The grammar of RFC 3261 wrongly derives a third colon here (RFC 5118 section 4.10).
+        text = text.replace(":::", "::")
     try:
         return str(IPv6Address(text))
     except AddressValueError:

@@ -299,9 +299,16 @@ def response_to(
     for name in ("Via", "From", "To", "Call-ID", "CSeq"):
         for value in request.headers.all(name):
             headers.add(name, value)
-    if to_tag is not None and request.to.tag is None:
+    if to_tag is not None and _has_no_tag(request):
         headers.set("To", f"{request.headers.first('To')};tag={token(to_tag, 'To')}")
     return response
+
+
+def _has_no_tag(request: Request) -> bool:
+    try:
+        return request.to.tag is None
+    except PeerError:
+        return False  # broken: nothing is added to what nobody can read
 
 
 def _required(headers: Headers, name: str) -> str:

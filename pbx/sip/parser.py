@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import re
 
+from pbx.sip.address import Address
+from pbx.sip.cseq import CSeq
 from pbx.sip.errors import PeerError
-from pbx.sip.grammar import number, token
+from pbx.sip.grammar import is_token, number, split_list
 from pbx.sip.headers import Field, Headers
 from pbx.sip.message import Request, Response
 from pbx.sip.names import KNOWN, SINGULAR, canonical
 from pbx.sip.salvage import salvage
+from pbx.sip.uri import SipUri
+from pbx.sip.via import Via
 
 MOST_FIELDS = 256
 """Lines in a head. The longest sane messages have about 60."""
 
 LONGEST_BODY = 2**31 - 1
+LONGEST_CALL_ID = 255
 
 # word [ "@" word ]
 _WORD = r"[A-Za-z0-9\-.!%*_+`'~()<>:\\\"/\[\]?{}]++"
@@ -41,9 +46,9 @@ def parse_message(data: bytes, *, stream: bool = True) -> Request | Response:
     text = str(data[:end], "utf-8", "replace")
     try:
         lines = _lines(text)
-        headers = _headers(lines)
-        body = _body(data[end + 4 :], headers.first("Content-Length"), stream)
-        return _message(lines[0], headers, body)
+        fields, first = _fields(lines)
+        body = _body(data[end + 4 :], first.get("Content-Length"), stream)
+        return _message(lines[0], fields, first, body)
     except PeerError as error:
         error.request = salvage(text)
         raise
@@ -52,8 +57,6 @@ def parse_message(data: bytes, *, stream: bool = True) -> Request | Response:
 def _lines(text: str) -> list[str]:
     if "\0" in text:
         text = _without_nul(text)
-    if "\r\n " in text or "\r\n\t" in text:
-        text = _fold.sub(" ", text)
     lines = text.split("\r\n")
     ends = len(lines) - 1
     if text.count("\n") != ends or text.count("\r") != ends:
@@ -71,25 +74,34 @@ def _without_nul(text: str) -> str:
     return text
 
 
-def _headers(lines: list[str]) -> Headers:
+def _fields(lines: list[str]) -> tuple[list[Field], dict[str, str]]:
     fields: list[Field] = []
     first: dict[str, str] = {}
-    known = KNOWN.get
     for line in lines[1:]:
         name, colon, value = line.partition(":")
-        key = known(name)
+        key = KNOWN.get(name)
         if key is None:
+            if line[:1] in (" ", "\t"):
+                return _fields(_unfolded(lines))
             name = name.rstrip(" \t")
             key = canonical(name)
-        if not colon:
-            raise PeerError("header line", "has a colon")
+            if not colon:
+                raise PeerError("header line", "has a colon")
         value = value.strip(" \t")
         if key not in first:
             first[key] = value
         elif key in SINGULAR:
             raise PeerError(key, "appears once")
         fields.append((key, name, value))
-    return Headers.parsed(fields, first)
+    return fields, first
+
+
+def _unfolded(lines: list[str]) -> list[str]:
+    # Folding is rare, so it is noticed only here: a line that begins with a space has no known
+    # name. The second line continues the start line, which may not be folded.
+    if lines[1][:1] in (" ", "\t"):
+        raise PeerError("start line", "is one line")
+    return _fold.sub(" ", "\r\n".join(lines)).split("\r\n")
 
 
 def _body(rest: bytes, length: str | None, stream: bool) -> bytes:
@@ -98,50 +110,67 @@ def _body(rest: bytes, length: str | None, stream: bool) -> bytes:
             raise PeerError("Content-Length", "is present")
         return rest
     size = number(length, "Content-Length", LONGEST_BODY)
-    if size > len(rest) or (stream and size != len(rest)):
-        raise PeerError("Content-Length", "is the length of the body")
-    return rest[:size]
+    if size != len(rest):
+        if stream or size > len(rest):
+            raise PeerError("Content-Length", "is the length of the body")
+        return rest[:size]
+    return rest
 
 
-def _message(start_line: str, headers: Headers, body: bytes) -> Request | Response:
+def _routing(first: dict[str, str]) -> dict[str, object]:
+    """The values of the fields that every element reads (RFC 3261 section 8.1.1)."""
+    try:
+        via, call_id = first["Via"], first["Call-ID"]
+        cseq, from_, to = first["CSeq"], first["From"], first["To"]
+    except KeyError as missing:
+        raise PeerError(missing.args[0], "is present") from None
+    if len(call_id) > LONGEST_CALL_ID or _call_id(call_id) is None:
+        raise PeerError("Call-ID", "is a word, or two around an at sign")
+    return {
+        "Via": Via.parse(split_list(via, "Via")[0] if "," in via else via),
+        "From": Address.parse(from_, "From"),
+        "To": Address.parse(to, "To"),
+        "CSeq": CSeq.parse(cseq),
+    }
+
+
+def _message(
+    start_line: str, fields: list[Field], first: dict[str, str], body: bytes
+) -> Request | Response:
     parts = start_line.split(" ", 2)
-    message: Request | Response
     if parts[0][:4].upper() == "SIP/":
-        message = _response(parts, headers, body)
-    else:
-        message = _request(parts, headers, body)
-    call_id = headers.first("Call-ID")
-    if call_id is None or len(call_id) > 255 or _call_id(call_id) is None:
-        raise PeerError("Call-ID", "is present, a word or two around an at sign")
-    cseq = message.cseq
-    message.via, message.from_, message.to  # noqa: B018  # raises now what would raise later
-    if isinstance(message, Request) and cseq.method != message.method:
+        status, reason = _status(parts)
+        return Response(status, reason, Headers.parsed(fields, first, _routing(first)), body)
+    method, uri = _request_line(parts)
+    request = Request(method, uri, Headers.parsed(fields, first, _routing(first)), body)
+    target = request.uri
+    if isinstance(target, SipUri) and target.headers:
+        raise PeerError("Request-URI", "has no headers")
+    if request.cseq.method != method:
         raise PeerError("CSeq", "names the method of the request")
-    return message
+    return request
 
 
-def _request(parts: list[str], headers: Headers, body: bytes) -> Request:
+def _request_line(parts: list[str]) -> tuple[str, str]:
     if len(parts) != 3:
         raise PeerError("Request-Line", "is method, URI and version")
     method, uri, version = parts
     if version != "SIP/2.0":
         _check_version(version)
-    request = Request(token(method, "method"), uri, headers, body)
-    request.uri  # noqa: B018  # raises now what would raise later
-    return request
+    if not is_token(method):
+        raise PeerError("method", "is a token")
+    return method, uri
 
 
-def _response(parts: list[str], headers: Headers, body: bytes) -> Response:
+def _status(parts: list[str]) -> tuple[int, str]:
     if len(parts) < 2:
         raise PeerError("Status-Line", "is version, status and reason")
     if parts[0] != "SIP/2.0":
         _check_version(parts[0])
-    if len(parts[1]) != 3:
-        raise PeerError("Status-Line", "the status is 100 to 699")
     status = number(parts[1], "Status-Line", 699)
-    if status < 100:
+    if status < 100 or len(parts[1]) != 3:
         raise PeerError("Status-Line", "the status is 100 to 699")
-    return Response(status, parts[2] if len(parts) == 3 else "", headers, body)
+    return status, parts[2] if len(parts) == 3 else ""
 
 
 def _check_version(version: str) -> None:

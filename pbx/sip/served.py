@@ -31,7 +31,6 @@ class Served:
         "merge_key",
         "provisionals",
         "tag",
-        "via",
     )
 
     def __init__(
@@ -50,8 +49,6 @@ class Served:
         self.dialog: Dialog | None = None
         self.tag = ""
         """Our To tag, if the request had none."""
-        self.via: str | None = None
-        """The request's Via with what RFC 3581 adds."""
         self.answer: Retransmission | None = None
         """Our 2xx to INVITE while it waits for its ACK."""
         self.provisionals: ReliableProvisionals | None = None

@@ -5,9 +5,10 @@ Flows are TLS, so Timers A, E and G do not exist and D, I, J and K are zero (§1
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Timers:
     """Intervals in seconds (RFC 3261 Table 4)."""
 
@@ -20,7 +21,7 @@ class Timers:
     trying: float = 0.2
     """An INVITE not answered by then gets 100 Trying from its transaction (§17.2.1)."""
 
-    @property
+    @cached_property
     def late_trying(self) -> float:
         """A request other than INVITE gets 100 when Timer E would have reached T2 (RFC 4320 §4.1).
 
@@ -32,27 +33,27 @@ class Timers:
             interval *= 2
         return elapsed
 
-    @property
+    @cached_property
     def b(self) -> float:
         """An INVITE without any response."""
         return 64 * self.t1
 
-    @property
+    @cached_property
     def f(self) -> float:
         """Another request without a final response."""
         return 64 * self.t1
 
-    @property
+    @cached_property
     def h(self) -> float:
         """A failure response to INVITE without its ACK."""
         return 64 * self.t1
 
-    @property
+    @cached_property
     def l(self) -> float:  # noqa: E743 - the letter RFC 6026 §8.11 gives it
         """How long retransmissions of an INVITE answered by 2xx are absorbed."""
         return 64 * self.t1
 
-    @property
+    @cached_property
     def m(self) -> float:
         """How long further 2xx to our INVITE are awaited (RFC 6026 §8.4)."""
         return 64 * self.t1

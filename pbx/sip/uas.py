@@ -22,6 +22,7 @@ from pbx.sip.events import (
     TransactionId,
 )
 from pbx.sip.flows import Flow
+from pbx.sip.grammar import split_list
 from pbx.sip.message import Request, Response, response_to
 from pbx.sip.reliable import ReliableProvisionals
 from pbx.sip.retransmission import Retransmission
@@ -56,13 +57,15 @@ class UserAgentServer:
 
     def receive(self, flow: Flow, request: Request, now: float) -> None:
         """A whole request came by a flow; PeerError says how to refuse it."""
+        via = request.via
+        _note_source(flow, request, via)
         match request.method:
             case "ACK":
-                self._acknowledge(flow, request, now)
+                self._acknowledge(flow, request, via, now)
             case "CANCEL":
-                self._cancel(flow, request, now)
+                self._cancel(flow, request, via, now)
             case method:
-                key = server_key(flow.id, request, request.via, method)
+                key = server_key(flow.id, request, via, method)
                 served = self._by_key.get(key)
                 if served is None:
                     self._begin(flow, request, key, now)
@@ -73,9 +76,8 @@ class UserAgentServer:
         """Answer without a transaction."""
         shared = self._shared
         shared.flows.counters.refused += 1
-        if response.to.tag is None:
-            response.headers.set("To", f"{response.headers.first('To')};tag={new_tag()}")
-        _address(response, _via(flow, request.via))
+        if request.to.tag is None:
+            _tag(response, request, new_tag())
         shared.flows.send(flow.id, response)
         shared.report(MessageRefused(flow.id, "request", rule, response.status))
 
@@ -136,7 +138,6 @@ class UserAgentServer:
         kind = InviteServerTransaction if request.method == "INVITE" else NonInviteServerTransaction
         machine = kind(request, shared.config.timers, now)
         served = Served(shared.new_id(), flow, machine, key, self._ring)
-        served.via = _via(flow, request.via)
         if merged is not None:
             served.tag, served.merge_key = new_tag(), merged
             self._merged.add(merged)
@@ -145,13 +146,12 @@ class UserAgentServer:
         shared.deadlines.changed(served)
         return served
 
-    def _cancel(self, flow: Flow, cancel: Request, now: float) -> None:
+    def _cancel(self, flow: Flow, cancel: Request, via: Via, now: float) -> None:
         """§9.2: the CANCEL is answered by itself, the INVITE by 487 if nobody was faster."""
-        served = self._by_key.get(server_key(flow.id, cancel, cancel.via, "INVITE"))
+        served = self._by_key.get(server_key(flow.id, cancel, via, "INVITE"))
         if served is None:
             return self.refuse(flow, response_to(cancel, 481), cancel, "CANCEL follows an INVITE")
         answer = response_to(cancel, 200, to_tag=served.tag or None)
-        _address(answer, _via(flow, cancel.via))
         self._shared.flows.send(flow.id, answer)
         if served.machine.state is State.PROCEEDING:
             self._refuse_invite(served, 487, now)
@@ -159,8 +159,8 @@ class UserAgentServer:
             self._shared.report(Cancelled(served.id, flow.id, cancel))
         return None
 
-    def _acknowledge(self, flow: Flow, ack: Request, now: float) -> None:
-        served = self._by_key.get(server_key(flow.id, ack, ack.via, "INVITE"))
+    def _acknowledge(self, flow: Flow, ack: Request, via: Via, now: float) -> None:
+        served = self._by_key.get(server_key(flow.id, ack, via, "INVITE"))
         if served is not None:
             self._carry_out(served, served.machine.receive(ack, now), now)
             return
@@ -193,7 +193,6 @@ class UserAgentServer:
         if not prack.body:
             answer = response_to(prack, 200)
             dialog.answered(prack, answer)
-            _address(answer, _via(flow, prack.via))
             self._shared.flows.send(flow.id, answer)
         if (freed := served.provisionals.next(now)) is not None:
             self._transmit(served, freed, now)
@@ -205,8 +204,8 @@ class UserAgentServer:
         if response.status <= 100:
             return
         request, dialogs = served.request, self._shared.dialogs
-        if served.tag and response.to.tag is None:
-            response.headers.set("To", f"{response.headers.first('To')};tag={served.tag}")
+        if served.tag:
+            _tag(response, request, served.tag)
         if response.status >= 300:
             return
         if request.method == "INVITE":
@@ -295,7 +294,6 @@ class UserAgentServer:
         self._settle(served)
 
     def _send(self, served: Served, response: Response) -> None:
-        _address(response, served.via)
         self._shared.flows.send(served.flow.id, response)
 
     def _end_answer(self, served: Served) -> None:
@@ -326,16 +324,23 @@ def _ends_dialog(dialog: Dialog, request: Request, status: int) -> bool:
     return status >= 300 and dialog.state.is_early and request.method in FORMING
 
 
-def _via(flow: Flow, via: Via) -> str | None:
-    """The Via a response carries: where the request really came from (§18.2.1, RFC 3581)."""
+def _note_source(flow: Flow, request: Request, via: Via) -> None:
+    """Write into the top Via where the request really came from (§18.2.1, RFC 3581 §4)."""
     address, port = flow.facts.peer
     if via.wants_rport:
-        via = via.with_parameter("rport", str(port))
-    elif via.host.strip("[]") == address:
-        return None
-    return str(via.with_parameter("received", address))
+        found = {**via.parameters, "rport": str(port), "received": address}
+    elif via.host.strip("[]") != address:
+        found = {**via.parameters, "received": address}
+    else:
+        return
+    line = request.headers.first("Via") or ""
+    rest = split_list(line, "Via")[1:] if "," in line else []
+    top = Via(transport=via.transport, host=via.host, port=via.port, parameters=found)
+    request.headers.amend("Via", ", ".join([str(top), *rest]))
 
 
-def _address(response: Response, via: str | None) -> None:
-    if via is not None:
-        response.headers.replace_first("Via", via)
+def _tag(response: Response, request: Request, tag: str) -> None:
+    """Our To tag, unless the response has one already (§8.2.6.2)."""
+    to = response.headers.first("To")
+    if to == request.headers.first("To"):
+        response.headers.amend("To", f"{to};tag={tag}")

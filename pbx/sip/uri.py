@@ -170,12 +170,14 @@ def parse_uri(text: str) -> Uri:
 
 def _sip_uri(match: re.Match[str]) -> SipUri:
     scheme, user, password, host_text, port_text, parameters, headers = match.groups()
+    if user is not None and "%" in user:
+        user = unescape(user)
     return SipUri(
         scheme=scheme.lower(),
-        user=user and unescape(user),
+        user=user,
         password=password and unescape(password),
         host=host(host_text, "URI"),
-        port=port(port_text, "URI"),
+        port=None if port_text is None else port(port_text, "URI"),
         parameters=_read(parameters) if parameters else {},
         headers=_pairs(headers) if headers else (),
     )
@@ -203,12 +205,15 @@ def unescape(text: str) -> str:
 
 def _read(text: str) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
-    for piece in text.split(";")[1:]:
+    pieces = text.split(";")
+    is_escaped = "%" in text
+    for piece in pieces[1:]:
         name, equals, value = piece.partition("=")
-        name = unescape(name).lower()
-        if name in found:
-            raise PeerError("URI", "a parameter appears once")
-        found[name] = unescape(value) if equals else None
+        if is_escaped:
+            name, value = unescape(name), unescape(value)
+        found[name.lower()] = value if equals else None
+    if len(found) != len(pieces) - 1:
+        raise PeerError("URI", "a parameter appears once")
     return found
 
 

@@ -39,7 +39,7 @@ class Via(Struct, frozen=True, kw_only=True):
         return cls(
             transport=transport.upper(),
             host=host(host_text, "Via"),
-            port=port(port_text, "Via"),
+            port=None if port_text is None else port(port_text, "Via"),
             parameters=parameters(rest, "Via") if rest else {},
         )
 

@@ -14,7 +14,7 @@ import msgspec
 class Role(StrEnum):
     """Groups by job function; what each may do is in `decisions` (here) and `pbx role matrix`."""
 
-    ADMINISTRATOR = "administrator"
+    ADMINISTRATOR = "system-administrator"
     HELP_DESK = "help-desk"
     COMPLIANCE = "compliance-officer"
     PRACTICE_MANAGER = "practice-manager"

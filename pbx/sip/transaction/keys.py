@@ -10,7 +10,7 @@ ServerKey = tuple[int, str, str, str]
 """Flow, branch, sent-by, method."""
 ClientKey = tuple[str, str]
 """Branch, method."""
-MergeKey = tuple[int, str, str, str]
+MergeKey = tuple[int, str, str, int, str]
 """Flow, Call-ID, From tag, CSeq."""
 
 
@@ -29,7 +29,8 @@ def client_key(response: Response) -> ClientKey:
 
 def merge_key(flow: int, request: Request) -> MergeKey:
     """Equal for one request that came by two ways (§8.2.2.2)."""
-    return flow, request.call_id, request.from_.tag or "", str(request.cseq)
+    cseq = request.cseq
+    return flow, request.call_id, request.from_.tag or "", cseq.number, cseq.method
 
 
 def _before_rfc_3261(request: Request, via: Via) -> str:

@@ -1,0 +1,280 @@
+"""Media as the exchange sees it: legs, opened on one of the workers and told what to do.
+
+The exchange hands session descriptions through and never reads them. A worker that dies ends its
+legs (`Ended`); one that comes back is used again; an exchange that comes back asks `calls` and
+adopts the legs it still knows.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from media import control
+from media.control import AnyReply, AnyVerb, Described, Listed, Measured, Opened
+from media.errors import (
+    AnswerRefused,
+    LegGone,
+    MediaError,
+    MediaFull,
+    MediaUnavailable,
+    Misuse,
+    OfferRefused,
+    SdpRefused,
+)
+from media.link import Link
+from media.values import (
+    Digit,
+    Direction,
+    Ended,
+    Fed,
+    Latched,
+    LegId,
+    LegStats,
+    MediaEvent,
+    Place,
+    Player,
+    Prompt,
+    Silence,
+    Silent,
+    Sound,
+    StoredCall,
+    Tone,
+)
+
+__all__ = [
+    "AnswerRefused",
+    "Digit",
+    "Direction",
+    "Ended",
+    "Fed",
+    "Latched",
+    "LegGone",
+    "LegId",
+    "LegStats",
+    "MediaClient",
+    "MediaError",
+    "MediaEvent",
+    "MediaFull",
+    "MediaUnavailable",
+    "Misuse",
+    "OfferRefused",
+    "Place",
+    "Player",
+    "Prompt",
+    "SdpRefused",
+    "Silence",
+    "Silent",
+    "Sound",
+    "StoredCall",
+    "Tone",
+]
+
+log = structlog.get_logger()
+
+Notify = Callable[[MediaEvent], None]
+
+RECONNECT_EVERY = 0.2
+
+
+class MediaClient:
+    """All workers, seen as one."""
+
+    def __init__(self, sockets: Mapping[int, Path]) -> None:
+        self._links = {index: Link(path, self._told) for index, path in sockets.items()}
+        self._notify: dict[LegId, Notify] = {}
+        self._call_of: dict[LegId, str] = {}
+        self._legs_of: dict[str, set[LegId]] = {}
+        self._worker_of: dict[str, int] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # --- life
+
+    async def start(self, wait: float = 10.0) -> None:
+        """Connect, and stay connected; returns when every worker has answered, or after `wait`."""
+        self._tasks = [asyncio.create_task(self._keep(index)) for index in self._links]
+        arrivals = [link.arrived.wait() for link in self._links.values()]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await asyncio.gather(*arrivals)
+
+    async def close(self) -> None:
+        """Disconnect; legs live on in the workers."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    def workers(self) -> dict[int, bool]:
+        """Which workers answer."""
+        return {index: link.is_up for index, link in self._links.items()}
+
+    # --- legs
+
+    async def open(self, call: str, place: Place, notify: Notify) -> LegId:
+        """One more leg for a call; all legs of a call are on one worker."""
+        index = self._worker_for(call)
+        self._worker_of[call] = index
+        link = self._links[index]
+        try:
+            reply = await link.ask(control.Open(call, place))
+        except MediaError:
+            self._forget_call(call)
+            raise
+        assert isinstance(reply, Opened)  # noqa: S101 - the worker's own protocol
+        self.adopt(reply.leg, call, notify)
+        link.legs += 1
+        return reply.leg
+
+    def adopt(self, leg: LegId, call: str, notify: Notify) -> None:
+        """Be told of a leg that lives already: after the exchange came back."""
+        self._notify[leg] = notify
+        self._call_of[leg] = call
+        self._legs_of.setdefault(call, set()).add(leg)
+        self._worker_of[call] = _worker(leg)
+
+    async def take_offer(self, leg: LegId, sdp: bytes) -> None:
+        """The phone's offer; `OfferRefused` says how to refuse the INVITE."""
+        await self._ask(leg, control.TakeOffer(leg, sdp))
+
+    async def make_answer(
+        self, leg: LegId, like: LegId | None = None, direction: Direction = "sendrecv"
+    ) -> bytes:
+        """Our answer, the same bytes until the next offer."""
+        return _sdp(await self._ask(leg, control.MakeAnswer(leg, like or "", direction)))
+
+    async def make_offer(
+        self, leg: LegId, like: LegId | None = None, direction: Direction = "sendrecv"
+    ) -> bytes:
+        """Our offer, with the codecs of the leg that it is like."""
+        return _sdp(await self._ask(leg, control.MakeOffer(leg, like or "", direction)))
+
+    async def take_answer(self, leg: LegId, sdp: bytes) -> None:
+        """The phone's answer; `AnswerRefused` is a failed call."""
+        await self._ask(leg, control.TakeAnswer(leg, sdp))
+
+    async def withdraw(self, leg: LegId) -> None:
+        """An offer, ours or theirs, was refused: what was agreed stays."""
+        await self._ask(leg, control.Withdraw(leg))
+
+    async def join(self, leg: LegId, other: LegId) -> None:
+        """Let two phones hear each other; a leg joined to itself is an echo."""
+        if _worker(leg) != _worker(other):
+            raise Misuse("the legs are on different workers")
+        await self._ask(leg, control.Join(leg, other))
+
+    async def part(self, leg: LegId) -> None:
+        """Let it hear nobody."""
+        await self._ask(leg, control.Part(leg))
+
+    async def feed(self, leg: LegId, player: Player) -> None:
+        """Let it hear a player; `Fed` tells the end."""
+        await self._ask(leg, control.Feed(leg, player))
+
+    async def digits(self, leg: LegId, *, report: bool) -> None:
+        """Be told its phone's key presses, or no longer."""
+        await self._ask(leg, control.Digits(leg, report))
+
+    async def stats(self, leg: LegId) -> LegStats:
+        """How it is doing."""
+        return _stats(await self._ask(leg, control.Stats(leg)))
+
+    async def drop(self, leg: LegId) -> LegStats:
+        """End it, with its last figures; a leg that is gone already has none."""
+        try:
+            return _stats(await self._ask(leg, control.Drop(leg)))
+        except (LegGone, MediaUnavailable):
+            return LegStats()
+        finally:
+            self._forget(leg)
+
+    # --- snapshots
+
+    async def store(self, call: str, snapshot: bytes) -> None:
+        """Leave a call's state with the worker that holds its legs."""
+        index = self._worker_of.get(call)
+        if index is None:
+            raise LegGone("the call has no leg")
+        await self._links[index].ask(control.Store(call, snapshot))
+
+    async def calls(self) -> list[StoredCall]:
+        """What lives in the workers that answer."""
+        found: list[StoredCall] = []
+        for link in self._links.values():
+            if link.is_up:
+                reply = await link.ask(control.ListCalls())
+                found += reply.calls if isinstance(reply, Listed) else ()
+        return found
+
+    # --- inside
+
+    async def _keep(self, index: int) -> None:
+        """Stay connected to a worker; when it goes, its legs are gone."""
+        link = self._links[index]
+        while True:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, msgspec.DecodeError):
+                await link.serve()
+            self._lost(index)
+            await asyncio.sleep(RECONNECT_EVERY)
+
+    def _lost(self, index: int) -> None:
+        legs = [leg for leg in self._notify if _worker(leg) == index]
+        if legs:
+            log.error("media worker lost", worker=index, legs=len(legs))
+        for leg in legs:
+            self._told(Ended(leg, "worker"))
+
+    def _told(self, event: MediaEvent) -> None:
+        notify = self._notify.get(event.leg)
+        if isinstance(event, Ended):
+            self._forget(event.leg)
+        if notify is not None:
+            notify(event)
+
+    async def _ask(self, leg: LegId, verb: AnyVerb) -> AnyReply:
+        link = self._links.get(_worker(leg))
+        if link is None:
+            raise LegGone("the leg's worker is not configured")
+        return await link.ask(verb)
+
+    def _worker_for(self, call: str) -> int:
+        if call in self._worker_of:
+            return self._worker_of[call]
+        up = [index for index, link in self._links.items() if link.is_up]
+        if not up:
+            raise MediaUnavailable("no media worker answers")
+        return min(up, key=lambda index: self._links[index].legs)
+
+    def _forget(self, leg: LegId) -> None:
+        self._notify.pop(leg, None)
+        call = self._call_of.pop(leg, None)
+        if call is not None:
+            link = self._links[_worker(leg)]
+            link.legs = max(link.legs - 1, 0)
+            self._legs_of[call].discard(leg)
+            self._forget_call(call)
+
+    def _forget_call(self, call: str) -> None:
+        if not self._legs_of.get(call):
+            self._legs_of.pop(call, None)
+            self._worker_of.pop(call, None)
+
+
+def _worker(leg: LegId) -> int:
+    index, dot, _ = leg.partition(".")
+    if not (dot and index.isascii() and index.isdigit() and len(index) <= 4):
+        raise LegGone("not a leg")
+    return int(index)
+
+
+def _sdp(reply: AnyReply) -> bytes:
+    assert isinstance(reply, Described)  # noqa: S101 - the worker's own protocol
+    return reply.sdp
+
+
+def _stats(reply: AnyReply) -> LegStats:
+    assert isinstance(reply, Measured)  # noqa: S101 - the worker's own protocol
+    return reply.stats

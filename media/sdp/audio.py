@@ -1,0 +1,130 @@
+"""One audio m-line read for what the relay needs: keys, payload types, address, direction."""
+
+from dataclasses import dataclass
+
+from media.errors import MediaError
+from media.sdp import crypto_attribute
+from media.sdp.crypto_attribute import SUITES, CryptoAttribute
+from media.sdp.formats import Formats, formats_of
+from media.sdp.model import Connection, Media, SessionDescription
+from media.sdp.parser import Malformed, number
+from media.values import Direction
+
+SDES_PROTOCOLS = ("RTP/SAVP", "RTP/SAVPF", "RTP/AVP", "RTP/AVPF")
+"""RTP/AVP with a crypto line is how some phones say "encrypted if you can": we can."""
+DTLS_PROTOCOLS = ("UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF")
+DIRECTIONS: tuple[Direction, ...] = ("sendrecv", "sendonly", "recvonly", "inactive")
+NOWHERE = ("0.0.0.0", "::")  # noqa: S104 - the hold form of RFC 2543: send nothing there
+
+INCOMPATIBLE_TRANSPORT, INCOMPATIBLE_FORMAT, NO_AUDIO = 302, 305, 304
+"""Warn-codes of RFC 3261 §20.43."""
+
+
+class Unacceptable(MediaError):
+    """This stream cannot be taken; `warning` is the warn-code that says so."""
+
+    def __init__(self, reason: str, warning: int = INCOMPATIBLE_TRANSPORT) -> None:
+        super().__init__(reason)
+        self.reason, self.warning = reason, warning
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """A stream that can be sealed."""
+
+    protocol: str
+    formats: Formats
+    crypto: tuple[CryptoAttribute, ...]
+    """Usable lines only, as the phone ordered them."""
+    address: str | None
+    """None: nowhere (held), or a host name."""
+    port: int
+    rtcp_port: int
+    direction: Direction
+    muxed: bool
+    ptime: int | None
+
+    @property
+    def chosen(self) -> CryptoAttribute:
+        """The line of the suite we prefer; the phone's order breaks a tie."""
+        return min(self.crypto, key=lambda line: SUITES.index(line.suite))
+
+
+def read(session: SessionDescription, media: Media) -> Audio:
+    """The stream, or `Unacceptable` with the reason that helps its owner most."""
+    if media.protocol in DTLS_PROTOCOLS:
+        raise Unacceptable("DTLS-SRTP is not supported here; set the phone to SDES")
+    if media.protocol not in SDES_PROTOCOLS:
+        raise Unacceptable("the stream is neither RTP/SAVP nor RTP/SAVPF")
+    crypto = _usable(media)
+    formats = formats_of(media)
+    if not any(codec.is_voice for codec in formats.values()):
+        raise Unacceptable("no known audio codec", INCOMPATIBLE_FORMAT)
+    connection = media.connection or session.connection
+    if connection is None:
+        raise Malformed("c: required for the session or the stream")
+    return Audio(
+        media.protocol,
+        formats,
+        crypto,
+        _address(connection),
+        media.port,
+        _rtcp_port(media),
+        _direction(session, media, connection),
+        media.has("rtcp-mux"),
+        _ptime(media),
+    )
+
+
+def _usable(media: Media) -> tuple[CryptoAttribute, ...]:
+    lines, reasons = [], []
+    for value in media.all("crypto"):
+        try:
+            lines.append(crypto_attribute.parse(value))
+        except crypto_attribute.Unusable as unusable:
+            reasons.append(str(unusable))
+    if not lines:
+        raise Unacceptable(reasons[0] if reasons else "encryption is required: no a=crypto line")
+    return tuple(lines)
+
+
+def _address(connection: Connection) -> str | None:
+    literal = ":" in connection.address or connection.address.replace(".", "").isdigit()
+    return connection.address if literal and connection.address not in NOWHERE else None
+
+
+def _rtcp_port(media: Media) -> int:
+    """RFC 3605 names a port; without it the odd neighbour."""
+    for value in media.all("rtcp"):
+        return number(value.partition(" ")[0], 65_535, "rtcp")
+    return min(media.port + 1, 65_535)
+
+
+def _direction(session: SessionDescription, media: Media, where: Connection) -> Direction:
+    names = [a.name for a in (*session.attributes, *media.attributes)]
+    said = [direction for name in names for direction in DIRECTIONS if name == direction]
+    direction: Direction = said[-1] if said else "sendrecv"
+    if where.address in NOWHERE:  # RFC 3264 §8.4: wants to hear nothing
+        return "sendonly" if direction.startswith("send") else "inactive"
+    return direction
+
+
+def _ptime(media: Media) -> int | None:
+    for value in media.all("ptime"):
+        return number(value, 1_000, "ptime") or None
+    return None
+
+
+def mirrored(direction: Direction) -> Direction:
+    """What the other side's direction is from here (RFC 3264 §6.1)."""
+    swapped: dict[Direction, Direction] = {"sendonly": "recvonly", "recvonly": "sendonly"}
+    return swapped.get(direction, direction)
+
+
+def both(one: Direction, other: Direction) -> Direction:
+    """Sends only if both send, receives only if both receive."""
+    sends = {"sendrecv", "sendonly"}
+    receives = {"sendrecv", "recvonly"}
+    if one in sends and other in sends:
+        return "sendrecv" if one in receives and other in receives else "sendonly"
+    return "recvonly" if one in receives and other in receives else "inactive"

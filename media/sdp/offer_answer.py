@@ -1,0 +1,247 @@
+"""Offer and answer (RFC 3264) for the one audio stream of a leg, keyed by RFC 4568.
+
+A `Negotiation` belongs to a leg. It remembers what is agreed, what is being asked, our keys (one
+for each suite, the same ones for the leg's whole life, so that a re-offer re-keys nothing), and the
+m-lines the session has had: a refused one keeps its place.
+"""
+
+import secrets
+from dataclasses import dataclass, replace
+
+from media.errors import AnswerRefused, Misuse, OfferRefused
+from media.sdp import audio
+from media.sdp.audio import INCOMPATIBLE_FORMAT, NO_AUDIO, Audio, Unacceptable, both, mirrored
+from media.sdp.crypto_attribute import SUITES, CryptoAttribute
+from media.sdp.formats import OURS, Codec, Formats, attributes_of, common, number_of, renumbered
+from media.sdp.model import Attribute, Connection, Media, SessionDescription
+from media.sdp.parser import Malformed, parse
+from media.values import Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What both sides of a leg said yes to."""
+
+    remote: Audio
+    ours: CryptoAttribute
+    theirs: CryptoAttribute
+    receive: Formats
+    """The numbers the phone uses towards us."""
+    send: Formats
+    """The numbers we use towards the phone."""
+    direction: Direction
+    """Ours: sendrecv or sendonly means that we may send."""
+    muxed: bool
+
+    @property
+    def voice(self) -> tuple[int, Codec]:
+        """The number and the codec we play in."""
+        return next((n, codec) for n, codec in self.send.items() if codec.is_voice)
+
+
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    """The phone's offer, until we answered."""
+
+    remote: Audio
+    streams: tuple[Media, ...]
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Our offer, until the phone answered."""
+
+    lines: tuple[CryptoAttribute, ...]
+    formats: Formats
+    protocol: str
+    direction: Direction
+    sdp: bytes
+
+
+class Negotiation:
+    """One leg's offers and answers."""
+
+    def __init__(self, address: str, port: int, protocol: str = "RTP/SAVP") -> None:
+        self._where = Connection(address, 6 if ":" in address else 4)
+        self._port = port
+        self._protocol = protocol
+        self._session_id = str(secrets.randbits(62))
+        self._version = 0
+        self._last: tuple[Media, ...] = ()
+        self._keys = {s: secrets.token_bytes(s.master_length) for s in SUITES}
+        self._streams: tuple[Media, ...] = ()
+        self._place = 0
+        self._offered: _Offered | None = None
+        self._asked: _Asked | None = None
+        self._said: bytes = b""
+        self._heard: bytes = b""
+        self.agreed: Agreed | None = None
+
+    def codecs(self) -> Formats:
+        """What this leg's phone takes: as just offered, else as agreed."""
+        if self._offered:
+            return self._offered.remote.formats
+        return self.agreed.send if self.agreed else {}
+
+    # --- the phone offers
+
+    def take_offer(self, sdp: bytes) -> None:
+        """Read the phone's offer."""
+        if self._asked:
+            raise Misuse("our own offer is still unanswered")
+        try:
+            session = parse(sdp)
+            self._offered = _choose(session)
+        except Malformed as malformed:
+            raise OfferRefused(str(malformed), status=400) from None
+
+    def make_answer(self, like: Formats | None = None, direction: Direction = "sendrecv") -> bytes:
+        """Our answer; the same bytes again until there is another offer."""
+        if self._offered is None:
+            if not self._said:
+                raise Misuse("there is no offer to answer")
+            return self._said
+        remote = self._offered.remote
+        formats = _answered(remote.formats, like)
+        if not formats:
+            raise OfferRefused("no audio codec in common", warning=INCOMPATIBLE_FORMAT)
+        theirs = remote.chosen
+        ours = CryptoAttribute(theirs.tag, theirs.suite, self._keys[theirs.suite])
+        direction = both(direction, mirrored(remote.direction))
+        self.agreed = Agreed(remote, ours, theirs, formats, formats, direction, remote.muxed)
+        self._streams, self._place = self._offered.streams, self._offered.place
+        self._protocol = remote.protocol
+        self._offered = None
+        extra = [Attribute("rtcp-mux")] if remote.muxed else []
+        extra += [Attribute("ptime", str(remote.ptime))] if remote.ptime else []
+        self._said = self._describe((ours,), formats, direction, extra)
+        return self._said
+
+    # --- we offer
+
+    def make_offer(self, like: Formats | None = None, direction: Direction = "sendrecv") -> bytes:
+        """Our offer; asked again while it stands, the same bytes."""
+        if self._offered:
+            raise Misuse("the phone's own offer is still unanswered")
+        if self._asked:
+            return self._asked.sdp
+        formats = dict(like or OURS)
+        if self.agreed:
+            formats = renumbered(formats, self.agreed.receive)
+        lines = self._lines()
+        extra = [Attribute("rtcp-mux")] if self.agreed and self.agreed.muxed else []
+        sdp = self._describe(lines, formats, direction, extra)
+        self._asked = _Asked(lines, formats, self._protocol, direction, sdp)
+        self._heard = b""
+        return sdp
+
+    def take_answer(self, sdp: bytes) -> None:
+        """Read the phone's answer; what was not offered fails the call."""
+        if self._asked is None:
+            if sdp != self._heard:
+                raise AnswerRefused("a second answer differs from the first")
+            return
+        try:
+            self.agreed = self._agree(self._asked, parse(sdp))
+        except (Malformed, Unacceptable) as wrong:
+            raise AnswerRefused(str(wrong)) from None
+        self._asked, self._heard = None, sdp
+
+    def withdraw(self) -> None:
+        """Forget what is being asked; what is agreed stays (RFC 3264 §8)."""
+        self._asked = self._offered = None
+
+    def _lines(self) -> tuple[CryptoAttribute, ...]:
+        if self.agreed:  # a re-offer re-keys nothing
+            return (self.agreed.ours,)
+        numbered = enumerate(SUITES, start=1)
+        return tuple(CryptoAttribute(tag, suite, self._keys[suite]) for tag, suite in numbered)
+
+    def _agree(self, asked: _Asked, session: SessionDescription) -> Agreed:
+        streams = max(len(self._streams), 1)
+        if len(session.media) != streams:
+            raise AnswerRefused("as many streams were offered, no more and no fewer")
+        media = session.media[self._place]
+        if media.kind != "audio" or media.port == 0:
+            raise AnswerRefused("the audio stream was refused", warning=NO_AUDIO)
+        if media.protocol != asked.protocol:
+            raise AnswerRefused("another transport than the offered one")
+        remote = audio.read(session, media)
+        ours, theirs = _matched(media, remote, asked.lines)
+        send = _numbers(remote.formats, asked.formats)
+        if not any(codec.is_voice for codec in send.values()):
+            raise AnswerRefused("no offered codec was chosen", warning=INCOMPATIBLE_FORMAT)
+        kinds = {codec.kind for codec in send.values()}
+        receive = {n: codec for n, codec in asked.formats.items() if codec.kind in kinds}
+        direction = both(asked.direction, mirrored(remote.direction))
+        muxed = remote.muxed and bool(self.agreed and self.agreed.muxed)
+        return Agreed(remote, ours, theirs, receive, send, direction, muxed)
+
+    def _describe(
+        self,
+        lines: tuple[CryptoAttribute, ...],
+        formats: Formats,
+        direction: Direction,
+        extra: list[Attribute],
+    ) -> bytes:
+        attributes = [*attributes_of(formats), *(Attribute("crypto", str(line)) for line in lines)]
+        attributes += [*extra, Attribute(direction)]
+        numbers = tuple(map(str, formats))
+        mine = Media("audio", self._port, self._protocol, numbers, None, tuple(attributes))
+        streams = [media.refused() for media in self._streams] or [mine]
+        streams[self._place] = mine
+        if tuple(streams) != self._last:  # RFC 3264 §8: a changed description has a higher version
+            self._version += 1
+            self._last = tuple(streams)
+        session = SessionDescription(self._session_id, self._version, self._where, self._last)
+        return session.encode()
+
+
+def _choose(session: SessionDescription) -> _Offered:
+    """The first audio stream we can take; the others will be refused with port 0."""
+    reasons: list[Unacceptable] = []
+    for place, media in enumerate(session.media):
+        if media.kind != "audio" or media.port == 0:
+            continue
+        try:
+            return _Offered(audio.read(session, media), session.media, place)
+        except Unacceptable as unacceptable:
+            reasons.append(unacceptable)
+    first = reasons[0] if reasons else Unacceptable("no audio stream is offered", NO_AUDIO)
+    raise OfferRefused(first.reason, warning=first.warning)
+
+
+def _answered(offered: Formats, like: Formats | None) -> Formats:
+    """The voice codecs the other leg takes, else the first we can play; and the phone's events."""
+    if like:
+        wanted = [codec for codec in like.values() if not codec.is_event]
+    else:
+        kinds = {codec.kind for codec in OURS.values()}
+        wanted = [c for c in offered.values() if c.is_voice and c.kind in kinds][:1]
+    formats = common(offered, wanted)
+    if not any(codec.is_voice for codec in formats.values()):
+        return {}
+    clocks = {codec.clock for codec in formats.values()}
+    events = {n: c for n, c in offered.items() if c.is_event and c.clock in clocks}
+    return formats | {n: replace(c, fmtp="0-16") for n, c in events.items()}
+
+
+def _matched(
+    media: Media, remote: Audio, lines: tuple[CryptoAttribute, ...]
+) -> tuple[CryptoAttribute, CryptoAttribute]:
+    """RFC 4568 §5.1.3: exactly one line, with a tag and suite that were offered together."""
+    if len(media.all("crypto")) != 1:
+        raise AnswerRefused("exactly one crypto line answers an offer")
+    theirs = remote.crypto[0]
+    for ours in lines:
+        if ours.tag == theirs.tag and ours.suite == theirs.suite:
+            if ours.master == theirs.master:
+                raise AnswerRefused("our own key came back")
+            return ours, theirs
+    raise AnswerRefused("a suite or tag that was not offered")
+
+
+def _numbers(answered: Formats, asked: Formats) -> Formats:
+    """What of the answer was offered, under the numbers the phone gave it."""
+    return {n: codec for n, codec in answered.items() if number_of(asked, codec) is not None}

@@ -1,0 +1,92 @@
+"""One UDP socket of a leg, and the address it is latched to.
+
+Until a packet has authenticated the socket is unconnected and sends only where that is allowed.
+Then it is `connect`ed: the kernel drops strangers before they cost us anything. After silence it
+is disconnected again, so that a phone behind a NAT that changed its port can be found.
+"""
+
+import ctypes
+import errno
+import socket
+from collections.abc import Callable
+from typing import Any
+
+EXPEDITED_FORWARDING = 0xB8
+"""DSCP EF (46) in the traffic class octet, RFC 3246."""
+
+IGNORED = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS})
+
+Address = tuple[Any, ...]
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_NOWHERE = ctypes.create_string_buffer(16)  # sa_family 0: AF_UNSPEC dissolves the association
+
+
+class Endpoint:
+    """A bound socket; `send` is what the hot path calls."""
+
+    __slots__ = ("destination", "is_latched", "relatches", "send", "socket", "unreachable")
+
+    def __init__(self, bound: socket.socket) -> None:
+        bound.setblocking(False)
+        if bound.family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, EXPEDITED_FORWARDING)
+        else:
+            bound.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, EXPEDITED_FORWARDING)
+        self.socket = bound
+        self.destination: Address | None = None
+        self.is_latched = False
+        self.unreachable = 0
+        self.relatches = 0
+        self.send: Callable[[Any], int] = self._send_unlatched
+
+    def aim(self, address: Address | None) -> None:
+        """Where to send before anything has authenticated; None: nowhere."""
+        if not self.is_latched:
+            self.destination = address
+
+    def latch(self, address: Address) -> None:
+        """This address has authenticated: from now on the kernel lets nobody else in."""
+        if self.destination is not None and self.destination[:2] != address[:2]:
+            self.relatches += 1
+        self.destination = address
+        try:
+            self.socket.connect(address)
+        except OSError:  # no route: stay open, the next packet tries again
+            self.unreachable += 1
+            return
+        self.is_latched = True
+        self.send = self.socket.send
+
+    def unlatch(self) -> None:
+        """Listen to everybody again, and keep sending where the phone was."""
+        _libc.connect(self.socket.fileno(), _NOWHERE, len(_NOWHERE))
+        self.is_latched = False
+        self.send = self._send_unlatched
+
+    def transmit(self, octets: memoryview) -> bool:
+        """Send outside the hot path."""
+        try:
+            return self.send(octets) > 0
+        except OSError as refusal:
+            self.failed(refusal)
+            return False
+
+    def failed(self, refusal: OSError) -> None:
+        """A phone whose port is closed answers by ICMP: counted, never fatal."""
+        if refusal.errno not in IGNORED:
+            self.unreachable += 1
+
+    def close(self) -> None:
+        """Free the port."""
+        self.send = _closed
+        self.socket.close()
+
+    def _send_unlatched(self, octets: Any) -> int:
+        if self.destination is None:
+            return 0
+        return self.socket.sendto(octets, self.destination)
+
+
+def _closed(octets: Any) -> int:
+    return 0

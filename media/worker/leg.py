@@ -1,0 +1,262 @@
+"""One leg: two sockets, a negotiation, what it hears, and where its phone's voice goes."""
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from media.config import MediaConfig
+from media.errors import Misuse
+from media.sdp.formats import Codec, Formats
+from media.sdp.offer_answer import Agreed, Negotiation
+from media.values import Digit, Direction, Fed, Latched, LegId, LegStats, MediaEvent, Place, Player
+from media.worker import figures, payloads
+from media.worker.control_path import ControlPath
+from media.worker.dtmf import EventDecoder
+from media.worker.endpoint import Address, Endpoint
+from media.worker.loop import Deadline, Loop
+from media.worker.path import NOTHING, Path
+from media.worker.player import Playback
+from media.worker.reports import Reports
+from media.worker.sounds import CODECS, Sounds
+from media.worker.srtp import Context, Packet
+from media.worker.stream import Stream
+from media.worker.watchdog import Watchdog
+
+SENDS = ("sendrecv", "sendonly")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all legs of a worker share."""
+
+    loop: Loop
+    packet: Packet
+    config: MediaConfig
+    sounds: Sounds
+    tell: Callable[[MediaEvent], None]
+
+
+class Leg:
+    """One phone's media."""
+
+    def __init__(
+        self,
+        name: LegId,
+        call: str,
+        place: Place,
+        pair: tuple[socket.socket, socket.socket],
+        around: Surroundings,
+    ) -> None:
+        self.name, self.call = name, call
+        self._place, self._around = place, around
+        loop, packet = around.loop, around.packet
+        rtp, rtcp = Endpoint(pair[0]), Endpoint(pair[1])
+        self.port: int = rtp.socket.getsockname()[1]
+        self.path = Path(rtp, packet, loop.now, loop.handlers)
+        loop.watch(rtp.socket.fileno(), self.path.discard)
+        self.stream = Stream(rtp, packet, loop.now())
+        self.reports = Reports(place, self.path, self.stream)
+        self.control = ControlPath(loop, rtcp, packet, self.stream, self.reports)
+        self.negotiation = Negotiation(
+            place.advertised or around.config.advertise.get(place.local, place.local),
+            self.port,
+            "RTP/SAVPF" if place.feedback else "RTP/SAVP",
+        )
+        self.rekeys = 0
+        self._applied: Agreed | None = None
+        self._partner: Leg | None = None
+        self._feeder: Leg | None = None
+        self._playback: Playback | None = None
+        self._digits: EventDecoder | None = None
+        self._reporting: Deadline = loop.at(loop.now() + self.reports.interval(), self._report)
+        self.watchdog = Watchdog(name, self.path, self.control, around.config, loop, around.tell)
+        self.path.latched = self._latched
+        self.path.receive_event = self._receive_event
+
+    # --- offer and answer
+
+    def take_offer(self, sdp: bytes) -> None:
+        """The phone offered."""
+        self.negotiation.take_offer(sdp)
+
+    def make_answer(self, like: "Leg | None", direction: Direction) -> bytes:
+        """Answer the phone."""
+        sdp = self.negotiation.make_answer(_codecs(like), direction)
+        self._apply()
+        return sdp
+
+    def make_offer(self, like: "Leg | None", direction: Direction) -> bytes:
+        """Offer to the phone."""
+        return self.negotiation.make_offer(_codecs(like), direction)
+
+    def take_answer(self, sdp: bytes) -> None:
+        """The phone answered."""
+        self.negotiation.take_answer(sdp)
+        self._apply()
+
+    def withdraw(self) -> None:
+        """What was asked is not going to be."""
+        self.negotiation.withdraw()
+
+    # --- what it hears, and who hears it
+
+    def check_joins(self, other: "Leg") -> None:
+        """Whether the two could hear each other; raises before anything has changed."""
+        if self._applied is None or other._applied is None:
+            raise Misuse("both legs are answered before they are joined")
+        if not payloads.have_voice_in_common(self._applied.receive, other._applied.send):
+            raise Misuse("the legs have no codec in common")
+
+    def lead_to(self, other: "Leg") -> None:
+        """The other leg hears this one's phone."""
+        self._partner, other._feeder = other, self
+        self._relink()
+
+    def part(self) -> None:
+        """Nobody hears this leg, and it hears nobody."""
+        self.stop_playing()
+        if self._feeder is not None:
+            self._feeder._unlink()
+        self._unlink()
+
+    def feed(self, player: Player) -> None:
+        """It hears a player, and nobody else."""
+        if self._applied is None:
+            raise Misuse("the leg is answered before it is fed")
+        number, codec = self._applied.voice
+        if codec.name not in CODECS:
+            raise Misuse("nothing can be played in the codec of this leg")
+        frames: Iterator[bytes] = self._around.sounds.frames(player, codec.name)
+        self.stop_playing()
+        if self._feeder is not None:
+            self._feeder._unlink()
+        self._playback = Playback(self._around.loop, self.stream, number, frames, self._fed)
+
+    def stop_playing(self) -> None:
+        """Cut the player off."""
+        if self._playback is not None:
+            self._playback.stop()
+            self._playback = None
+
+    def report_digits(self, wanted: bool) -> None:
+        """Tell key presses instead of passing them on, or stop telling."""
+        clock = self._event_clock()
+        self._digits = EventDecoder(clock) if wanted else None
+
+    # --- figures and the end
+
+    def stats(self) -> LegStats:
+        """How it is doing."""
+        silent = self._around.loop.now() - self.path.heard_at
+        return figures.of_leg(
+            self._applied, self.path, self.stream, self.reports, self.rekeys, silent
+        )
+
+    def close(self) -> None:
+        """Ports, keys and timers gone."""
+        self.part()
+        self._reporting.cancel()
+        self.watchdog.stop()
+        self.control.send(self.reports.goodbye())
+        self.control.close()
+        self._around.loop.forget(self.path.endpoint.socket.fileno())
+        self.path.close()
+
+    # --- inside
+
+    def _apply(self) -> None:
+        agreed = self.negotiation.agreed
+        if agreed is None or agreed is self._applied:
+            return
+        self._applied = agreed
+        self._key(agreed)
+        self._aim(agreed)
+        if agreed.muxed:
+            self.control.share(self.path)
+        clock = agreed.voice[1].clock
+        self.path.clock = self.stream.clock = clock
+        self.watchdog.expect(agreed.remote.direction in SENDS and agreed.direction != "sendonly")
+        self._relink()
+        if self._feeder is not None:
+            self._feeder._relink()
+
+    def _key(self, agreed: Agreed) -> None:
+        """A key re-offered unchanged keeps its context: its ROC and replay window live there."""
+        ours, theirs = agreed.ours, agreed.theirs
+        inbound, outbound = self.path.context, self.stream.context
+        if inbound is None or not inbound.is_keyed(theirs.suite, theirs.master):
+            self.rekeys += inbound is not None
+            inbound = Context(theirs.suite, theirs.master, inbound=True)
+            self.path.key(inbound)
+            self.control.key(inbound)
+        if outbound is None or not outbound.is_keyed(ours.suite, ours.master):
+            outbound = Context(ours.suite, ours.master, inbound=False)
+        self.stream.key(outbound, may_send=agreed.direction in SENDS)
+
+    def _aim(self, agreed: Agreed) -> None:
+        """Before the phone is known by a packet: send only where its signalling comes from."""
+        address = agreed.remote.address
+        allowed = address is not None and self._may_send_to(address)
+        self.path.endpoint.aim((address, agreed.remote.port) if allowed else None)
+        if self.control.is_own:
+            self.control.endpoint.aim((address, agreed.remote.rtcp_port) if allowed else None)
+        if self._moved(agreed):
+            self.path.reopen()
+
+    def _moved(self, agreed: Agreed) -> bool:
+        """Whether a re-offer names another address than the one latched to."""
+        known: Address | None = self.path.endpoint.destination
+        there = (agreed.remote.address, agreed.remote.port)
+        return known is not None and agreed.remote.address is not None and known[:2] != there
+
+    def _may_send_to(self, address: str) -> bool:
+        there = ipaddress.ip_address(address)
+        if there.version != ipaddress.ip_address(self._place.local).version:
+            return False
+        networks = map(ipaddress.ip_network, self._around.config.early_networks)
+        return there == ipaddress.ip_address(self._place.peer) or any(there in n for n in networks)
+
+    def _relink(self) -> None:
+        if self._applied is None:
+            return
+        partner = self._partner
+        send = partner._applied.send if partner and partner._applied else None
+        stream = partner.stream if partner else None
+        self.path.lead(stream, payloads.table(self._applied.receive, send))
+
+    def _unlink(self) -> None:
+        if self._partner is not None:
+            self._partner._feeder = None
+            self._partner = None
+        receive = self._applied.receive if self._applied else None
+        self.path.lead(None, payloads.table(receive, None) if receive else NOTHING)
+
+    def _fed(self) -> None:
+        self._playback = None
+        self._around.tell(Fed(self.name))
+
+    def _latched(self) -> None:
+        self._around.tell(Latched(self.name))
+
+    def _receive_event(self, timestamp: int, payload: bytes) -> bool:
+        if self._digits is None:
+            return True
+        for digit, milliseconds in self._digits.receive(timestamp, payload):
+            self._around.tell(Digit(self.name, digit, milliseconds))
+        return False
+
+    def _event_clock(self) -> int:
+        formats = self._applied.receive.values() if self._applied else ()
+        events: list[Codec] = [codec for codec in formats if codec.is_event]
+        return events[0].clock if events else 8000
+
+    def _report(self) -> None:
+        if self.control.send(self.reports.write()):
+            self.reports.sent += 1
+        loop = self._around.loop
+        self._reporting = loop.at(loop.now() + self.reports.interval(), self._report)
+
+
+def _codecs(like: Leg | None) -> Formats | None:
+    return like.negotiation.codecs() if like else None

@@ -1,0 +1,23 @@
+"""Payload tables: what each second octet from one phone becomes towards another."""
+
+from media.sdp.formats import Formats, number_of
+from media.worker.path import DROP, EVENT, NOTHING, SPECIAL
+from media.worker.stream import MARKER
+
+
+def table(receive: Formats, send: Formats | None) -> list[int]:
+    """For the path from a phone that sends by `receive` to one that wants `send` (None: nobody)."""
+    codes = list(NOTHING)
+    for number, codec in receive.items():
+        outgoing = number_of(send, codec) if send else None
+        code = SPECIAL | DROP if outgoing is None else outgoing
+        if codec.is_event:
+            code |= SPECIAL | EVENT
+        codes[number] = code
+        codes[number | MARKER] = code | MARKER
+    return codes
+
+
+def have_voice_in_common(receive: Formats, send: Formats) -> bool:
+    """Whether anything but key presses would pass."""
+    return any(c.is_voice and number_of(send, c) is not None for c in receive.values())

@@ -1,0 +1,92 @@
+"""The process: one loop, one control socket, no long-lived key, no database."""
+
+import gc
+import secrets
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from media.config import MediaConfig
+from media.control import Hello
+from media.values import MediaEvent
+from media.worker import limits
+from media.worker.leg import Surroundings
+from media.worker.loop import Loop
+from media.worker.roster import Roster
+from media.worker.server import Server
+from media.worker.sounds import Sounds
+from media.worker.srtp import Packet
+
+SOCKET_NAME = "control.sock"
+LOOK_FOR_ORPHANS = 10.0
+
+
+def run(
+    directory: Path,
+    index: int,
+    config: MediaConfig,
+    *,
+    peers: frozenset[int],
+    prompts: Path | None = None,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve one worker's slice of ports until SIGTERM; `peers` are the accounts that may ask."""
+    limits.raise_files(config)
+    limits.forbid_dumps()
+    loop = Loop()
+    told: list[Server] = []
+
+    def tell(event: MediaEvent) -> None:
+        told[0].tell(event)
+
+    around = Surroundings(loop, Packet(), config, Sounds(prompts), tell)
+    run_id = secrets.token_hex(4)
+    roster = Roster(index, around, f"{run_id}-")
+
+    def hello() -> Hello:
+        return Hello(index, run_id, len(roster), roster.capacity)
+
+    server = Server(loop, directory / SOCKET_NAME, peers, roster.act, hello)
+    told.append(server)
+
+    def look_for_orphans() -> None:
+        if loop.now() - server.asked_at >= config.orphan_limit:
+            roster.end_orphans()
+        loop.at(loop.now() + LOOK_FOR_ORPHANS, look_for_orphans)
+
+    look_for_orphans()
+    wakeup = _stop_on_signals(loop)
+    # Legs free themselves; a full collection among thousands of them would be an audible click.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    ready()
+    try:
+        loop.run()
+    finally:
+        roster.close()
+        server.close()
+        loop.close()
+        signal.set_wakeup_fd(-1)
+        for end in wakeup:
+            end.close()
+        gc.enable()
+
+
+def _stop_on_signals(loop: Loop) -> tuple[socket.socket, socket.socket]:
+    """A signal becomes a readable socket: the loop wakes and stops between two packets."""
+    reader, writer = socket.socketpair()
+    reader.setblocking(False)
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+
+    def woken() -> None:
+        signals = reader.recv(64)
+        if signal.SIGTERM in signals or signal.SIGINT in signals:
+            loop.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
+    loop.watch(reader.fileno(), woken)
+    return reader, writer

@@ -1,0 +1,126 @@
+"""The legs of a worker by name, the calls they belong to, and what is asked of them."""
+
+import itertools
+
+from media import control
+from media.control import AnyReply, AnyVerb, Described, Done, Listed, Measured, Opened
+from media.errors import LegGone
+from media.values import Ended, LegId, LegStats, StoredCall
+from media.worker.leg import Leg, Surroundings
+from media.worker.ports import Ports
+
+
+class Roster:
+    """Carries out verbs, one after the other."""
+
+    def __init__(self, index: int, around: Surroundings, run: str = "") -> None:
+        self._index, self._around, self._run = index, around, run
+        self._ports = Ports(around.config.ports_of(index))
+        self._legs: dict[LegId, Leg] = {}
+        self._calls: dict[str, set[LegId]] = {}
+        self._snapshots: dict[str, bytes] = {}
+        self._names = itertools.count(1)
+
+    def __len__(self) -> int:
+        return len(self._legs)
+
+    @property
+    def capacity(self) -> int:
+        """Legs that still find ports."""
+        return len(self._ports)
+
+    def act(self, number: int, verb: AnyVerb) -> AnyReply:
+        """The reply to a request; raises `MediaError`."""
+        match verb:
+            case control.Open():
+                return Opened(number, self._open(verb))
+            case control.Drop(leg):
+                return Measured(number, self._drop(leg))
+            case control.Stats(leg):
+                return Measured(number, self._leg(leg).stats())
+            case control.MakeAnswer(leg, like, direction):
+                return Described(number, self._leg(leg).make_answer(self._like(like), direction))
+            case control.MakeOffer(leg, like, direction):
+                return Described(number, self._leg(leg).make_offer(self._like(like), direction))
+            case control.ListCalls():
+                return Listed(number, tuple(map(self._stored, self._calls)))
+            case _:
+                self._change(verb)
+                return Done(number)
+
+    def end_orphans(self) -> None:
+        """Nobody has asked for anything for too long."""
+        for name in list(self._legs):
+            self._drop(name)
+            self._around.tell(Ended(name, "orphan"))
+
+    def close(self) -> None:
+        """The worker stops."""
+        for name in list(self._legs):
+            self._drop(name)
+
+    def _change(self, verb: AnyVerb) -> None:
+        match verb:
+            case control.TakeOffer(leg, sdp):
+                self._leg(leg).take_offer(sdp)
+            case control.TakeAnswer(leg, sdp):
+                self._leg(leg).take_answer(sdp)
+            case control.Withdraw(leg):
+                self._leg(leg).withdraw()
+            case control.Join(leg, other):
+                self._join(self._leg(leg), self._leg(other))
+            case control.Part(leg):
+                self._leg(leg).part()
+            case control.Feed(leg, player):
+                self._leg(leg).feed(player)
+            case control.Digits(leg, report):
+                self._leg(leg).report_digits(report)
+            case control.Store(call, snapshot):
+                self._store(call, snapshot)
+            case _:  # Ping: being asked is all it is for
+                pass
+
+    def _open(self, verb: control.Open) -> LegId:
+        pair = self._ports.take(verb.place.local)
+        name = f"{self._index}.{self._run}{next(self._names)}"
+        self._legs[name] = Leg(name, verb.call, verb.place, pair, self._around)
+        self._calls.setdefault(verb.call, set()).add(name)
+        return name
+
+    def _join(self, one: Leg, other: Leg) -> None:
+        one.check_joins(other)
+        one.part()
+        other.part()
+        one.lead_to(other)
+        if other is not one:
+            other.lead_to(one)
+
+    def _drop(self, name: LegId) -> LegStats:
+        leg = self._leg(name)
+        stats = leg.stats()
+        leg.close()
+        del self._legs[name]
+        self._ports.give_back(leg.port)
+        legs = self._calls[leg.call]
+        legs.discard(name)
+        if not legs:
+            del self._calls[leg.call]
+            self._snapshots.pop(leg.call, None)
+        return stats
+
+    def _store(self, call: str, snapshot: bytes) -> None:
+        if call not in self._calls:
+            raise LegGone("the call has no leg here")
+        self._snapshots[call] = snapshot
+
+    def _stored(self, call: str) -> StoredCall:
+        return StoredCall(call, tuple(sorted(self._calls[call])), self._snapshots.get(call, b""))
+
+    def _leg(self, name: LegId) -> Leg:
+        leg = self._legs.get(name)
+        if leg is None:
+            raise LegGone("the worker does not know the leg")
+        return leg
+
+    def _like(self, name: LegId) -> Leg | None:
+        return self._leg(name) if name else None

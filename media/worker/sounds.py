@@ -1,0 +1,68 @@
+"""Every sound a worker can play, encoded ahead and held in memory: no disk on the relay's loop."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from media.values import Player, Prompt, Silence, Sound, Tone
+from media.worker import tones
+from media.worker.codecs import g711, g722
+
+CODECS = ("pcmu", "pcma", "g722")
+OCTETS_PER_MS = 8
+"""All three: 64 kbit/s."""
+FRAME = 160
+"""20 ms."""
+MAX_SILENCE_MS = 60_000
+UNKNOWN = "not-in-service"
+"""The tone that stands for a prompt nobody has recorded or generated."""
+
+
+class Sounds:
+    """Tones, prompts and silence in each codec."""
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._tones = {(n, c): encoded_tone(n, c) for n in tones.CADENCES for c in CODECS}
+        quiet = g722.encode([0] * g722.RATE)
+        self._silent = {
+            "pcmu": bytes([g711.ULAW_SILENCE]) * FRAME,
+            "pcma": bytes([g711.ALAW_SILENCE]) * FRAME,
+            "g722": quiet[-FRAME:],
+        }
+        self._prompts = dict(_read(directory)) if directory else {}
+
+    def frames(self, player: Player, codec: str) -> Iterator[bytes]:
+        """What a player sends, 20 ms at a time."""
+        octets = b"".join(self._octets(sound, codec) for sound in player.sounds)
+        rest = -len(octets) % FRAME
+        octets += self._silent[codec][:rest]
+        if not octets:
+            return
+        round_ = 0
+        while player.times == 0 or round_ < player.times:
+            for start in range(0, len(octets), FRAME):
+                yield octets[start : start + FRAME]
+            round_ += 1
+
+    def _octets(self, sound: Sound, codec: str) -> bytes:
+        match sound:
+            case Tone(name):
+                return self._tones[name, codec]
+            case Prompt(name):
+                return self._prompts.get((name, codec)) or self._tones[UNKNOWN, codec]
+            case Silence(milliseconds):
+                frames = min(max(milliseconds, 0), MAX_SILENCE_MS) * OCTETS_PER_MS // FRAME
+                return self._silent[codec] * frames
+
+
+def encoded_tone(name: str, codec: str) -> bytes:
+    """One round of a tone."""
+    if codec == "g722":
+        return g722.encode(tones.samples(name, g722.RATE))
+    encode = g711.encode_ulaw if codec == "pcmu" else g711.encode_alaw
+    return encode(tones.samples(name, 8000))
+
+
+def _read(directory: Path) -> Iterator[tuple[tuple[str, str], bytes]]:
+    for codec in CODECS:
+        for path in sorted(directory.glob(f"*.{codec}")):
+            yield (path.stem, codec), path.read_bytes()

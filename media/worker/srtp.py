@@ -1,0 +1,87 @@
+"""SRTP and SRTCP (RFC 3711, RFC 7714) by libsrtp, in place on one buffer.
+
+pylibsrtp's public `protect` and `unprotect` copy each packet twice and allocate a length each time.
+The relay does neither: it receives into `Packet.view`, calls libsrtp through the library handle
+that pylibsrtp loaded, and sends from the same octets. This is the only module that
+touches pylibsrtp's binding, and the keys live only in libsrtp's own contexts.
+"""
+
+from typing import Any
+
+from pylibsrtp import Policy, Session
+from pylibsrtp._binding import ffi, lib
+
+from media.sdp.crypto_attribute import (
+    AEAD_AES_128_GCM,
+    AEAD_AES_256_GCM,
+    AES_CM_128_HMAC_SHA1_80,
+    Suite,
+)
+
+CAPACITY = 2048
+"""A longer datagram is cut off by the kernel and then fails to authenticate."""
+
+TRAILER = 256
+"""More than libsrtp ever appends (tag 16, MKI 128, SRTCP index 4)."""
+
+OK = 0
+REPLAYED = frozenset({9, 10})
+"""libsrtp's replay_fail and replay_old; every other failure counts as unauthenticated."""
+
+PROFILES = {
+    AEAD_AES_256_GCM: Policy.SRTP_PROFILE_AEAD_AES_256_GCM,
+    AEAD_AES_128_GCM: Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
+    AES_CM_128_HMAC_SHA1_80: Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
+}
+
+# Plain functions: status = protect(context.handle, packet.data, packet.length)
+protect = lib.srtp_protect
+unprotect = lib.srtp_unprotect
+protect_rtcp = lib.srtp_protect_rtcp
+unprotect_rtcp = lib.srtp_unprotect_rtcp
+
+
+class Packet:
+    """The one buffer of a worker: a packet lives in it from recv to send."""
+
+    __slots__ = ("data", "length", "space", "view")
+
+    def __init__(self) -> None:
+        self.data: Any = ffi.new("char[]", CAPACITY + TRAILER)
+        self.view = memoryview(ffi.buffer(self.data))
+        self.space = self.view[:CAPACITY]
+        """Where a datagram is received: leaves room for what protecting appends."""
+        self.length: Any = ffi.new("int *")
+
+
+class Context:
+    """One direction of one leg under one key; lives as long as the key (ROC, replay window)."""
+
+    __slots__ = ("_session", "handle", "master", "suite")
+
+    def __init__(self, suite: Suite, master: bytes, *, inbound: bool) -> None:
+        ssrc_type = Policy.SSRC_ANY_INBOUND if inbound else Policy.SSRC_ANY_OUTBOUND
+        policy = Policy(key=master, ssrc_type=ssrc_type, srtp_profile=PROFILES[suite])
+        self._session = Session(policy)
+        self.handle: Any = self._session._srtp[0]
+        self.suite = suite
+        self.master = master
+
+    def is_keyed(self, suite: Suite, master: bytes) -> bool:
+        """Whether a re-offered key is the one in use: then nothing may be reset."""
+        return self.suite == suite and self.master == master
+
+    def protect_rtcp(self, packet: Packet, report: bytes) -> memoryview | None:
+        """The report as SRTCP, in the packet's buffer; None if libsrtp refuses."""
+        packet.view[: len(report)] = report
+        packet.length[0] = len(report)
+        if protect_rtcp(self.handle, packet.data, packet.length) != OK:
+            return None
+        return packet.view[: packet.length[0]]
+
+    def unprotect_rtcp(self, packet: Packet, size: int) -> bytes | None:
+        """The report that stood in the packet's buffer; None if it does not authenticate."""
+        packet.length[0] = size
+        if unprotect_rtcp(self.handle, packet.data, packet.length) != OK:
+            return None
+        return bytes(packet.view[: packet.length[0]])

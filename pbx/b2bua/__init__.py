@@ -1,0 +1,1 @@
+"""The back-to-back user agent (RFC 7092): legs, calls, and who is shown to whom."""

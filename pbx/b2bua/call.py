@@ -1,0 +1,331 @@
+"""One call: a coroutine fed by one queue of leg events, from INVITE to BYE.
+
+What ends a call in whatever state (somebody hangs up, vanishes, the media worker dies) raises
+`CallOver` out of `next`; so a feature reads as the call happens and the `finally` of `run` is the
+only place where legs and ports are given back and the record is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+
+from media.client import Ended, MediaClient, MediaError, OfferRefused, Player, Silent
+from pbx.b2bua.callee_leg import CalleeLeg, Invitation
+from pbx.b2bua.caller_leg import CallerLeg
+from pbx.b2bua.config import CallsConfig
+from pbx.b2bua.events import (
+    GaveUp,
+    Heard,
+    HungUp,
+    LegEvent,
+    Reanswered,
+    RefreshDue,
+    Reoffered,
+    Told,
+    Vanished,
+)
+from pbx.b2bua.identity import shown_to, wants_privacy
+from pbx.b2bua.leg import Leg, Phase
+from pbx.b2bua.ports import Contact, Phones, UserAgent
+from pbx.b2bua.snapshot import CallSnapshot, LegSnapshot, SnapshotKey
+from pbx.dialplan.plan import Emergency, Route
+from pbx.directory import Directory
+from pbx.sip.dialog import Dialog, uas_id
+from pbx.sip.events import RequestReceived, TransactionId
+from pbx.sip.message import Response
+from storage.calls import CallOutcome, CallRecord, Parties
+from storage.identifiers import Clock, new_id
+
+log = structlog.get_logger()
+
+
+class CallOver(Exception):
+    """The call has ended; `cause` goes into its record."""
+
+    def __init__(self, cause: str, outcome: CallOutcome | None = None) -> None:
+        super().__init__(cause)
+        self.cause, self.outcome = cause, outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all calls have in common; made once by `service`."""
+
+    agent: UserAgent
+    phones: Phones
+    media: MediaClient
+    directory: Callable[[], Directory]
+    snapshots: SnapshotKey
+    clock: Clock
+    config: CallsConfig
+    domain: str
+
+
+class Board(Protocol):
+    """Where legs say what they wait for."""
+
+    def listen(self, transaction: TransactionId, leg: Leg) -> None: ...
+    def listen_dialog(self, dialog: Dialog, leg: Leg) -> None: ...
+    def count(self, leg: Leg) -> None: ...
+    def has_room(self, device: UUID) -> bool: ...
+
+
+Serve = Callable[["Call"], Awaitable[None]]
+
+
+class Call:
+    """A caller's leg, the legs of the phones it rings, and what becomes of them."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        board: Board,
+        event: RequestReceived,
+        device: UUID,
+    ) -> None:
+        self.around = around
+        self.agent, self.phones, self.media = around.agent, around.phones, around.media
+        self.clock = around.clock
+        self.directory = around.directory()
+        self.id = new_id(self.clock)
+        self.listen = board.listen
+        self._board = board
+        self._inbox: asyncio.Queue[LegEvent] = asyncio.Queue()
+        self._partner: dict[Leg, Leg] = {}
+        self.started_at = self.clock()
+        self.outcome = CallOutcome.FAILED
+        self.cause = "internal"
+        self.route: Route | None = None
+        self.tenure: UUID | None = None
+        self.callee_name = ""
+        self.caller = CallerLeg(self, new_id(self.clock), device, event)
+        self.caller.person = self.person_at(device)
+        self.identity = self.directory.caller(device, wants_privacy=wants_privacy(event.request))
+        self.legs: list[Leg] = []
+        self._add(self.caller)
+        self.state = "beginning"
+
+    # -- life
+
+    async def run(self, route: Route, serve: Serve) -> CallRecord:
+        """From the INVITE to the record; never raises but `CancelledError`."""
+        self.route = route
+        try:
+            await self.caller.take_offer()
+            await serve(self)
+        except CallOver as over:
+            self.cause = over.cause
+            if over.outcome is not None:
+                self.outcome = over.outcome
+        except OfferRefused as refusal:
+            self._conclude(CallOutcome.REFUSED, "offer-refused")
+            self.caller.reject(refusal.status, warning=refusal.reason)
+        except MediaError:
+            self._conclude(CallOutcome.FAILED, "media-unavailable")
+            self.caller.reject(503)
+        except Exception:
+            log.exception("call failed", call=str(self.id))
+            self._conclude(CallOutcome.FAILED, "internal")
+            self.caller.reject(500)
+        finally:
+            await self._finish()
+        return self.record()
+
+    def tell(self, event: LegEvent) -> None:
+        """A leg, or somebody with the right to, has something to say."""
+        self._inbox.put_nowait(event)
+
+    def end(self, cause: str) -> None:
+        """Hang up from outside: an administrator, a drain, a revoked device."""
+        self.tell(Told(None, cause))
+
+    async def _finish(self) -> None:
+        self.state = "ended"
+        for leg in self.legs:
+            leg.hang_up()
+        await asyncio.gather(*(leg.drop_media() for leg in self.legs))
+
+    def _conclude(self, outcome: CallOutcome, cause: str) -> None:
+        self.outcome, self.cause = outcome, cause
+
+    # -- what features use
+
+    @property
+    def is_emergency(self) -> bool:
+        return isinstance(self.route, Emergency)
+
+    async def next(self, deadline: float | None = None) -> LegEvent | None:
+        """The next event that a feature has to think about; None when the deadline passed.
+
+        `deadline` is loop time. Raises `CallOver`.
+        """
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    event = await self._inbox.get()
+            except TimeoutError:
+                return None
+            if await self._is_for_feature(event):
+                return event
+
+    async def _is_for_feature(self, event: LegEvent) -> bool:
+        match event:
+            case GaveUp():
+                raise CallOver("caller-gave-up", CallOutcome.CANCELLED)
+            case HungUp(leg):
+                raise CallOver(f"{leg.role}-hung-up")
+            case Vanished(leg, cause):
+                raise CallOver(f"{leg.role}-{cause}")
+            case Told(cause=cause):
+                raise CallOver(cause)
+            case Heard(_, Ended()):
+                raise CallOver("media-worker-lost")
+            case Heard(leg, Silent()):
+                raise CallOver(f"{leg.role}-silent")
+            case Reoffered(leg):
+                if leg.phase is not Phase.ENDED and await leg.accept_offer(
+                    event, self._partner.get(leg)
+                ):
+                    await self.keep()
+                return False
+            case RefreshDue(leg):
+                await leg.refresh()
+                return False
+            case Reanswered(leg):
+                await leg.take_reanswer(event)
+                return False
+        return True
+
+    async def ring(self, device: UUID, contact: Contact, number: str) -> CalleeLeg:
+        """Invite one contact of a device; raises `MediaError`."""
+        leg = CalleeLeg(self, new_id(self.clock), device, contact)
+        leg.person = self.person_at(device)
+        self._add(leg)
+        place = self.directory.place_of(device)
+        invitation = Invitation(
+            domain=self.around.domain,
+            number=number,
+            shown=shown_to(self.identity, place, is_emergency=self.is_emergency),
+            max_forwards=max(0, (self.caller.request.max_forwards or 70) - 1),
+            is_emergency=self.is_emergency,
+        )
+        await leg.invite(invitation, self.caller)
+        return leg
+
+    async def talk(self, callee: CalleeLeg) -> None:
+        """Join the two and stay until the call is over."""
+        await self.join(callee)
+        await self.caller.accept(callee)
+        self._conclude(CallOutcome.ANSWERED, "internal")
+        self.state = "talking"
+        await self.keep()
+        while True:
+            await self.next()
+
+    async def join(self, callee: Leg) -> None:
+        """Each hears the other."""
+        if self.caller.media is not None and callee.media is not None:
+            self._partner = {self.caller: callee, callee: self.caller}
+            await self.media.join(self.caller.media, callee.media)
+
+    async def play(self, player: Player) -> None:
+        """Let the caller hear something, on an open path."""
+        if self.caller.media is not None:
+            await self.media.feed(self.caller.media, player)
+
+    async def keep(self) -> None:
+        """Give the worker a snapshot of the call as it is now."""
+        if self.caller.media is not None and self.caller.phase is Phase.CONFIRMED:
+            sealed = self.around.snapshots.seal(self.snapshot())
+            await self.media.store(str(self.id), sealed)
+
+    def has_room(self, device: UUID) -> bool:
+        """Whether the device may be rung, or has as many calls as it may have."""
+        return self.is_emergency or self._board.has_room(device)
+
+    def _add(self, leg: Leg) -> None:
+        self.legs.append(leg)
+        self._board.count(leg)
+
+    def dialog_of(self, answer: Response) -> Dialog | None:
+        """The dialog that our answer made."""
+        dialog = self.agent.dialog(uas_id(answer))
+        if dialog is not None:
+            self._board.listen_dialog(dialog, self.caller)
+        return dialog
+
+    def person_at(self, device: UUID) -> UUID | None:
+        """Whose phone it is; None: nobody's."""
+        holder = self.directory.holder_of(device)
+        return holder.person if holder else None
+
+    # -- what is kept and shown
+
+    def snapshot(self) -> CallSnapshot:
+        return CallSnapshot(
+            id=self.id,
+            route=route_name(self.route),
+            is_emergency=self.is_emergency,
+            tenure=self.tenure,
+            started_at=self.started_at,
+            answered_at=self.caller.answered_at,
+            caller_number=self.identity.number,
+            caller_name=self.identity.name,
+            dialled=self.caller.dialled,
+            legs=tuple(
+                LegSnapshot(
+                    id=leg.id,
+                    role=leg.role,
+                    device=leg.device,
+                    person=leg.person,
+                    media=leg.media,
+                    dialog=leg.dialog.state,
+                    started_at=leg.started_at,
+                    answered_at=leg.answered_at,
+                    status=leg.status,
+                )
+                for leg in self.legs
+                if leg.phase is Phase.CONFIRMED and leg.media and leg.dialog
+            ),
+        )
+
+    def record(self) -> CallRecord:
+        return CallRecord(
+            id=self.id,
+            started_at=self.started_at,
+            answered_at=self.caller.answered_at,
+            ended_at=self.clock(),
+            route=route_name(self.route),
+            outcome=self.outcome,
+            cause=self.cause,
+            is_emergency=self.is_emergency,
+            caller_device=self.caller.device,
+            caller_person=self.caller.person,
+            callee_tenure=self.tenure,
+            parties=Parties(
+                caller_number=self.identity.number,
+                caller_name=self.identity.name,
+                dialled=self.caller.dialled,
+                callee_name=self.callee_name,
+            ),
+            legs=tuple(leg.record() for leg in self.legs),
+        )
+
+
+_ROUTES = {
+    "RingPerson": "person",
+    "Echo": "echo",
+    "Emergency": "emergency",
+    "EmergencyTest": "emergency-test",
+    "Refused": "refused",
+}
+
+
+def route_name(route: Route | None) -> str:
+    return _ROUTES.get(type(route).__name__, "none")

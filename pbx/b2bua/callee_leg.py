@@ -1,0 +1,129 @@
+"""The leg of a phone that is rung: we are its UAC (RFC 3261 §13.2)."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from media.client import AnswerRefused
+from pbx.b2bua.caller_leg import own_uri
+from pbx.b2bua.events import Answered, Progressed, Rang, Refused
+from pbx.b2bua.identity import Shown
+from pbx.b2bua.leg import SDP, Leg, Phase
+from pbx.b2bua.ports import Contact
+from pbx.sip import events as sip
+from pbx.sip.dialog import Dialog, new_tag
+from pbx.sip.events import TransactionId
+from pbx.sip.headers import Headers
+from pbx.sip.message import Request
+
+if TYPE_CHECKING:
+    from pbx.b2bua.call import Call
+
+ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'  # RFC 3326 §3.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invitation:
+    """What an INVITE of ours says besides its offer."""
+
+    domain: str
+    number: str
+    """Whom the caller dialled: the To of the INVITE."""
+    shown: Shown
+    max_forwards: int
+    is_emergency: bool = False
+
+
+class CalleeLeg(Leg):
+    """Begins with an INVITE of ours to one contact of a device."""
+
+    role = "callee"
+
+    def __init__(self, call: Call, id: UUID, device: UUID, contact: Contact) -> None:
+        super().__init__(call, id, device, contact.flow, own_uri(call.agent.facts(contact.flow)))
+        self._to = contact
+        self._transaction: TransactionId | None = None
+        self._is_cancelled = False
+
+    async def invite(self, invitation: Invitation, like: Leg) -> None:
+        """Ring the phone with an offer of its own; raises `MediaError`."""
+        media = await self.open_media()
+        offer = await self._media.make_offer(media, like=like.media)
+        if self.phase is Phase.BEGINNING:
+            request = self._write(invitation, offer)
+            self._transaction = self._agent.request(self.flow, request)
+            self.call.listen(self._transaction, self)
+
+    async def take_answer(self, sdp: bytes) -> None:
+        """Raises `AnswerRefused` for an answer that was not offered: a failed call."""
+        if self.media is None:
+            raise AnswerRefused("the leg is gone")
+        await self._media.take_answer(self.media, sdp)
+
+    def hang_up(self, reason: str | None = None) -> None:
+        """CANCEL while it rings (a 2xx that wins the race gets ACK and BYE), BYE afterwards."""
+        if self.phase is Phase.BEGINNING and self._transaction is not None:
+            self._is_cancelled = True
+            self._agent.cancel(self._transaction, reason)
+            self._end()
+        else:
+            super().hang_up(reason)
+
+    def _began(self, event: sip.Event) -> None:
+        match event:
+            case sip.ResponseReceived() if event.transaction == self._transaction:
+                self._answered(event)
+            case sip.TimedOut() if event.transaction == self._transaction:
+                self._refuse(408)
+            case sip.FlowLost() if event.transaction == self._transaction:
+                self._refuse(503)
+
+    def _answered(self, event: sip.ResponseReceived) -> None:
+        response, dialog = event.response, event.dialog
+        if response.status >= 300:
+            self._refuse(response.status)
+        elif response.status >= 200:
+            if dialog is not None:
+                self._accepted(event.transaction, dialog, response.body)
+        elif self.phase is Phase.BEGINNING:
+            if response.body and dialog is not None:
+                self._tell(Progressed(self, response.body))
+            elif response.status == 180:
+                self._tell(Rang(self))
+
+    def _accepted(self, transaction: TransactionId, dialog: Dialog, sdp: bytes) -> None:
+        self._agent.acknowledge(transaction, dialog, self.flow)
+        if self.phase is not Phase.BEGINNING:
+            # It lost the race, or a second fork of one phone answered: §13.2.2.4, §15.
+            self._bye(dialog, ELSEWHERE if self._is_cancelled else None)
+            return
+        self.status = 200
+        self._confirm(dialog)
+        self._tell(Answered(self, sdp))
+
+    def _refuse(self, status: int) -> None:
+        if self.phase is Phase.BEGINNING:
+            self.status = status
+            self._end()
+            self._tell(Refused(self, status))
+
+    def _write(self, invitation: Invitation, offer: bytes) -> Request:
+        headers = Headers(
+            *[("Route", route) for route in self._to.path],
+            ("Max-Forwards", str(invitation.max_forwards)),
+            ("From", invitation.shown.address(invitation.domain, new_tag())),
+            ("To", f"<sip:{invitation.number}@{invitation.domain}>"),
+            ("Call-ID", secrets.token_hex(16)),
+            ("CSeq", f"{1 + secrets.randbelow(2**16)} INVITE"),
+            ("Contact", self._contact),
+            ("Content-Type", SDP),
+        )
+        asserted = invitation.shown.asserted(invitation.domain)
+        if asserted is not None:
+            headers.add("P-Asserted-Identity", asserted)
+        if invitation.is_emergency:
+            headers.add("Priority", "emergency")
+        return Request("INVITE", self._to.uri, headers, offer)

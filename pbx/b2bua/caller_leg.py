@@ -1,0 +1,117 @@
+"""The leg of the phone that calls: we are its UAS (RFC 3261 §13.3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from media.client import OfferRefused
+from pbx.b2bua.events import GaveUp
+from pbx.b2bua.leg import Leg
+from pbx.sip import events as sip
+from pbx.sip.flows import FlowFacts
+from pbx.sip.message import Request, Response, response_to
+from pbx.sip.uri import SipUri
+
+if TYPE_CHECKING:
+    from pbx.b2bua.call import Call
+
+WARNING_HOST = "pbx"
+
+
+class CallerLeg(Leg):
+    """Begins with an INVITE of the phone's."""
+
+    role = "caller"
+
+    def __init__(self, call: Call, id: UUID, device: UUID, event: sip.RequestReceived) -> None:
+        facts = call.agent.facts(event.flow)
+        super().__init__(call, id, device, event.flow, own_uri(facts, event.request))
+        self.request = event.request
+        self._transaction = event.transaction
+        self._answer = b""
+
+    @property
+    def dialled(self) -> str:
+        """The user part of the Request-URI."""
+        uri = self.request.uri
+        return (uri.user or "") if isinstance(uri, SipUri) else getattr(uri, "digits", "")
+
+    async def take_offer(self) -> None:
+        """Raises `OfferRefused` for an offer that would not be encrypted."""
+        if not self.request.body:
+            raise OfferRefused("an INVITE without an offer is not taken yet", 488, 304)
+        await self._media.take_offer(await self.open_media(), self.request.body)
+
+    def ring(self) -> None:
+        """The phone makes its own ringback from this."""
+        if self.is_beginning and not self._answer:
+            self._respond(self._with_session(response_to(self.request, 180), b""))
+
+    async def progress(self, like: Leg | None = None) -> None:
+        """Open the path before anybody answered: for a prompt, or early media."""
+        if self.is_beginning and not self._answer:
+            body = await self._make_answer(like)
+            self._respond(self._with_session(response_to(self.request, 183), body))
+
+    async def accept(self, like: Leg | None = None) -> None:
+        """Answer; the description is the same as in an earlier 183."""
+        if not self.is_beginning:
+            return
+        body = await self._make_answer(like)  # a CANCEL meanwhile makes the response a late one
+        answer = self._with_session(response_to(self.request, 200), body)
+        if self._respond(answer) and (dialog := self.call.dialog_of(answer)) is not None:
+            self.status = 200
+            self._confirm(dialog)
+
+    def reject(self, status: int, *, warning: str = "", reason: str | None = None) -> None:
+        """The final word of a call that nobody answered."""
+        if not self.is_beginning:
+            return
+        response = response_to(self.request, status)
+        if warning:
+            response.headers.add("Warning", f'399 {WARNING_HOST} "{warning}"')
+        if reason:
+            response.headers.add("Reason", reason)
+        self.status = status
+        self._respond(response)
+        self._end()
+
+    def hang_up(self, reason: str | None = None) -> None:
+        if self.is_beginning:
+            self.reject(480, reason=reason)
+        else:
+            super().hang_up(reason)
+
+    def _began(self, event: sip.Event) -> None:
+        match event:
+            case sip.Cancelled():
+                self.status = 487
+                self._give_up()
+            case sip.FlowLost() | sip.TimedOut() if self.is_beginning:
+                self._give_up()
+            case sip.Acknowledged():
+                self.flow = event.flow
+
+    def _give_up(self) -> None:
+        if self.is_beginning:
+            self._end()
+            self._tell(GaveUp(self))
+
+    async def _make_answer(self, like: Leg | None) -> bytes:
+        if not self._answer:
+            media = await self.open_media()
+            self._answer = await self._media.make_answer(media, like=like.media if like else None)
+        return self._answer
+
+    def _respond(self, response: Response) -> bool:
+        return self._agent.respond(self._transaction, response)
+
+
+def own_uri(facts: FlowFacts | None, request: Request | None = None, user: str = "pbx") -> str:
+    """Our Contact on a flow; `sips:` is mirrored where the Request-URI has it (§8.1.1.8)."""
+    address, port = facts.local if facts else ("127.0.0.1", 5061)
+    host = f"[{address}]" if ":" in address else address
+    if request is not None and request.uri_text.lower().startswith("sips:"):
+        return f"sips:{user}@{host}:{port}"
+    return f"sip:{user}@{host}:{port};transport=tls"

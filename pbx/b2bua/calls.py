@@ -1,0 +1,197 @@
+"""All calls: admits them, finds the leg an event belongs to, and keeps what they leave behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+
+from pbx.b2bua.call import Call, Serve, Surroundings, route_name
+from pbx.b2bua.leg import Leg
+from pbx.dialplan import plan
+from pbx.sip import events as sip
+from pbx.sip.dialog import Dialog, DialogId
+from pbx.sip.events import TransactionId
+from pbx.sip.message import response_to
+from pbx.sip.uri import SipUri
+from storage.calls import CallRecord
+
+log = structlog.get_logger()
+
+BUSY_HERE, OVERLOADED = 486, 503
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """One live call, for an operator's table: no number, no name."""
+
+    id: UUID
+    route: str
+    state: str
+    started_at: int
+    answered_at: int | None
+    devices: tuple[UUID, ...]
+
+
+class Calls:
+    """The calls of this exchange."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        serve: Serve,
+        started: Callable[[Call], None],
+        ended: Callable[[CallRecord], None],
+    ) -> None:
+        """`started` hears of each call with its route, `ended` gets its record."""
+        self._around = around
+        self._serve = serve
+        self._started, self._ended = started, ended
+        self._live: dict[UUID, Call] = {}
+        self._tasks: dict[UUID, asyncio.Task[None]] = {}
+        self._by_transaction: dict[TransactionId, Leg] = {}
+        self._by_dialog: dict[DialogId, Leg] = {}
+        self._of_call: dict[UUID, list[TransactionId | DialogId]] = {}
+        self._per_device: Counter[UUID] = Counter()
+        self.is_draining = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    def admit(self, event: sip.RequestReceived, device: UUID) -> None:
+        """An INVITE of an authenticated device that begins a call."""
+        around = self._around
+        uri = event.request.uri
+        user = uri.user or "" if isinstance(uri, SipUri) else getattr(uri, "digits", "")
+        route = plan.route(device, user, around.directory())
+        if not isinstance(route, plan.Emergency) and (refusal := self._over_limit(device)):
+            around.agent.respond(event.transaction, response_to(event.request, refusal))
+            return
+        call = Call(around, self, event, device)
+        self._live[call.id] = call
+        self._idle.clear()
+        self.listen(event.transaction, call.caller)
+        self._tasks[call.id] = asyncio.create_task(self._run(call, route), name="call")
+
+    def receive(self, event: sip.Event) -> bool:
+        """An event of a transaction or dialog; False: it belongs to no call."""
+        leg = self._leg_of(event)
+        if leg is not None:
+            dialog = getattr(event, "dialog", None)
+            if dialog is not None:
+                self.listen_dialog(dialog, leg)
+            leg.receive(event)
+            return True
+        match event:
+            case sip.ResponseReceived(response=response, dialog=Dialog() as dialog):
+                if response.cseq.method == "INVITE" and 200 <= response.status < 300:
+                    # It answered after all: a cancelled phone, or a fork of one (§13.2.2.4).
+                    self._around.agent.acknowledge(event.transaction, dialog, event.flow)
+                    self._around.agent.request(event.flow, dialog.request("BYE"))
+                    return True
+            case sip.RequestReceived(dialog=Dialog()):
+                self._around.agent.respond(event.transaction, response_to(event.request, 481))
+                return True
+        return False
+
+    def device_of(self, dialog: Dialog) -> UUID | None:
+        """Whose dialog it is: a request in it must come from that device."""
+        leg = self._by_dialog.get(dialog.id)
+        return leg.device if leg else None
+
+    def snapshot(self) -> list[CallRow]:
+        """Everything that is live."""
+        return [
+            CallRow(
+                call.id,
+                route_name(call.route),
+                call.state,
+                call.started_at,
+                call.caller.answered_at,
+                tuple(leg.device for leg in call.legs),
+            )
+            for call in self._live.values()
+        ]
+
+    def hang_up(self, call: UUID, cause: str) -> bool:
+        """End one call; False: there is none of this id."""
+        live = self._live.get(call)
+        if live is not None:
+            live.end(cause)
+        return live is not None
+
+    def hang_up_device(self, device: UUID, cause: str) -> int:
+        """End all calls of a device; returns how many."""
+        theirs = [
+            call for call in self._live.values() if any(leg.device == device for leg in call.legs)
+        ]
+        for call in theirs:
+            call.end(cause)
+        return len(theirs)
+
+    async def drain(self, seconds: float) -> None:
+        """No new calls; live ones may end until the time is up, then they are ended."""
+        self.is_draining = True
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            for call in self._live.values():
+                call.end("shutdown")
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def _over_limit(self, device: UUID) -> int:
+        config = self._around.config
+        if self.is_draining or len(self._live) >= config.total:
+            return OVERLOADED
+        return 0 if self.has_room(device) else BUSY_HERE
+
+    async def _run(self, call: Call, route: plan.Route) -> None:
+        call.route = route
+        self._started(call)
+        try:
+            self._ended(await call.run(route, self._serve))
+        finally:
+            self._forget(call)
+
+    def _forget(self, call: Call) -> None:
+        for key in self._of_call.pop(call.id, ()):
+            if isinstance(key, DialogId):
+                self._by_dialog.pop(key, None)
+            else:
+                self._by_transaction.pop(key, None)
+        self._per_device -= Counter(leg.device for leg in call.legs)  # keeps none at zero
+        del self._live[call.id], self._tasks[call.id]
+        if not self._live:
+            self._idle.set()
+
+    def listen(self, transaction: TransactionId, leg: Leg) -> None:
+        """The leg wants to hear of this transaction."""
+        self._by_transaction[transaction] = leg
+        self._of_call.setdefault(leg.call.id, []).append(transaction)
+
+    def listen_dialog(self, dialog: Dialog, leg: Leg) -> None:
+        """The leg wants to hear of this dialog."""
+        if self._by_dialog.get(dialog.id) is not leg:
+            self._by_dialog[dialog.id] = leg
+            self._of_call.setdefault(leg.call.id, []).append(dialog.id)
+
+    def count(self, leg: Leg) -> None:
+        """The leg's device is part of one more call."""
+        self._per_device[leg.device] += 1
+
+    def has_room(self, device: UUID) -> bool:
+        return self._per_device[device] < self._around.config.per_device
+
+    def _leg_of(self, event: sip.Event) -> Leg | None:
+        transaction = getattr(event, "transaction", None)
+        leg = self._by_transaction.get(transaction) if transaction is not None else None
+        if leg is None and (dialog := getattr(event, "dialog", None)) is not None:
+            leg = self._by_dialog.get(dialog.id)
+        return leg

@@ -1,0 +1,284 @@
+"""One side of a call: a dialog with a phone, and its media leg.
+
+A leg is a machine fed with SIP events; it answers what needs no thought and tells its call the
+rest in the words of `pbx.b2bua.events`. `CallerLeg` and `CalleeLeg` add how it begins.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from media.client import LegId, LegStats, MediaClient, MediaError, Place
+from pbx.b2bua.events import (
+    Heard,
+    HungUp,
+    LegEvent,
+    Reanswered,
+    RefreshDue,
+    Reoffered,
+    Vanished,
+)
+from pbx.b2bua.ports import Phones, UserAgent
+from pbx.sip import events as sip
+from pbx.sip.dialog import Dialog
+from pbx.sip.events import TransactionId
+from pbx.sip.flows import FlowFacts, FlowId
+from pbx.sip.message import Request, Response, response_to
+from storage.calls import LegRecord, Receipt, Signalling
+
+if TYPE_CHECKING:
+    from pbx.b2bua.call import Call
+
+SDP = "application/sdp"
+
+
+class Phase(Enum):
+    """Where a leg is in its life."""
+
+    BEGINNING = auto()
+    CONFIRMED = auto()
+    """Answered: BYE ends it."""
+    ENDED = auto()
+
+
+class Leg:
+    """What both kinds of leg have in common."""
+
+    role = ""
+
+    def __init__(self, call: Call, id: UUID, device: UUID, flow: FlowId, local_uri: str) -> None:
+        self.call = call
+        self.id = id
+        self.device = device
+        self.person: UUID | None = None
+        self.flow = flow
+        self.dialog: Dialog | None = None
+        self.media: LegId | None = None
+        self.phase = Phase.BEGINNING
+        self.status = 0
+        self.started_at = call.clock()
+        self.answered_at: int | None = None
+        self.ended_at: int | None = None
+        self._contact = f"<{local_uri}>"
+        self._signalling = self._protection()
+        self._stats: LegStats | None = None
+        self._refreshing: TransactionId | None = None
+
+    @property
+    def is_beginning(self) -> bool:
+        """Neither answered nor ended."""
+        return self.phase is Phase.BEGINNING
+
+    # -- what the call asks of a leg
+
+    async def open_media(self) -> LegId:
+        """Ports for this leg; raises `MediaError` where none are to be had."""
+        if self.media is None:
+            facts = self._agent.facts(self.flow)
+            local, peer = (facts.local[0], facts.peer[0]) if facts else ("", "")
+            self.media = await self._media.open(
+                str(self.call.id), Place(local=local, peer=peer), self._heard
+            )
+        return self.media
+
+    def hang_up(self, reason: str | None = None) -> None:
+        """End the leg, whatever it takes in its phase; nothing happens when it has ended."""
+        if self.phase is Phase.CONFIRMED and self.dialog is not None:
+            self._bye(self.dialog, reason)
+        self._end()
+
+    async def drop_media(self) -> None:
+        """Free the ports and keep the last figures for the record."""
+        if self.media is not None:
+            media, self.media = self.media, None
+            self._stats = await self._media.drop(media)
+
+    async def accept_offer(self, reoffer: Reoffered, other: Leg | None) -> bool:
+        """Answer a re-INVITE or UPDATE; whether the session is what the phone asked for.
+
+        The phone's offer ends here: the other leg is joined to this one in the worker and need
+        not hear of it.
+        """
+        request, media = reoffer.request, self.media
+        body = b""
+        if media is not None and request.body:
+            try:
+                await self._media.take_offer(media, request.body)
+                body = await self._media.make_answer(media, like=other.media if other else None)
+            except MediaError:
+                await self._media.withdraw(media)
+                self._agent.respond(reoffer.transaction, response_to(request, 488))
+                return False
+        elif media is not None and request.method == "INVITE":
+            body = await self._media.make_offer(media, like=other.media if other else None)
+        self._agent.respond(
+            reoffer.transaction, self._with_session(response_to(request, 200), body)
+        )
+        return True
+
+    async def refresh(self) -> None:
+        """Show that the session lives: UPDATE where the phone takes it (RFC 4028 §7.4)."""
+        if self.dialog is None or self.media is None or self.phase is not Phase.CONFIRMED:
+            return
+        if "UPDATE" in self.dialog.state.allow:
+            request = self.dialog.request("UPDATE")
+        else:
+            offer = await self._media.make_offer(self.media)
+            request = self.dialog.request("INVITE", offer, SDP)
+        self._refreshing = self._send(request)
+
+    async def take_reanswer(self, answer: Reanswered) -> None:
+        """What our own refresh came to."""
+        if self.media is not None and answer.sdp:
+            try:
+                await self._media.take_answer(self.media, answer.sdp)
+            except MediaError:
+                await self._media.withdraw(self.media)
+
+    # -- what the stack tells a leg
+
+    def receive(self, event: sip.Event) -> None:
+        """A SIP event of this leg's transactions or dialog."""
+        match event:
+            case sip.RequestReceived():
+                self._requested(event)
+            case sip.RefreshDue():
+                self._tell(RefreshDue(self))
+            case sip.SessionExpired():
+                self._vanish("session-expired")
+            case sip.TimedOut(timer="ACK"):
+                self._vanish("no-ack")
+            case sip.ResponseReceived(transaction=transaction) if transaction == self._refreshing:
+                self._refreshed(event)
+            case sip.TimedOut(transaction=transaction) if transaction == self._refreshing:
+                self._vanish("session-expired")
+            case sip.FlowLost(transaction=transaction) if transaction == self._refreshing:
+                self._refreshing = None  # the next refresh takes the device's next flow
+            case _:
+                self._began(event)
+
+    def _began(self, event: sip.Event) -> None:
+        """An event of the INVITE that made this leg."""
+
+    def _requested(self, event: sip.RequestReceived) -> None:
+        request = event.request
+        self.flow = event.flow
+        match request.method:
+            case "BYE":
+                self._agent.respond(event.transaction, response_to(request, 200))
+                if self.phase is Phase.CONFIRMED:
+                    self._end()
+                    self._tell(HungUp(self))
+            case "INVITE" | "UPDATE":
+                self._tell(Reoffered(self, event.transaction, request))
+            case "INFO" | "OPTIONS" | "PRACK":
+                self._agent.respond(event.transaction, response_to(request, 200))
+            case _:
+                self._agent.respond(event.transaction, response_to(request, 501))
+
+    def _refreshed(self, event: sip.ResponseReceived) -> None:
+        response = event.response
+        if response.status < 200:
+            return
+        self._refreshing = None
+        if response.cseq.method == "INVITE" and response.status < 300 and self.dialog is not None:
+            self._agent.acknowledge(event.transaction, self.dialog, self.flow)
+        if response.status in (408, 481):
+            self._vanish("session-expired")
+        else:
+            self._tell(Reanswered(self, response.status, response.body))
+
+    def _vanish(self, cause: str) -> None:
+        self.hang_up()
+        self._tell(Vanished(self, cause))
+
+    def _heard(self, event: object) -> None:
+        if self.phase is not Phase.ENDED:
+            self._tell(Heard(self, event))  # type: ignore[arg-type]
+
+    # -- what every leg does
+
+    def _bye(self, dialog: Dialog, reason: str | None) -> None:
+        bye = dialog.request("BYE")
+        if reason:
+            bye.headers.add("Reason", reason)
+        self._send(bye)
+
+    def _send(self, request: Request) -> TransactionId:
+        """In a dialog, by the device's newest flow: a call belongs to the device."""
+        self.flow = self._phones.flow_of(self.device) or self.flow
+        transaction = self._agent.request(self.flow, request)
+        self.call.listen(transaction, self)
+        return transaction
+
+    def _with_session(self, response: Response, body: bytes) -> Response:
+        response.headers.add("Contact", self._contact)
+        if body:
+            response.headers.add("Content-Type", SDP)
+            response.body = body
+        return response
+
+    def _confirm(self, dialog: Dialog) -> None:
+        self.dialog, self.phase = dialog, Phase.CONFIRMED
+        self.answered_at = self.call.clock()
+
+    def _end(self) -> None:
+        if self.phase is not Phase.ENDED:
+            self.phase = Phase.ENDED
+            self.ended_at = self.call.clock()
+
+    def _tell(self, event: LegEvent) -> None:
+        self.call.tell(event)
+
+    def _protection(self) -> Signalling | None:
+        facts: FlowFacts | None = self._agent.facts(self.flow)
+        if facts is None:
+            return None
+        return Signalling(
+            tls_version=facts.tls_version,
+            cipher=facts.cipher,
+            authentication=self._phones.authentication_of(self.flow),
+        )
+
+    @property
+    def _agent(self) -> UserAgent:
+        return self.call.agent
+
+    @property
+    def _phones(self) -> Phones:
+        return self.call.phones
+
+    @property
+    def _media(self) -> MediaClient:
+        return self.call.media
+
+    def record(self) -> LegRecord:
+        """What is kept of this leg, with its encryption receipt."""
+        stats = self._stats or LegStats()
+        return LegRecord(
+            id=self.id,
+            role=self.role,
+            device=self.device,
+            person=self.person,
+            started_at=self.started_at,
+            answered_at=self.answered_at,
+            ended_at=self.ended_at or self.call.clock(),
+            status=self.status,
+            receipt=Receipt(
+                signalling=self._signalling,
+                keying=stats.keying,
+                suite=stats.suite,
+                codec=stats.codec,
+                rekeys=stats.rekeys,
+                received=stats.received,
+                sent=stats.sent,
+                refused=stats.unauthenticated + stats.replayed + stats.junk,
+                lost=stats.lost,
+                lost_there=stats.lost_there,
+                jitter_ms=stats.jitter_ms,
+                round_trip_ms=stats.round_trip_ms,
+                mos=stats.mos,
+            ),
+        )

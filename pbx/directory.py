@@ -1,0 +1,137 @@
+"""The directory as the exchange works with it: devices, who holds which extension, who answers 911.
+
+A frozen value made from the database after every change and kept, sealed, outside of it, so that
+phones register and call with the database gone, also after a cold start. It holds the devices'
+HA1s and the staff's names: it never leaves the exchange's process in clear.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+
+from pbx.b2bua.identity import Caller, Place
+from storage.sealed import primitives
+
+_CONTEXT = b"hipaa-pbx directory v1"
+
+
+class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A phone that may register."""
+
+    id: UUID
+    username: str
+    """Its SIP identity; no person's, and no extension."""
+    place: Place
+    extension: UUID | None = None
+    algorithm: str = "SHA-256"
+    """Of the one HA1 it has."""
+    ha1: str = ""
+    """Empty: it has no secret and proves itself with a certificate alone."""
+    md5_until: int = 0
+    """Microseconds; until when an exception lets it use MD5. 0: never."""
+    certificate: str = ""
+    """The identity in its client certificate; empty: none."""
+    answers_emergency: bool = False
+
+
+class TenancyEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """An extension and the person who holds it now."""
+
+    number: str
+    extension: UUID
+    tenure: UUID
+    person: UUID
+    name: str = ""
+    devices: tuple[UUID, ...] = ()
+
+
+class Entries(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept on disk."""
+
+    made_at: int
+    devices: tuple[DeviceEntry, ...] = ()
+    tenancies: tuple[TenancyEntry, ...] = ()
+
+
+class Directory:
+    """Look-ups over `Entries`; one value, replaced as a whole."""
+
+    def __init__(self, entries: Entries) -> None:
+        self.entries = entries
+        self.devices: Mapping[UUID, DeviceEntry] = {entry.id: entry for entry in entries.devices}
+        self._by_username = {entry.username.lower(): entry for entry in entries.devices}
+        self._by_certificate = {
+            entry.certificate: entry for entry in entries.devices if entry.certificate
+        }
+        self.tenancies: Mapping[str, TenancyEntry] = {
+            entry.number: entry for entry in entries.tenancies
+        }
+        self._by_extension = {entry.extension: entry for entry in entries.tenancies}
+
+    @cached_property
+    def emergency_devices(self) -> tuple[UUID, ...]:
+        """The phones that ring for an emergency call without an outside line."""
+        return tuple(entry.id for entry in self.entries.devices if entry.answers_emergency)
+
+    def by_username(self, username: str) -> DeviceEntry | None:
+        return self._by_username.get(username.lower())
+
+    def by_certificate(self, identity: str) -> DeviceEntry | None:
+        return self._by_certificate.get(identity)
+
+    def holder_of(self, device: UUID) -> TenancyEntry | None:
+        """The tenancy of the extension that a device rings for."""
+        entry = self.devices.get(device)
+        if entry is None or entry.extension is None:
+            return None
+        return self._by_extension.get(entry.extension)
+
+    def caller(self, device: UUID, *, wants_privacy: bool = False) -> Caller:
+        """Who calls when this device calls."""
+        holder = self.holder_of(device)
+        if holder is None:
+            return Caller("", wants_privacy=wants_privacy)
+        return Caller(holder.number, holder.name, wants_privacy=wants_privacy)
+
+    def place_of(self, device: UUID) -> Place:
+        """Where a device stands; an unknown one is treated as public."""
+        entry = self.devices.get(device)
+        return entry.place if entry is not None else Place.LOBBY
+
+
+EMPTY = Directory(Entries(made_at=0))
+
+
+class DirectoryFile:
+    """The sealed copy on disk, replaced atomically."""
+
+    def __init__(self, path: Path, key: bytes) -> None:
+        self._path = path
+        self._key = primitives.hkdf(key, "directory snapshot")
+
+    def write(self, entries: Entries) -> None:
+        """Raises OSError where it cannot be written; the old copy is whole then."""
+        sealed = primitives.seal(self._key, msgspec.msgpack.encode(entries), _CONTEXT)
+        new = self._path.with_suffix(".new")
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(sealed)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, self._path)
+
+    def read(self) -> Entries | None:
+        """None where there is no copy; raises `OpenError` for one that was altered."""
+        try:
+            sealed = self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+        return msgspec.msgpack.decode(
+            primitives.open_sealed(self._key, sealed, _CONTEXT), type=Entries
+        )

@@ -1,0 +1,34 @@
+"""An emergency call: nothing in its way, and nobody left with silence.
+
+Without an outside line the designated phones on site ring; the caller hears a clear announcement
+meanwhile, again and again, until somebody answers.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from media.client import Fed, Player, Prompt, Silence
+from pbx.b2bua.call import Call, CallOver
+from pbx.b2bua.events import Heard
+from pbx.features.ring_person import Ringing
+from storage.calls import CallOutcome
+
+NO_LINE = Player(sounds=(Silence(milliseconds=300), Prompt("emergency-no-line")), times=0)
+NO_LINE_ONCE = Player(sounds=NO_LINE.sounds, times=3)
+
+
+async def emergency(call: Call, devices: tuple[UUID, ...]) -> None:
+    """Announce, and ring the phones on site."""
+    await call.caller.accept()
+    call.outcome, call.cause, call.state = CallOutcome.ANSWERED, "internal", "emergency"
+    await call.keep()
+    await call.play(NO_LINE)
+    winner = await Ringing(call).first_answer(devices)
+    if winner is not None:
+        await call.talk(winner)
+    await call.play(NO_LINE_ONCE)
+    while True:
+        event = await call.next()
+        if isinstance(event, Heard) and isinstance(event.event, Fed):
+            raise CallOver("emergency-no-line")

@@ -1,0 +1,130 @@
+"""Ring all phones of a person at once; the first to answer has the call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from uuid import UUID
+
+import structlog
+
+from media.client import AnswerRefused, MediaError
+from pbx.b2bua.call import Call
+from pbx.b2bua.callee_leg import ELSEWHERE, CalleeLeg
+from pbx.b2bua.events import Answered, LegEvent, Progressed, Rang, Refused
+from pbx.b2bua.leg import Phase
+from pbx.dialplan.plan import RingPerson
+from pbx.features.announcement import refuse
+from storage.calls import CallOutcome
+
+log = structlog.get_logger()
+
+NO_ANSWER, OFFLINE, BUSY, DECLINED = 480, 480, 486, 603
+
+
+async def ring_person(call: Call, route: RingPerson) -> None:
+    """Ring, talk; or say why not."""
+    call.tenure = route.tenure
+    holder = call.directory.tenancies.get(call.caller.dialled)
+    call.callee_name = holder.name if holder else ""
+    ringing = Ringing(call)
+    winner = await ringing.first_answer(route.devices)
+    if winner is not None:
+        await call.talk(winner)
+    status, prompt, outcome = ringing.verdict()
+    await refuse(call, status, prompt, outcome)
+
+
+class Ringing:
+    """The phones that ring for one call, and what they said."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._legs: list[CalleeLeg] = []
+        self._refusals: list[int] = []
+        self._has_early_media = False
+        self._timed_out = False
+
+    async def first_answer(self, devices: Iterable[UUID]) -> CalleeLeg | None:
+        """Ring these devices until one answers, all refused, or the time is up."""
+        await self._invite(devices)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._call.around.config.ring_seconds
+        self._call.state = "ringing"
+        while any(leg.phase is Phase.BEGINNING for leg in self._legs):
+            event = await self._call.next(deadline)
+            if event is None:
+                self._timed_out = True
+                break
+            if isinstance(event, Answered) and await self._take(event):
+                return self._win(event.leg)
+            await self._heed(event)
+        self._stop(None, None)
+        return None
+
+    def verdict(self) -> tuple[int, str, CallOutcome]:
+        """What the caller is told when nobody answered: status, prompt, outcome."""
+        if self._timed_out or 408 in self._refusals:
+            return NO_ANSWER, "no-answer", CallOutcome.NO_ANSWER
+        if any(status >= 600 for status in self._refusals):
+            return DECLINED, "no-answer", CallOutcome.DECLINED
+        if 486 in self._refusals:
+            return BUSY, "busy", CallOutcome.BUSY
+        if self._refusals and all(status not in (480, 503) for status in self._refusals):
+            return NO_ANSWER, "no-answer", CallOutcome.DECLINED
+        return OFFLINE, "offline", CallOutcome.OFFLINE
+
+    async def _invite(self, devices: Iterable[UUID]) -> None:
+        call = self._call
+        for device in devices:
+            if not call.has_room(device):
+                self._refusals.append(BUSY)
+                continue
+            for contact in call.phones.contacts_of(device):
+                try:
+                    self._legs.append(await call.ring(device, contact, call.caller.dialled))
+                except MediaError:
+                    self._refusals.append(503)
+
+    async def _heed(self, event: LegEvent) -> None:
+        match event:
+            case Rang():
+                self._call.caller.ring()
+            case Progressed(_, sdp) if len(self._legs) == 1 and not self._has_early_media:
+                await self._join_early(self._legs[0], sdp)
+            case Progressed():
+                self._call.caller.ring()  # one of several: the caller hears our ringback
+            case Refused(_, status):
+                self._refusals.append(status)
+
+    async def _join_early(self, leg: CalleeLeg, sdp: bytes) -> None:
+        try:
+            await leg.take_answer(sdp)
+        except AnswerRefused:
+            self._call.caller.ring()
+            return
+        self._has_early_media = True
+        await self._call.join(leg)
+        await self._call.caller.progress(leg)
+
+    async def _take(self, answer: Answered) -> bool:
+        """An answer that was not offered is a failed call: BYE, and the others ring on."""
+        leg = answer.leg
+        try:
+            await leg.take_answer(answer.sdp)
+        except AnswerRefused as refusal:
+            log.warning("answer refused", call=str(self._call.id), reason=refusal.reason)
+            leg.status = 488
+            leg.hang_up('SIP;cause=488;text="Answer was not offered"')
+            self._refusals.append(488)
+            return False
+        return True
+
+    def _win(self, winner: CalleeLeg) -> CalleeLeg:
+        self._stop(winner, ELSEWHERE)
+        return winner
+
+    def _stop(self, winner: CalleeLeg | None, reason: str | None) -> None:
+        for leg in self._legs:
+            if leg is not winner:
+                leg.hang_up(reason)

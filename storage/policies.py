@@ -1,0 +1,132 @@
+"""Policy values: named limits with a default each; a temporary value reverts by itself."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.conflicts import NotFound, Stale, WrongState
+from storage.deeds import Deed
+from storage.ledger.actions import Action
+from storage.ledger.entry import Subject
+from storage.ledger.unit import Unit
+from storage.models.policies import policy_value as table
+from storage.versions import change
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a value means, and the bounds it stays in."""
+
+    name: str
+    meaning: str
+    default: int
+    least: int
+    most: int
+
+
+POLICIES = {
+    policy.name: policy
+    for policy in (
+        Policy("idle-suspension-days", "unused accounts are suspended after", 35, 1, 35),
+        Policy("session-limit", "sessions one person may have open", 5, 1, 20),
+        Policy("exception-days", "days an exception may last", 90, 1, 365),
+    )
+}
+"""All there are: a value outside its bounds weakens a promise and is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyValue:
+    policy: Policy
+    value: int
+    until: int | None
+    version: int
+    """0 while nobody has changed the default."""
+
+
+async def value_of(connection: AsyncConnection, name: str, now: int) -> int:
+    """The value in force; a temporary one counts only until its end."""
+    row = await _row(connection, name)
+    if row is None:
+        return POLICIES[name].default
+    return int(row.reverts_to if row.until is not None and row.until <= now else row.value)
+
+
+async def all_values(unit: Unit, deed: Deed) -> list[PolicyValue]:
+    rows = {row.name: row for row in (await unit.connection.execute(select(table))).all()}
+    unit.record(deed.entry(Action.POLICY_LISTED, after={"count": len(POLICIES)}))
+    return [_value(policy, rows.get(policy.name)) for policy in POLICIES.values()]
+
+
+async def set_value(
+    unit: Unit, deed: Deed, name: str, version: int, value: int, until: int | None, new: UUID
+) -> None:
+    """Changes a value for good, or until a moment at which the present one returns."""
+    policy = POLICIES.get(name)
+    if policy is None:
+        raise NotFound("policy")
+    if not policy.least <= value <= policy.most:
+        raise WrongState("policy", f"takes {policy.least} to {policy.most}")
+    row = await _row(unit.connection, name)
+    present = policy.default if row is None else row.value
+    values = {
+        "value": value,
+        "changed_at": deed.at,
+        "until": until,
+        "reverts_to": None if until is None else _lasting(policy, row),
+    }
+    if row is None:
+        if version != 0:
+            raise Stale("policy value")
+        await unit.connection.execute(insert(table).values(name=name, id=new, version=1, **values))
+    else:
+        await change(unit.connection, table, row.id, version, values)
+    unit.record(
+        deed.entry(
+            Action.POLICY_CHANGED,
+            Subject("policy_value", new if row is None else row.id),
+            before={"name": name, "value": present},
+            after={"name": name, "value": value, "until": until},
+        )
+    )
+
+
+async def revert(unit: Unit, deed: Deed, name: str) -> None:
+    """A temporary value has come to its end."""
+    row = await _row(unit.connection, name)
+    if row is None or row.until is None:
+        raise WrongState("policy", "has no end")
+    values = {"value": row.reverts_to, "until": None, "reverts_to": None, "changed_at": deed.at}
+    await change(unit.connection, table, row.id, row.version, values)
+    unit.record(
+        deed.entry(
+            Action.POLICY_CHANGED,
+            Subject("policy_value", row.id),
+            before={"name": name, "value": row.value, "until": row.until},
+            after={"name": name, "value": row.reverts_to, "until": None},
+        )
+    )
+
+
+async def expired(connection: AsyncConnection, now: int) -> list[str]:
+    return list((await connection.scalars(select(table.c.name).where(table.c.until <= now))).all())
+
+
+def _lasting(policy: Policy, row: Row[Any] | None) -> int:
+    """What stands when nothing temporary does."""
+    if row is None:
+        return policy.default
+    return int(row.value if row.until is None else row.reverts_to)
+
+
+async def _row(connection: AsyncConnection, name: str) -> Row[Any] | None:
+    return (await connection.execute(select(table).where(table.c.name == name))).one_or_none()
+
+
+def _value(policy: Policy, row: Row[Any] | None) -> PolicyValue:
+    if row is None:
+        return PolicyValue(policy, policy.default, None, 0)
+    return PolicyValue(policy, row.value, row.until, row.version)

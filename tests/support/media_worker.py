@@ -1,0 +1,94 @@
+"""A real media worker process for tests (`python -m tests.support.media_worker`)."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from media.config import MediaConfig
+from media.worker.process import run
+
+ROOT = Path(__file__).parents[2]
+
+
+def free_range(count: int) -> tuple[int, int]:
+    """Ports of our own below the ephemeral ones, by process, so that parallel tests do not meet."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        seed = probe.getsockname()[1]
+    first = 10_000 + (seed * 2) % (32_000 - 10_000 - count)
+    return first - first % 2, first - first % 2 + count - 1
+
+
+class WorkerProcess:
+    """Starts it, waits until it is ready, ends it."""
+
+    def __init__(self, directory: Path, index: int = 0, **config: Any) -> None:
+        first, last = free_range(400)
+        self.config = {"workers": 1, "first_port": first, "last_port": last, **config}
+        self.directory, self.index = directory, index
+        self.process: asyncio.subprocess.Process | None = None
+
+    @property
+    def socket(self) -> Path:
+        """Where the client connects."""
+        return self.directory / "control.sock"
+
+    async def start(self, *prefix: str) -> None:
+        """Run it; `prefix` is a command to run it under, such as taskset."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.process = await asyncio.create_subprocess_exec(
+            *prefix,
+            sys.executable,
+            "-m",
+            "tests.support.media_worker",
+            str(self.directory),
+            str(self.index),
+            json.dumps(self.config),
+            cwd=ROOT,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert self.process.stdout is not None
+        assert await self.process.stdout.readline() == b"ready\n"
+
+    async def kill(self) -> None:
+        """-9."""
+        await self._end(signal.SIGKILL)
+
+    async def __aenter__(self) -> "WorkerProcess":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *failure: object) -> None:
+        await self._end(signal.SIGTERM)
+
+    async def _end(self, how: signal.Signals) -> None:
+        process, self.process = self.process, None
+        if process is not None:
+            process.send_signal(how)
+            await process.wait()
+
+
+def main() -> None:
+    """The child."""
+    directory, index, text = sys.argv[1:]
+    config = msgspec.json.decode(text.encode(), type=MediaConfig)
+    prompts = os.environ.get("TEST_PROMPTS")
+    run(
+        Path(directory),
+        int(index),
+        config,
+        peers=frozenset({os.getuid()}),
+        prompts=Path(prompts) if prompts else None,
+        ready=lambda: print("ready", flush=True),
+    )
+
+
+if __name__ == "__main__":
+    main()
