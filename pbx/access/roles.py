@@ -26,10 +26,9 @@ class Privilege(StrEnum):
     PERSON_LEAVE = "person-leave"
     PERSON_UNLOCK = "person-unlock"
     ENROLMENT_REQUEST = "enrolment-request"
-    ENROLMENT_APPROVE = "enrolment-approve"
     ROLE_READ = "role-read"
     ROLE_REQUEST = "role-request"
-    ROLE_APPROVE = "role-approve"
+    PROPOSAL_APPROVE = "proposal-approve"
     ROLE_REVOKE = "role-revoke"
     SESSION_READ = "session-read"
     SESSION_END = "session-end"
@@ -63,10 +62,9 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.PERSON_LEAVE,
             P.PERSON_UNLOCK,
             P.ENROLMENT_REQUEST,
-            P.ENROLMENT_APPROVE,
             P.ROLE_READ,
             P.ROLE_REQUEST,
-            P.ROLE_APPROVE,
+            P.PROPOSAL_APPROVE,
             P.ROLE_REVOKE,
             P.SESSION_READ,
             P.SESSION_END,
@@ -104,14 +102,14 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
     Role.PRACTICE_MANAGER: frozenset(
         {
             P.PERSON_READ,
+            P.PERSON_ADD,
             P.PERSON_CHANGE,
             P.PERSON_SUSPEND,
             P.PERSON_LEAVE,
             P.ENROLMENT_REQUEST,
-            P.ENROLMENT_APPROVE,
             P.ROLE_READ,
             P.ROLE_REQUEST,
-            P.ROLE_APPROVE,
+            P.PROPOSAL_APPROVE,
             P.ROLE_REVOKE,
             P.SESSION_READ,
             P.EXTENSION_READ,
@@ -140,16 +138,21 @@ CONTENT_ROLES = frozenset(
 )
 """Roles that may meet protected content; never granted by one person alone."""
 
+APPROVING_ROLES = tuple(role for role in Role if P.PROPOSAL_APPROVE in MATRIX[role])
+"""Roles that can be the second person; once two people have held one, nobody acts alone."""
+
 SENSITIVE_ROLES = frozenset({Role.COMPLIANCE, Role.PRACTICE_MANAGER})
 """Roles whose command-line sessions end after five idle minutes instead of fifteen."""
 
 STEP_UP = frozenset(
     {
+        P.PERSON_ADD,
+        P.PERSON_UNLOCK,
         P.ENROLMENT_REQUEST,
-        P.ENROLMENT_APPROVE,
         P.ROLE_REQUEST,
-        P.ROLE_APPROVE,
+        P.PROPOSAL_APPROVE,
         P.ROLE_REVOKE,
+        P.EXTENSION_CHANGE,
         P.POLICY_CHANGE,
         P.KEYS_CHANGE,
     }

@@ -1,17 +1,19 @@
 """How long a command-line session lives (45 CFR 164.312(a)(2)(iii)), as pure functions.
 
-The token is 32 random bytes that only the person's own terminal keeps; the store knows its SHA-256.
+The token is the key holder's handle, 32 random bytes that only the person's own terminal keeps;
+the store knows its SHA-256.
 A session belongs to one account of the operating system: presented from another, it is refused.
 """
 
+import base64
+import binascii
 import hashlib
-import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from pbx.access.errors import NotSignedIn, RuleBroken
+from pbx.access.errors import NotSignedIn
 from pbx.access.roles import SENSITIVE_ROLES, Role
 
 SECOND = 1_000_000
@@ -20,8 +22,10 @@ MINUTE = 60 * SECOND
 IDLE = 15 * MINUTE
 IDLE_SENSITIVE = 5 * MINUTE
 ABSOLUTE = 12 * 60 * MINUTE
+TOKEN_LENGTH = 43
+"""32 bytes in base64 without padding."""
 CONCURRENT = 5
-"""Live sessions of one person; a sixth sign-in is refused until one has ended."""
+"""Live sessions of one person; the oldest gives way to a sixth."""
 
 
 class EndReason(StrEnum):
@@ -33,7 +37,10 @@ class EndReason(StrEnum):
     ABSOLUTE = "absolute"
     SUSPENDED = "suspended"
     LEFT = "left"
-    FACTORS_RESET = "factors-reset"
+    DISPLACED = "displaced"
+    """Another sign-in of the same person was one too many."""
+    KEY_HOLDER = "key-holder"
+    """The key holder does not know the session any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +55,28 @@ class Session:
     ended_at: int | None
 
 
-def new_token() -> str:
-    """A token nobody guesses: 256 bits, URL-safe."""
-    return secrets.token_urlsafe(32)
+def token_of(handle: bytes) -> str:
+    """The key holder's session handle as a terminal keeps it."""
+    return base64.urlsafe_b64encode(handle).decode().rstrip("=")
 
 
-def token_digest(token: str) -> bytes:
-    """What the store keeps of a token."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+def handle_of(token: str) -> bytes:
+    """The handle in a token that somebody presents, or `NotSignedIn`."""
+    if len(token) != TOKEN_LENGTH or not token.isascii():
+        raise NotSignedIn("sign in first: pbx login")
+    try:
+        return base64.b64decode(token + "=", altchars=b"-_", validate=True)
+    except binascii.Error:
+        raise NotSignedIn("sign in first: pbx login") from None
+
+
+def digest_of(handle: bytes) -> bytes:
+    """What the store keeps of a session handle."""
+    return hashlib.sha256(b"hipaa-pbx session\0" + handle).digest()
 
 
 def idle_limit(roles: Collection[Role]) -> int:
-    """Five minutes for whoever can read about others or decide about access, else fifteen."""
+    """Five minutes for whoever audits or decides about access, else fifteen."""
     return IDLE_SENSITIVE if SENSITIVE_ROLES.intersection(roles) else IDLE
 
 
@@ -82,7 +99,6 @@ def check_owner(session: Session, os_uid: int) -> None:
         raise NotSignedIn("the session belongs to another account of this machine")
 
 
-def check_concurrent(live: int, most: int = CONCURRENT) -> None:
-    """Refuses one session too many."""
-    if live >= most:
-        raise RuleBroken("too many sessions are open: end one with `pbx sessions end`")
+def surplus(live: int, most: int = CONCURRENT) -> int:
+    """How many of the oldest sessions give way to a new one."""
+    return max(0, live - most + 1)

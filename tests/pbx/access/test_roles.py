@@ -24,8 +24,8 @@ ORACLE = {
     "help-desk": {"person-read", "person-unlock", "extension-read", "device-read"},
     "compliance-officer": {f"{noun}-read" for noun in READS} | {"keys-read"},
     "practice-manager": {f"{noun}-read" for noun in READS}
-    | {"person-change", "person-suspend", "person-leave", "exception-close"}
-    | {"enrolment-request", "enrolment-approve", "role-request", "role-approve", "role-revoke"},
+    | {"person-add", "person-change", "person-suspend", "person-leave", "exception-close"}
+    | {"enrolment-request", "role-request", "proposal-approve", "role-revoke"},
     "physician": set(),
     "clinical-staff": set(),
     "front-desk": set(),
