@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Row, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.conflicts import NotFound, WrongState
+from storage.conflicts import NotFound, Taken, WrongState
 from storage.deeds import Deed
 from storage.keyholder.acts import Role
 from storage.ledger.actions import Action
@@ -21,6 +21,7 @@ from storage.ledger.entry import Subject
 from storage.ledger.unit import Unit
 from storage.models.people import person as people
 from storage.models.people import role_grant as table
+from storage.people import PersonState, facts_of
 from storage.sealed.fields import Cell, FieldKey
 from storage.versions import change
 
@@ -76,6 +77,14 @@ class Grants:
 
     def __init__(self, fields: FieldKey) -> None:
         self._fields = fields
+
+    async def check_free(self, connection: AsyncConnection, grant: UUID, person: UUID) -> None:
+        """The identifier is new, and the person exists and is active."""
+        known = await connection.scalar(select(table.c.id).where(table.c.id == grant))
+        if known is not None:
+            raise Taken("grant", "identifier")
+        if (await facts_of(connection, person)).state is not PersonState.ACTIVE:
+            raise WrongState("person", "is not active")
 
     async def request(self, unit: Unit, deed: Deed, new: NewGrant) -> None:
         """A grant that waits for a second person."""

@@ -70,20 +70,23 @@ class People:
     def __init__(self, fields: FieldKey) -> None:
         self._fields = fields
 
-    async def add(self, unit: Unit, deed: Deed, new: NewPerson) -> PersonFacts:
-        """A new, active, not yet enrolled person. Log-in names are never used again."""
-        login_index = self._fields.index(new.login, "person", "login")
-        if await self._taken(unit.connection, login_index):
+    async def check_free(self, connection: AsyncConnection, new: NewPerson) -> None:
+        """Log-in names and identifiers belong to one person for ever."""
+        if await self.find(connection, new.login) is not None:
             raise Taken("person", "log-in name")
-        if await _row(unit.connection, new.id) is not None:
+        if await _row(connection, new.id) is not None:
             raise Taken("person", "identifier")
+
+    async def add(self, unit: Unit, deed: Deed, new: NewPerson) -> PersonFacts:
+        """A new, active, not yet enrolled person."""
+        await self.check_free(unit.connection, new)
         await unit.connection.execute(
             insert(table).values(
                 id=new.id,
                 kind=new.kind,
                 state=PersonState.ACTIVE,
                 login_sealed=self._fields.seal(new.login, Cell("person", "login", new.id)),
-                login_index=login_index,
+                login_index=self._fields.index(new.login, "person", "login"),
                 name_sealed=self._fields.seal(new.name, Cell("person", "name", new.id)),
                 name_index=self._fields.index(new.name, "person", "name"),
                 created_at=deed.at,
@@ -178,10 +181,6 @@ class People:
             update(table).where(table.c.id == person).values(enrolled_at=deed.at, active_at=deed.at)
         )
         unit.record(deed.entry(Action.PERSON_ENROLLED, _subject(person)))
-
-    async def _taken(self, connection: AsyncConnection, login_index: bytes) -> bool:
-        query = select(table.c.id).where(table.c.login_index == login_index)
-        return await connection.scalar(query) is not None
 
     def _opened(self, row: Row[Any]) -> Person:
         return Person(

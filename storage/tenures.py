@@ -86,6 +86,17 @@ async def expired(connection: AsyncConnection, now: int) -> list[Tenure]:
     return [_tenure(row) for row in (await connection.execute(query)).all()]
 
 
+async def is_alive(connection: AsyncConnection, tenure: UUID) -> bool:
+    """Open, or only interrupted by a temporary tenure that will give way to it again."""
+    interrupting = select(table.c.id).where(
+        table.c.follows == tenure, table.c.ended_at.is_(None), table.c.until.is_not(None)
+    )
+    if (await connection.execute(interrupting)).first() is not None:
+        return True
+    open_now = select(table.c.id).where(table.c.id == tenure, table.c.ended_at.is_(None))
+    return (await connection.execute(open_now)).first() is not None
+
+
 def _tenure(row: Row[Any]) -> Tenure:
     return Tenure(
         id=row.id,

@@ -21,9 +21,9 @@ IDLE_SUSPENSION = 35 * DAY
 
 CONFLICTS = frozenset(
     {
-        frozenset({Role.ADMINISTRATOR, Role.COMPLIANCE}),
-        frozenset({Role.ADMINISTRATOR, Role.PRACTICE_MANAGER}),
-        frozenset({Role.HELP_DESK, Role.COMPLIANCE}),
+        frozenset({Role.SYSTEM_ADMINISTRATOR, Role.COMPLIANCE_OFFICER}),
+        frozenset({Role.SYSTEM_ADMINISTRATOR, Role.PRACTICE_MANAGER}),
+        frozenset({Role.HELP_DESK, Role.COMPLIANCE_OFFICER}),
         frozenset({Role.HELP_DESK, Role.PRACTICE_MANAGER}),
     }
 )

@@ -53,7 +53,7 @@ EVERYBODY = frozenset({P.OWN_SESSIONS, P.OWN_FACTORS})
 
 MATRIX: dict[Role, frozenset[Privilege]] = {
     # Configures everything, hears nothing, approves nothing alone.
-    Role.ADMINISTRATOR: frozenset(
+    Role.SYSTEM_ADMINISTRATOR: frozenset(
         {
             P.PERSON_READ,
             P.PERSON_ADD,
@@ -85,7 +85,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
     # Unlocks a person, looks a phone up; changes nothing else.
     Role.HELP_DESK: frozenset({P.PERSON_READ, P.PERSON_UNLOCK, P.EXTENSION_READ, P.DEVICE_READ}),
     # Reads what was done and by whom; configures nothing, listens to nothing as a routine.
-    Role.COMPLIANCE: frozenset(
+    Role.COMPLIANCE_OFFICER: frozenset(
         {
             P.PERSON_READ,
             P.ROLE_READ,
@@ -122,16 +122,16 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
     ),
     # Use their own extension, mailbox and history; administer nothing.
     Role.PHYSICIAN: frozenset(),
-    Role.CLINICAL: frozenset(),
+    Role.CLINICAL_STAFF: frozenset(),
     Role.FRONT_DESK: frozenset(),
     Role.BILLING: frozenset(),
 }
 
 CONTENT_ROLES = frozenset(
     {
-        Role.COMPLIANCE,
+        Role.COMPLIANCE_OFFICER,
         Role.PHYSICIAN,
-        Role.CLINICAL,
+        Role.CLINICAL_STAFF,
         Role.FRONT_DESK,
         Role.BILLING,
     }
@@ -141,7 +141,7 @@ CONTENT_ROLES = frozenset(
 APPROVING_ROLES = tuple(role for role in Role if P.PROPOSAL_APPROVE in MATRIX[role])
 """Roles that can be the second person; once two people have held one, nobody acts alone."""
 
-SENSITIVE_ROLES = frozenset({Role.COMPLIANCE, Role.PRACTICE_MANAGER})
+SENSITIVE_ROLES = frozenset({Role.COMPLIANCE_OFFICER, Role.PRACTICE_MANAGER})
 """Roles whose command-line sessions end after five idle minutes instead of fifteen."""
 
 STEP_UP = frozenset(

@@ -21,6 +21,7 @@ MINUTE = 60 * SECOND
 
 IDLE = 15 * MINUTE
 IDLE_SENSITIVE = 5 * MINUTE
+IDLE_BY_EXCEPTION = 60 * MINUTE
 ABSOLUTE = 12 * 60 * MINUTE
 TOKEN_LENGTH = 43
 """32 bytes in base64 without padding."""
@@ -80,15 +81,17 @@ def idle_limit(roles: Collection[Role]) -> int:
     return IDLE_SENSITIVE if SENSITIVE_ROLES.intersection(roles) else IDLE
 
 
-def expiry(session: Session, roles: Collection[Role], now: int) -> EndReason | None:
-    """Why the session has run out, or None while it lives.
+def expiry(
+    session: Session, roles: Collection[Role], now: int, *, longer_idle: bool = False
+) -> EndReason | None:
+    """Why the session has run out, or None while it lives; an exception may allow an hour idle.
 
     A clock that was set back revives nothing: time is at least what the session has already seen.
     """
     now = max(now, session.seen_at)
     if now - session.started_at >= ABSOLUTE:
         return EndReason.ABSOLUTE
-    if now - session.seen_at >= idle_limit(roles):
+    if now - session.seen_at >= (IDLE_BY_EXCEPTION if longer_idle else idle_limit(roles)):
         return EndReason.IDLE
     return None
 

@@ -14,12 +14,12 @@ import msgspec
 class Role(StrEnum):
     """Groups by job function; what each may do is in `decisions` (here) and `pbx role matrix`."""
 
-    ADMINISTRATOR = "system-administrator"
+    SYSTEM_ADMINISTRATOR = "system-administrator"
     HELP_DESK = "help-desk"
-    COMPLIANCE = "compliance-officer"
+    COMPLIANCE_OFFICER = "compliance-officer"
     PRACTICE_MANAGER = "practice-manager"
     PHYSICIAN = "physician"
-    CLINICAL = "clinical-staff"
+    CLINICAL_STAFF = "clinical-staff"
     FRONT_DESK = "front-desk"
     BILLING = "billing"
 
@@ -150,6 +150,14 @@ class OpenTenure(Act, frozen=True, tag="open-tenure"):
     mailbox: UUID
     tenure: UUID
     owner: UUID | None
+    until: int | None = None
+
+
+class ReopenTenure(Act, frozen=True, tag="reopen-tenure"):
+    """Undo of a mistaken close: the same owner, who must still be active; no new reader."""
+
+    mailbox: UUID
+    until: int | None = None
 
 
 class CloseTenure(Act, frozen=True, tag="close-tenure"):
@@ -196,11 +204,16 @@ class Rotate(Act, frozen=True, tag="rotate"):
 
 
 class SetRecovery(Act, frozen=True, tag="set-recovery"):
-    """Two people. shares = 0: secret recovery_passphrase; else `Shares` in the answer, half of
-    them (rounded) to each of the two people."""
+    """Two people, neither of whom can recover alone. Without holders: each types a passphrase
+    (secret recovery_passphrase, in the request and in the approval), and restoring needs both.
+    With holders: n-of-m shares, each collected by its holder with `CollectShare`."""
 
     threshold: int = 0
-    shares: int = 0
+    holders: tuple[UUID, ...] = ()
+
+
+class CollectShare(Act, frozen=True, tag="collect-share"):
+    """Own session. Secrets: totp. Answer: `RecoveryShare`, once."""
 
 
 class Backup(Act, frozen=True, tag="backup"):
@@ -243,6 +256,7 @@ AnyAct = (
     | LiftLock
     | OpenTenure
     | CloseTenure
+    | ReopenTenure
     | AddMember
     | RemoveMember
     | BreakGlass
@@ -250,6 +264,7 @@ AnyAct = (
     | ReleaseHold
     | Rotate
     | SetRecovery
+    | CollectShare
     | Backup
     | Approve
     | Decline

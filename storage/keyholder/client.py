@@ -168,6 +168,9 @@ class KeyHolder(_Client):
     async def revoke(self, person: UUID, evidence: Evidence, *, leave: bool = False) -> None:
         await self.ask(protocol.Revoke(person, leave, evidence), protocol.Done)
 
+    async def end_tenure(self, mailbox: UUID, evidence: Evidence) -> None:
+        await self.ask(protocol.EndTenure(mailbox, evidence), protocol.Done)
+
     async def people(self) -> tuple[protocol.PersonView, ...]:
         return (await self.ask(protocol.ListPeople(), protocol.PersonList)).people
 

@@ -31,6 +31,7 @@ class State(StrEnum):
     EMPTY = "empty"  # no store yet: `pbx init`
     LOCKED = "locked"  # waits for `pbx keys unlock`
     READY = "ready"
+    FULL = "full"  # the disk refuses: nothing is opened, because nothing can be journalled
     ALARMED = "alarmed"  # store or journal was rolled back or altered: opens nothing
 
 
@@ -142,6 +143,13 @@ class Revoke(Request, frozen=True, tag="revoke"):
 
     person: UUID
     leave: bool
+    evidence: Evidence
+
+
+class EndTenure(Request, frozen=True, tag="end-tenure"):
+    """Closes a mailbox without a proof (end dates, release, leave): it only takes away."""
+
+    mailbox: UUID
     evidence: Evidence
 
 
@@ -356,6 +364,7 @@ class MailboxView(msgspec.Struct, frozen=True):
     owner: UUID | None
     opened: int
     closed: int | None
+    until: int | None
     members: tuple[MemberView, ...]
     holds: tuple[UUID, ...]
 
@@ -460,6 +469,7 @@ ExchangeRequest = (
     | EndSessions
     | ListSessions
     | Revoke
+    | EndTenure
     | ListPeople
     | ListMailboxes
     | ListProposals
@@ -538,9 +548,9 @@ class HalfCode(msgspec.Struct, frozen=True):
     """1 or 2; 0 means the whole code."""
 
 
-class Shares(msgspec.Struct, frozen=True):
-    """Answer sealed to one of the two people who set up recovery."""
+class RecoveryShare(msgspec.Struct, frozen=True):
+    """Answer sealed to the holder of a share of the recovery secret."""
 
-    mnemonics: tuple[str, ...]
+    mnemonic: str
     threshold: int
     total: int

@@ -162,7 +162,7 @@ async def test_whoever_could_ever_approve_is_counted_even_after_leaving(stores: 
     clinic = await Clinic(stores).open()
     manager = clinic.new(Role.PRACTICE_MANAGER)
     await stores.do(stores.grants.make_by_installation, manager)
-    approving = [Role.PRACTICE_MANAGER, Role.ADMINISTRATOR]
+    approving = [Role.PRACTICE_MANAGER, Role.SYSTEM_ADMINISTRATOR]
     assert await stores.ask(approvers_ever, approving) == 0
 
     await stores.do(stores.people.enrolled, clinic.ben)

@@ -56,7 +56,7 @@ def test_roles_add_up_and_take_nothing_away() -> None:
 
 
 def test_who_configures_never_meets_protected_content_by_role() -> None:
-    assert {Role.ADMINISTRATOR, Role.HELP_DESK}.isdisjoint(CONTENT_ROLES)
+    assert {Role.SYSTEM_ADMINISTRATOR, Role.HELP_DESK}.isdisjoint(CONTENT_ROLES)
 
 
 def test_nobody_sensitive_may_change_configuration() -> None:

@@ -38,7 +38,7 @@ def test_sensitive_roles_idle_out_after_five_minutes_others_after_fifteen(role: 
 
 
 def test_the_strictest_of_several_roles_counts() -> None:
-    assert idle_limit([Role.PHYSICIAN, Role.COMPLIANCE]) == IDLE_SENSITIVE
+    assert idle_limit([Role.PHYSICIAN, Role.COMPLIANCE_OFFICER]) == IDLE_SENSITIVE
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,11 @@ def test_a_session_ends_at_its_limit(
     roles: list[Role], later: int, reason: EndReason | None
 ) -> None:
     assert expiry(SESSION, roles, START + later) is reason
+
+
+def test_a_recorded_exception_allows_an_hour_of_idleness_and_no_more() -> None:
+    assert expiry(SESSION, [], START + 60 * MINUTE - 1, longer_idle=True) is None
+    assert expiry(SESSION, [], START + 60 * MINUTE, longer_idle=True) is EndReason.IDLE
 
 
 def test_a_busy_session_still_ends_after_twelve_hours() -> None:

@@ -1,0 +1,89 @@
+"""From a token to the person behind it.
+
+The exchange's own row decides first; then the key holder is asked whether it still knows the
+session. While it is away the row alone counts: what needs the key holder fails there by itself.
+"""
+
+from uuid import UUID
+
+from pbx.access import sessions as limits
+from pbx.access.errors import NotSignedIn
+from pbx.access.sessions import EndReason, Session
+from pbx.admin.plane import Caller, Plane, actor_of
+from storage import grants, people, sessions
+from storage.conflicts import WrongState
+from storage.deeds import Deed
+from storage.exceptions import ExceptionKind, in_force
+from storage.keyholder.client import KeyHolderUnavailable, Refused
+from storage.people import PersonState
+from storage.sessions import SessionRecord
+
+AGAIN = "your session has ended: sign in again with `pbx login`"
+NOTED_EVERY = 10_000_000
+"""Activity is written down at most every ten seconds; limits are minutes."""
+
+
+async def authenticate(plane: Plane, caller: Caller, handle: bytes) -> None:
+    """Fills in the caller, or raises `NotSignedIn`."""
+    now = caller.deed.at
+    async with plane.database.read() as connection:
+        record = await sessions.by_digest(connection, limits.digest_of(handle))
+        if record is None or record.ended_at is not None:
+            raise NotSignedIn(AGAIN)
+        facts = await people.facts_of(connection, record.person)
+        roles = await grants.roles_of(connection, record.person, now)
+        patient = await in_force(connection, ExceptionKind.LONGER_IDLE, record.person, now)
+    session = _session(record)
+    limits.check_owner(session, caller.os_uid)
+    reason = limits.expiry(session, roles, now, longer_idle=patient)
+    if reason is None and (facts.state is not PersonState.ACTIVE or _is_over(facts.until, now)):
+        reason = EndReason.SUSPENDED
+    if reason is None and not await _is_known(plane, handle):
+        reason = EndReason.KEY_HOLDER
+    if reason is not None:
+        await end(plane, plane.deed(), record.id, reason)
+        raise NotSignedIn(AGAIN)
+    if now - record.seen_at > NOTED_EVERY:
+        await _note_activity(plane, record, now)
+    caller.person, caller.session, caller.handle = record.person, record.id, handle
+    caller.roles = roles
+    caller.deed = Deed(actor_of(record.person, record.id), caller.deed.operation, now)
+
+
+async def end(plane: Plane, deed: Deed, session: UUID, reason: EndReason) -> None:
+    """Ends a session that may have ended in the same moment by another hand."""
+    try:
+        await plane.run(sessions.end, deed, session, reason)
+    except WrongState:
+        return
+
+
+async def _is_known(plane: Plane, handle: bytes) -> bool:
+    try:
+        await plane.keyholder.touch(handle)
+    except Refused:
+        return False
+    except KeyHolderUnavailable:
+        return True
+    return True
+
+
+async def _note_activity(plane: Plane, record: SessionRecord, now: int) -> None:
+    async with plane.database.begin() as connection:
+        await sessions.touch(connection, record.id, now)
+        await people.seen(connection, record.person, now)
+
+
+def _is_over(until: int | None, now: int) -> bool:
+    return until is not None and until <= now
+
+
+def _session(record: SessionRecord) -> Session:
+    return Session(
+        id=record.id,
+        person=record.person,
+        os_uid=record.os_uid,
+        started_at=record.started_at,
+        seen_at=record.seen_at,
+        ended_at=record.ended_at,
+    )

@@ -1,0 +1,90 @@
+"""One's own password, second factor and PIN; nobody sets another person's.
+
+Everything secret is inside the proof or inside an answer sealed to the asker: the exchange relays.
+"""
+
+from litestar import post
+
+from pbx.access.roles import Privilege
+from pbx.admin.plane import Caller, Plane
+from pbx.admin.rules import needs, public
+from pbx.admin.sessions import opened
+from pbx.admin.wire.fields import Performed, Proved
+from pbx.admin.wire.sessions import PinChange, SignedIn, SignIn
+from storage.keyholder import acts
+from storage.keyholder.protocol import Done, Opened
+from storage.ledger.actions import Action
+from storage.ledger.entry import Subject
+from storage.ledger.unit import Unit
+
+OWN = needs(Privilege.OWN_FACTORS, Action.FACTORS_CHANGED)
+
+
+@post("/v1/enrolment", opt=public(Action.PERSON_ENROLLED), summary="Use a one-time enrolment code")
+async def enrol(plane: Plane, caller: Caller, data: SignIn) -> Performed:
+    answer = await plane.perform(
+        caller, acts.Enrol(login=data.login), data.proof, action=Action.PERSON_ENROLLED
+    )
+    return Performed(
+        operation=caller.deed.operation,
+        answer=answer.answer if isinstance(answer, Done) else b"",
+    )
+
+
+@post(
+    "/v1/enrolment/confirmation",
+    opt=public(Action.PERSON_ENROLLED),
+    summary="Finish enrolment with the first code of the new second factor",
+)
+async def confirm_enrolment(plane: Plane, caller: Caller, data: SignIn) -> SignedIn:
+    answer = await plane.perform(
+        caller, acts.ConfirmEnrolment(login=data.login), data.proof, action=Action.PERSON_ENROLLED
+    )
+    signed_in = await opened(plane, caller, answer)
+    if isinstance(answer, Opened):
+        await plane.run(plane.people.enrolled, caller.deed, answer.person)
+    return signed_in
+
+
+@post("/v1/own/password", opt=OWN, status_code=200, summary="Change one's own password")
+async def change_password(plane: Plane, caller: Caller, data: Proved) -> Performed:
+    return await _own(plane, caller, acts.ChangePassword(), data.proof)
+
+
+@post("/v1/own/second-factor", opt=OWN, status_code=200, summary="Replace one's second factor")
+async def replace_totp(plane: Plane, caller: Caller, data: Proved) -> Performed:
+    return await _own(plane, caller, acts.ReplaceTotp(), data.proof)
+
+
+@post(
+    "/v1/own/second-factor/confirmation",
+    opt=OWN,
+    status_code=200,
+    summary="Confirm the new second factor",
+)
+async def confirm_totp(plane: Plane, caller: Caller, data: Proved) -> Performed:
+    return await _own(plane, caller, acts.ConfirmTotp(), data.proof)
+
+
+@post("/v1/own/pin", opt=OWN, status_code=200, summary="Set one's own PIN")
+async def set_pin(plane: Plane, caller: Caller, data: PinChange) -> Performed:
+    return await _own(plane, caller, acts.SetPin(extensions=tuple(data.extensions)), data.proof)
+
+
+async def _own(plane: Plane, caller: Caller, act: acts.AnyAct, proof: bytes) -> Performed:
+    subject = Subject("person", caller.someone)
+    answer = await plane.perform(caller, act, proof, action=Action.FACTORS_CHANGED, subject=subject)
+
+    async def work(unit: Unit) -> None:
+        unit.record(
+            caller.deed.entry(Action.FACTORS_CHANGED, subject, after={"act": acts.name(act)})
+        )
+
+    await plane.committer.run(work)
+    return Performed(
+        operation=caller.deed.operation,
+        answer=answer.answer if isinstance(answer, Done) else b"",
+    )
+
+
+ROUTES = [enrol, confirm_enrolment, change_password, replace_totp, confirm_totp, set_pin]

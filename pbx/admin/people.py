@@ -1,0 +1,229 @@
+"""People: who works here, and until when."""
+
+from litestar import get, post
+
+from pbx.access.errors import RuleBroken
+from pbx.access.policy import PersonKind, check_end, check_future, check_not_oneself
+from pbx.access.roles import Privilege
+from pbx.admin import endings, resolve
+from pbx.admin.performed import performed
+from pbx.admin.plane import Caller, Plane
+from pbx.admin.rules import needs
+from pbx.admin.wire.fields import Changed, Performed, Proved
+from pbx.admin.wire.people import (
+    Departure,
+    EndChange,
+    EndedView,
+    NameChange,
+    NewPerson,
+    PersonView,
+    Resumption,
+)
+from storage import people
+from storage.keyholder import acts
+from storage.ledger.actions import Action
+from storage.ledger.entry import Subject
+from storage.ledger.unit import Unit
+from storage.people import Person
+
+
+@get("/v1/people", opt=needs(Privilege.PERSON_READ, Action.PERSON_LISTED), summary="Everybody")
+async def list_people(plane: Plane, caller: Caller, after: str | None = None) -> list[PersonView]:
+    last = None if after is None else await resolve.person(plane, after)
+    return [_view(found) for found in await plane.run(plane.people.listed, caller.deed, last)]
+
+
+@get("/v1/people/{who:str}", opt=needs(Privilege.PERSON_READ, Action.PERSON_READ), summary="One")
+async def show_person(plane: Plane, caller: Caller, who: str) -> PersonView:
+    person = await resolve.person(plane, who)
+    return _view(await plane.run(plane.people.show, caller.deed, person))
+
+
+@post("/v1/people", opt=needs(Privilege.PERSON_ADD, Action.PERSON_ADDED), summary="Add a person")
+async def add_person(plane: Plane, caller: Caller, data: NewPerson) -> Performed:
+    check_end(data.kind, data.until, caller.deed.at)
+    act = acts.AddPerson(person=data.id, login=data.login, until=data.until)
+    new = people.NewPerson(
+        id=data.id, login=data.login, name=data.name, kind=data.kind, until=data.until
+    )
+    async with plane.database.read() as connection:
+        await plane.people.check_free(connection, new)
+    subject = Subject("person", data.id)
+    answer = await plane.perform(
+        caller, act, data.proof, action=Action.PERSON_ADDED, subject=subject
+    )
+    await plane.run(plane.people.add, caller.deed, new)
+    return performed(caller, answer)
+
+
+@post(
+    "/v1/people/{who:str}/name",
+    opt=needs(Privilege.PERSON_CHANGE, Action.PERSON_CHANGED),
+    status_code=200,
+    summary="Correct a name",
+)
+async def rename_person(plane: Plane, caller: Caller, who: str, data: NameChange) -> Changed:
+    person = await resolve.person(plane, who)
+    await plane.run(plane.people.rename, caller.deed, person, data.version, data.name)
+    return Changed(operation=caller.deed.operation)
+
+
+@post(
+    "/v1/people/{who:str}/end",
+    opt=needs(Privilege.PERSON_CHANGE, Action.PERSON_CHANGED),
+    status_code=200,
+    summary="Set when a person's access ends by itself",
+)
+async def set_end(plane: Plane, caller: Caller, who: str, data: EndChange) -> Performed:
+    """An earlier end takes effect at once; a later one waits for a second person."""
+    person = await resolve.person(plane, who)
+    check_not_oneself(caller.someone, person)
+    async with plane.database.read() as connection:
+        facts = await people.facts_of(connection, person)
+    check_end(PersonKind(facts.kind), data.until, caller.deed.at)
+    later = facts.until is not None and (data.until is None or data.until > facts.until)
+    if not later:
+        await plane.run(plane.people.set_end, caller.deed, person, data.version, data.until)
+        return Performed(operation=caller.deed.operation)
+    if data.proof is None:
+        raise RuleBroken("a later end needs your second factor, and a second person")
+    act = acts.Reinstate(person=person, until=data.until)
+    subject = Subject("person", person)
+    answer = await plane.perform(
+        caller, act, data.proof, action=Action.PERSON_CHANGED, subject=subject
+    )
+    return performed(caller, answer)
+
+
+@post(
+    "/v1/people/{who:str}/suspension",
+    opt=needs(Privilege.PERSON_SUSPEND, Action.PERSON_SUSPENDED),
+    status_code=200,
+    summary="Suspend a person at once",
+)
+async def suspend_person(plane: Plane, caller: Caller, who: str) -> Departure:
+    person = await resolve.person(plane, who)
+    check_not_oneself(caller.someone, person)
+    return _departure(await endings.suspend(plane, caller.deed, person, "asked"))
+
+
+@post(
+    "/v1/people/{who:str}/resumption",
+    opt=needs(Privilege.PERSON_SUSPEND, Action.PERSON_RESUMED),
+    status_code=200,
+    summary="Let a suspended person back in; waits for a second person",
+)
+async def resume_person(plane: Plane, caller: Caller, who: str, data: Resumption) -> Performed:
+    person = await resolve.person(plane, who)
+    check_not_oneself(caller.someone, person)
+    if data.until is not None:
+        check_future(data.until, caller.deed.at)
+    act = acts.Reinstate(person=person, until=data.until)
+    subject = Subject("person", person)
+    answer = await plane.perform(
+        caller, act, data.proof, action=Action.PERSON_RESUMED, subject=subject
+    )
+    return performed(caller, answer)
+
+
+@post(
+    "/v1/people/{who:str}/departure",
+    opt=needs(Privilege.PERSON_LEAVE, Action.PERSON_LEFT),
+    status_code=200,
+    summary="End everything of a person, for good",
+)
+async def leave_person(plane: Plane, caller: Caller, who: str) -> Departure:
+    person = await resolve.person(plane, who)
+    return _departure(await endings.leave(plane, caller.deed, person, "asked"))
+
+
+@post(
+    "/v1/people/{who:str}/unlocking",
+    opt=needs(Privilege.PERSON_UNLOCK, Action.PERSON_UNLOCKED),
+    status_code=200,
+    summary="Lift a lock-out",
+)
+async def unlock_person(plane: Plane, caller: Caller, who: str, data: Proved) -> Performed:
+    person = await resolve.person(plane, who)
+    check_not_oneself(caller.someone, person)
+    return await _about(
+        plane, caller, acts.LiftLock(person=person), data.proof, Action.PERSON_UNLOCKED
+    )
+
+
+@post(
+    "/v1/people/{who:str}/enrolment",
+    opt=needs(Privilege.ENROLMENT_REQUEST, Action.ENROLMENT_ISSUED),
+    status_code=200,
+    summary="Ask for a one-time enrolment code (first time, or a reset)",
+)
+async def issue_enrolment(plane: Plane, caller: Caller, who: str, data: Proved) -> Performed:
+    person = await resolve.person(plane, who)
+    check_not_oneself(caller.someone, person)
+    return await _about(
+        plane, caller, acts.IssueEnrolment(person=person), data.proof, Action.ENROLMENT_ISSUED
+    )
+
+
+async def _about(
+    plane: Plane,
+    caller: Caller,
+    act: acts.LiftLock | acts.IssueEnrolment,
+    proof: bytes,
+    action: Action,
+) -> Performed:
+    """An act that changes the key holder's table only."""
+    subject = Subject("person", act.person)
+    answer = performed(
+        caller, await plane.perform(caller, act, proof, action=action, subject=subject)
+    )
+
+    async def work(unit: Unit) -> None:
+        after = {"waits": answer.proposal is not None, "sole": answer.by_installation}
+        unit.record(caller.deed.entry(action, subject, after=after))
+
+    await plane.committer.run(work)
+    return answer
+
+
+def _view(person: Person) -> PersonView:
+    facts = person.facts
+    return PersonView(
+        id=facts.id,
+        login=person.login,
+        name=person.name,
+        kind=facts.kind,
+        state=facts.state,
+        enrolled=facts.enrolled_at is not None,
+        active_at=facts.active_at,
+        until=facts.until,
+        ended_at=facts.ended_at,
+        version=facts.version,
+    )
+
+
+def _departure(departed: endings.Departed) -> Departure:
+    return Departure(
+        operation=departed.operation,
+        person=departed.person,
+        at=departed.at,
+        milliseconds=departed.milliseconds,
+        ended=[
+            EndedView(kind=ended.kind, count=ended.count, complete=ended.complete)
+            for ended in departed.ended
+        ],
+    )
+
+
+ROUTES = [
+    list_people,
+    show_person,
+    add_person,
+    rename_person,
+    set_end,
+    suspend_person,
+    resume_person,
+    leave_person,
+    unlock_person,
+    issue_enrolment,
+]

@@ -1,0 +1,156 @@
+"""What every noun of the administration plane works with: stores, ledger, key holder, clock.
+
+A change that concerns the key holder goes in three steps (SECURITY: changes across both stores):
+the intent is committed to the ledger, the key holder performs the act on the person's own proof,
+and the exchange's copy follows with the row that says it is done.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Concatenate, ParamSpec, TypeVar
+from uuid import UUID
+
+import structlog
+
+from pbx.access.errors import Denied
+from pbx.access.roles import Role
+from pbx.admin.enders import Enders
+from storage.database import Database
+from storage.deeds import Deed
+from storage.devices import Devices
+from storage.exceptions import Exceptions
+from storage.extensions import Extensions
+from storage.grants import Grants
+from storage.identifiers import Clock, new_id
+from storage.keyholder.acts import AnyAct
+from storage.keyholder.client import (
+    InvalidRequest,
+    KeyHolder,
+    KeyHolderUnavailable,
+    Refused,
+)
+from storage.keyholder.protocol import Done, Evidence, Opened, Origin, Proof, Waiting
+from storage.ledger.actions import Action, Outcome
+from storage.ledger.committer import Committer
+from storage.ledger.entry import NOBODY, SYSTEM, Actor, ActorKind, Subject
+from storage.ledger.row import leaf
+from storage.ledger.unit import Unit
+from storage.people import People
+from storage.sealed.fields import FieldKey
+
+log = structlog.get_logger()
+T = TypeVar("T")
+P = ParamSpec("P")
+
+REFUSED = "the key holder refused: check what you typed, and whether you are entitled to this"
+
+
+@dataclass(slots=True)
+class Caller:
+    """Whoever makes a request: the person behind the session, or nobody yet."""
+
+    deed: Deed
+    os_uid: int
+    person: UUID | None = None
+    session: UUID | None = None
+    handle: bytes = b""
+    roles: frozenset[Role] = frozenset()
+    is_refusal_recorded: bool = False
+
+    @property
+    def someone(self) -> UUID:
+        """The signed-in person; routes that need one are guarded."""
+        if self.person is None:
+            raise Denied("sign in first: pbx login")
+        return self.person
+
+    def origin(self) -> Origin:
+        return Origin(device="command-line", source=f"uid {self.os_uid}")
+
+
+@dataclass(slots=True)
+class Plane:
+    """Handed to the handlers through `AdminContext.plane`."""
+
+    database: Database
+    committer: Committer
+    keyholder: KeyHolder
+    fields: FieldKey
+    clock: Clock
+    enders: Enders = field(default_factory=Enders)
+    is_behind: bool = True
+    """Something we took away may not have reached the key holder yet."""
+    people: People = field(init=False)
+    grants: Grants = field(init=False)
+    extensions: Extensions = field(init=False)
+    devices: Devices = field(init=False)
+    exceptions: Exceptions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.people = People(self.fields)
+        self.grants = Grants(self.fields)
+        self.extensions = Extensions(self.fields)
+        self.devices = Devices(self.fields)
+        self.exceptions = Exceptions(self.fields)
+
+    def deed(self, actor: Actor = SYSTEM) -> Deed:
+        return Deed(actor, new_id(self.clock), self.clock())
+
+    def caller(self, os_uid: int) -> Caller:
+        return Caller(self.deed(NOBODY), os_uid)
+
+    async def run(
+        self,
+        verb: Callable[Concatenate[Unit, Deed, P], Awaitable[T]],
+        deed: Deed,
+        *arguments: P.args,
+        **named: P.kwargs,
+    ) -> T:
+        """One verb of a store in one unit of work: committed with its rows, or not at all."""
+
+        async def work(unit: Unit) -> T:
+            return await verb(unit, deed, *arguments, **named)
+
+        return await self.committer.run(work)
+
+    async def intend(self, deed: Deed, action: Action, subject: Subject | None) -> Evidence:
+        """Commits the intent and answers what ties the key holder's journal to it."""
+        units: list[Unit] = []
+
+        async def work(unit: Unit) -> None:
+            unit.record(deed.entry(action, subject, outcome=Outcome.INTENDED))
+            units.append(unit)
+
+        await self.committer.run(work)
+        return Evidence(deed.operation, leaf(units[0].rows[0]))
+
+    async def perform(
+        self,
+        caller: Caller,
+        act: AnyAct,
+        proof: bytes,
+        *,
+        action: Action,
+        subject: Subject | None = None,
+    ) -> Opened | Done | Waiting:
+        """Intent, then the act on the caller's proof; a refusal leaves its own row."""
+        evidence = await self.intend(caller.deed, action, subject)
+        sealed = Proof(proof, caller.origin(), caller.handle)
+        try:
+            return await self.keyholder.perform(act, sealed, evidence)
+        except Refused:
+            await self._note(caller, action, subject, Outcome.REFUSED)
+            raise Denied(REFUSED) from None
+        except (InvalidRequest, KeyHolderUnavailable):
+            await self._note(caller, action, subject, Outcome.FAILED)
+            raise
+
+    async def _note(
+        self, caller: Caller, action: Action, subject: Subject | None, outcome: Outcome
+    ) -> None:
+        caller.is_refusal_recorded = True
+        await self.committer.note(caller.deed.entry(action, subject, outcome=outcome))
+
+
+def actor_of(person: UUID, session: UUID) -> Actor:
+    return Actor(ActorKind.PERSON, person, session)

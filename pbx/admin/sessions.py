@@ -1,0 +1,195 @@
+"""Signing in and out: the command seals, the key holder verifies, the exchange keeps a row."""
+
+from uuid import UUID
+
+import msgspec
+from litestar import delete, get, post
+
+from pbx.access import sessions as limits
+from pbx.access.errors import Denied, NotSignedIn
+from pbx.access.roles import Privilege, privileges_of
+from pbx.access.sessions import EndReason
+from pbx.admin.authentication import end
+from pbx.admin.plane import Caller, Plane, actor_of
+from pbx.admin.rules import needs, public
+from pbx.admin.wire.fields import Changed
+from pbx.admin.wire.sessions import Challenge, Notice, SessionView, SignedIn, SignIn, WhoAmI
+from storage import grants, people, policies, sessions
+from storage.conflicts import NotFound
+from storage.deeds import Deed
+from storage.keyholder import acts
+from storage.keyholder.client import KeyHolderUnavailable
+from storage.keyholder.protocol import Evidence, Opened
+from storage.ledger.actions import Action
+from storage.ledger.entry import Subject
+from storage.ledger.unit import Unit
+from storage.people import PersonState
+from storage.sessions import NewSession, SessionRecord
+
+
+@post("/v1/challenge", opt=public(), status_code=200, summary="A challenge to seal a proof for")
+async def challenge(plane: Plane) -> Challenge:
+    return Challenge(message=msgspec.msgpack.encode(await plane.keyholder.challenge()))
+
+
+@post("/v1/session", opt=public(Action.SESSION_OPENED), summary="Sign in")
+async def sign_in(plane: Plane, caller: Caller, data: SignIn) -> SignedIn:
+    answer = await plane.perform(
+        caller, acts.LogIn(login=data.login), data.proof, action=Action.SESSION_OPENED
+    )
+    return await opened(plane, caller, answer)
+
+
+async def opened(plane: Plane, caller: Caller, answer: object) -> SignedIn:
+    """The key holder has opened a session: ours begins, the oldest surplus ones end."""
+    if not isinstance(answer, Opened):
+        raise NotSignedIn("the key holder opened no session")
+    deed = Deed(actor_of(answer.person, answer.id), caller.deed.operation, caller.deed.at)
+
+    async def work(unit: Unit) -> tuple[list[SessionRecord], frozenset[str]]:
+        connection = unit.connection
+        facts = await people.facts_of(connection, answer.person)
+        if facts.state is not PersonState.ACTIVE or (facts.until or deed.at + 1) <= deed.at:
+            raise Denied("this account is not active: ask an administrator")
+        most = await policies.value_of(connection, "session-limit", deed.at)
+        live = await sessions.live(connection, answer.person)
+        oldest = list(live[: limits.surplus(len(live), most)])
+        for record in oldest:
+            await sessions.end(unit, deed, record.id, EndReason.DISPLACED)
+        new = NewSession(
+            id=answer.id,
+            person=answer.person,
+            token_digest=limits.digest_of(answer.session),
+            os_uid=caller.os_uid,
+        )
+        await sessions.open_session(unit, deed, new)
+        await people.seen(connection, answer.person, deed.at)
+        return oldest, await grants.roles_of(connection, answer.person, deed.at)
+
+    try:
+        displaced, roles = await plane.committer.run(work)
+    except BaseException:
+        await plane.keyholder.end_session(answer.session)
+        raise
+    for record in displaced:
+        await end_at_key_holder(plane, record.person, record.id)
+    return SignedIn(
+        token=limits.token_of(answer.session),
+        session=answer.id,
+        person=answer.person,
+        roles=sorted(roles),
+        idle_seconds=answer.idle_seconds,
+        ends_at=answer.ends_at,
+        displaced=len(displaced),
+        notices=[Notice(kind=notice.kind, at=notice.at) for notice in answer.notices],
+    )
+
+
+@get("/v1/session", opt=needs(Privilege.OWN_SESSIONS, Action.SESSION_READ), summary="Who am I?")
+async def who_am_i(plane: Plane, caller: Caller) -> WhoAmI:
+    async def work(unit: Unit) -> WhoAmI:
+        person = await plane.people.show(unit, caller.deed, caller.someone)
+        unit.record(caller.deed.entry(Action.SESSION_READ, Subject("session", caller.session)))
+        return WhoAmI(
+            person=person.facts.id,
+            login=person.login,
+            name=person.name,
+            session=caller.session or person.facts.id,
+            roles=sorted(caller.roles),
+            may=sorted(privileges_of(caller.roles)),
+        )
+
+    return await plane.committer.run(work)
+
+
+@delete(
+    "/v1/session",
+    opt=needs(Privilege.OWN_SESSIONS, Action.SESSION_ENDED),
+    status_code=200,
+    summary="Sign out",
+)
+async def sign_out(plane: Plane, caller: Caller) -> Changed:
+    if caller.session is not None:
+        await end(plane, caller.deed, caller.session, EndReason.SIGNED_OUT)
+        await end_at_key_holder(plane, caller.someone, caller.session)
+    return Changed(operation=caller.deed.operation)
+
+
+@get(
+    "/v1/own/sessions",
+    opt=needs(Privilege.OWN_SESSIONS, Action.SESSION_LISTED),
+    summary="One's own live sessions",
+)
+async def own_sessions(plane: Plane, caller: Caller) -> list[SessionView]:
+    return await _listed(plane, caller, caller.someone)
+
+
+@delete(
+    "/v1/own/sessions/{session:uuid}",
+    opt=needs(Privilege.OWN_SESSIONS, Action.SESSION_ENDED),
+    status_code=200,
+    summary="End one of one's own sessions",
+)
+async def end_own(plane: Plane, caller: Caller, session: UUID) -> Changed:
+    async with plane.database.read() as connection:
+        own = {record.id for record in await sessions.live(connection, caller.someone)}
+    if session not in own:
+        raise NotFound("session of yours")
+    await plane.run(sessions.end, caller.deed, session, EndReason.SIGNED_OUT)
+    await end_at_key_holder(plane, caller.someone, session)
+    return Changed(operation=caller.deed.operation)
+
+
+@get(
+    "/v1/sessions",
+    opt=needs(Privilege.SESSION_READ, Action.SESSION_LISTED),
+    summary="Everybody's live sessions",
+)
+async def all_sessions(plane: Plane, caller: Caller) -> list[SessionView]:
+    return await _listed(plane, caller, None)
+
+
+@delete(
+    "/v1/sessions/{session:uuid}",
+    opt=needs(Privilege.SESSION_END, Action.SESSION_ENDED),
+    status_code=200,
+    summary="End somebody's session",
+)
+async def end_any(plane: Plane, caller: Caller, session: UUID) -> Changed:
+    async with plane.database.read() as connection:
+        owners = {record.id: record.person for record in await sessions.live(connection)}
+    await plane.run(sessions.end, caller.deed, session, EndReason.ENDED_BY_OTHER)
+    if session in owners:
+        await end_at_key_holder(plane, owners[session], session)
+    return Changed(operation=caller.deed.operation)
+
+
+async def end_at_key_holder(plane: Plane, person: UUID, session: UUID) -> None:
+    """Only takes away; if the key holder is away its sessions are gone with it."""
+    try:
+        evidence = Evidence(plane.deed().operation)
+        await plane.keyholder.end_sessions(person, evidence, session)
+    except KeyHolderUnavailable:
+        return
+
+
+async def _listed(plane: Plane, caller: Caller, person: UUID | None) -> list[SessionView]:
+    async def work(unit: Unit) -> list[SessionView]:
+        found = await sessions.live(unit.connection, person)
+        unit.record(caller.deed.entry(Action.SESSION_LISTED, after={"count": len(found)}))
+        return [
+            SessionView(
+                id=record.id,
+                person=record.person,
+                os_uid=record.os_uid,
+                started_at=record.started_at,
+                seen_at=record.seen_at,
+                is_this=record.id == caller.session,
+            )
+            for record in found
+        ]
+
+    return await plane.committer.run(work)
+
+
+ROUTES = [challenge, sign_in, who_am_i, sign_out, own_sessions, end_own, all_sessions, end_any]

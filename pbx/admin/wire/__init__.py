@@ -1,0 +1,1 @@
+"""What travels between the `pbx` command and the exchange; bounds are part of the type."""

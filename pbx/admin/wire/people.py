@@ -1,0 +1,116 @@
+"""Bodies about people, their roles, and what waits for a second person."""
+
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from pbx.access.policy import PersonKind
+from pbx.access.roles import Role
+from pbx.admin.wire.fields import Login, Moment, PersonName, Reason, Sealed, Version
+
+
+class PersonView(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    login: str
+    name: str
+    kind: str
+    state: str
+    enrolled: bool
+    active_at: int
+    until: int | None
+    ended_at: int | None
+    version: int
+
+
+class NewPerson(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    id: UUID
+    login: Login
+    name: PersonName
+    kind: PersonKind = PersonKind.STAFF
+    until: Moment | None = None
+    proof: Sealed
+
+
+class NameChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    version: Version
+    name: PersonName
+
+
+class EndChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An earlier end needs no proof; a later one does, and a second person."""
+
+    version: Version
+    until: Moment | None
+    proof: Sealed | None = None
+
+
+class Resumption(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    until: Moment | None = None
+    proof: Sealed
+
+
+class EndedView(msgspec.Struct, frozen=True, kw_only=True):
+    kind: str
+    count: int
+    complete: bool
+
+
+class Departure(msgspec.Struct, frozen=True, kw_only=True):
+    """The evidence that everything of a person has ended."""
+
+    operation: UUID
+    person: UUID
+    at: int
+    milliseconds: int
+    ended: list[EndedView]
+
+
+class MatrixLine(msgspec.Struct, frozen=True, kw_only=True):
+    privilege: str
+    allowed: list[str]
+    everybody: bool
+    step_up: bool
+
+
+class GrantView(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    person: UUID
+    role: str
+    state: str
+    reason: str
+    requested_by: UUID | None
+    approved_by: UUID | None
+    by_installation: bool
+    proposal: UUID | None
+    starts_at: int | None
+    until: int | None
+    ended_at: int | None
+
+
+class NewGrant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    id: UUID
+    person: UUID
+    role: Role
+    reason: Reason
+    start: Moment
+    until: Moment | None = None
+    proof: Sealed
+
+
+class ProposalView(msgspec.Struct, frozen=True, kw_only=True):
+    """An act that waits for a second person; `digest` is what they prove they approve."""
+
+    id: UUID
+    act: str
+    digest: bytes
+    requester: UUID
+    subject: UUID | None
+    detail: dict[str, str]
+    until: int
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    digest: Annotated[bytes, Meta(min_length=32, max_length=32)]
+    proof: Sealed
