@@ -17,7 +17,7 @@ class Capabilities:
     """What this end takes; written into Allow, Supported and Accept."""
 
     methods: tuple[str, ...] = METHODS
-    extensions: tuple[str, ...] = ("100rel", "gruu", "outbound", "path", "replaces", "timer")
+    extensions: tuple[str, ...] = ("100rel", "outbound", "path", "replaces", "timer")
     accept: tuple[str, ...] = ("application/sdp", "application/dtmf-relay", "message/sipfrag")
     schemes: tuple[str, ...] = ("sip", "sips", "tel")
 
