@@ -9,14 +9,23 @@ import stat
 import tomllib
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
 from certs.config import CertsConfig
+from certs.errors import CertsError
+from certs.names import host_name
+from media.config import MediaConfig
 from pbx.transport.config import SipConfig
+from storage.config import StorageConfig
 
 MAX_BYTES: Final = 1_000_000
 """A configuration is a page; a longer file is somebody else's."""
+
+
+DOMAIN: Final = "pbx.internal"
+"""Where `pbx init` is told no other: .internal is set aside for private use."""
 
 
 class ConfigError(Exception):
@@ -26,15 +35,17 @@ class ConfigError(Exception):
 class ExchangeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[exchange]"""
 
-    domain: str = "pbx.internal"
+    domain: str = DOMAIN
     """The SIP domain phones register in, and the exact name in the server certificate."""
 
     drain_seconds: int = 300
     """How long calls that are up may still last once the exchange was told to stop."""
 
     def __post_init__(self) -> None:
-        if not is_domain(self.domain):
-            raise ValueError("domain: is a DNS name of letters, digits and hyphens, no wildcard")
+        try:
+            host_name(self.domain)
+        except CertsError:
+            raise ValueError("domain: is a DNS name of letters, digits and hyphens") from None
         if not 0 <= self.drain_seconds <= 86_400:
             raise ValueError("drain_seconds: is between 0 and 86400")
 
@@ -60,27 +71,26 @@ class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file; a table that is missing has its defaults."""
 
+    sip: SipConfig = msgspec.field(default_factory=SipConfig)
     exchange: ExchangeConfig = msgspec.field(default_factory=ExchangeConfig)
+    certs: CertsConfig = msgspec.field(default_factory=CertsConfig)
+    media: MediaConfig = msgspec.field(default_factory=MediaConfig)
+    storage: StorageConfig = msgspec.field(default_factory=StorageConfig)
     logs: LogsConfig = msgspec.field(default_factory=LogsConfig)
     metrics: MetricsConfig = msgspec.field(default_factory=MetricsConfig)
-    sip: SipConfig = msgspec.field(default_factory=SipConfig)
-    certs: CertsConfig = msgspec.field(default_factory=CertsConfig)
+
+    def __post_init__(self) -> None:
+        for key in ("url", "owner_url"):
+            if _holds_password(getattr(self.storage, key)):
+                raise ValueError(
+                    f"storage.{key}: holds a password; put it into credentials/pgpass instead"
+                )
 
 
-def is_domain(text: str) -> bool:
-    """A host name of RFC 1123 with at least one dot; RFC 5922 §7.2 wants no wildcard."""
-    labels = text.split(".")
-    return len(text) <= 253 and len(labels) >= 2 and all(_is_label(label) for label in labels)
-
-
-def _is_label(label: str) -> bool:
-    return (
-        0 < len(label) <= 63
-        and label.isascii()
-        and label.replace("-", "").isalnum()
-        and not label.startswith("-")
-        and not label.endswith("-")
-    )
+def _holds_password(url: str) -> bool:
+    """All three accounts read the configuration, so that no secret may stand in it."""
+    parts = urlsplit(url)
+    return parts.password is not None or "password" in parts.query
 
 
 def load(path: Path) -> Config:
@@ -149,7 +159,7 @@ def _sentence(error: str, text: str, name: str) -> str:
         rule = rule[:1].lower() + rule[1:].replace("`", "")
     else:
         own, colon, reason = rule.partition(": ")
-        if colon and own.isidentifier():
+        if colon and own.replace(".", "_").isidentifier():
             keys, rule = (f"{keys}.{own}" if keys else own), reason
     line = _line_of(keys, text)
     place = f"{name}, line {line}" if line else name
@@ -175,9 +185,17 @@ def _line_of(keys: str, text: str) -> int | None:
     return None
 
 
+def whole(config: msgspec.Struct) -> dict[str, Any]:
+    """Every key, whether or not it has its default."""
+    return {
+        key: whole(value) if isinstance(value, msgspec.Struct) else value
+        for key, value in msgspec.structs.asdict(config).items()
+    }
+
+
 def as_toml(config: Config) -> str:
     """The whole configuration as TOML. It never holds a secret: those are files, not keys."""
-    tables: dict[str, dict[str, Any]] = msgspec.to_builtins(config)
+    tables = whole(config)
     return "\n".join(_table(name, table) for name, table in tables.items())
 
 

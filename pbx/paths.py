@@ -33,6 +33,11 @@ class Layout:
         return self.root / "credentials"
 
     @property
+    def certificates(self) -> Path:
+        """The private certificate authority; its root key need not stay here."""
+        return self.credentials / "certificates"
+
+    @property
     def database(self) -> Path:
         return self.root / "database"
 
@@ -48,6 +53,20 @@ class Layout:
     @property
     def spool(self) -> Path:
         return self.root / "spool"
+
+    @property
+    def ledger_spool(self) -> Path:
+        """The exchange's: rows that cannot be refused while the ledger cannot be written."""
+        return self.spool / "ledger"
+
+    @property
+    def message_spool(self) -> Path:
+        """The media workers': messages being recorded, sealed."""
+        return self.spool / "messages"
+
+    @property
+    def prompts(self) -> Path:
+        return self.root / "prompts"
 
     @property
     def run(self) -> Path:
@@ -69,6 +88,15 @@ class Layout:
     @property
     def keyholder_worker_socket(self) -> Path:
         return self.run / "keyholder-worker" / "keyholder.sock"
+
+    @property
+    def keyholder_operator_socket(self) -> Path:
+        return self.run / "keyholder-operator" / "keyholder.sock"
+
+    @property
+    def serve_lock(self) -> Path:
+        """Held by the one supervisor of this data directory; holds its process number."""
+        return self.root / ".serve.lock"
 
     def worker_socket(self, index: int) -> Path:
         return self.run / f"worker-{index}" / "control.sock"

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from pbx.cli.output import CommandError, DataOption, Exit, JsonOption, as_json, layout_of, say
-from pbx.config import Config, ConfigError, as_toml, load
+from pbx.config import Config, ConfigError, as_toml, load, whole
 
 app = typer.Typer(no_args_is_help=True, help="Check and show the configuration.")
 
@@ -42,6 +41,6 @@ def show(file: FileArgument = None, data: DataOption = None, json: JsonOption = 
     """
     _, config = _loaded(file, data)
     if json:
-        as_json(msgspec.to_builtins(config))
+        as_json(whole(config))
     else:
         say(as_toml(config).rstrip())

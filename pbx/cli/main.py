@@ -8,7 +8,7 @@ import structlog
 import typer
 
 from pbx import logs
-from pbx.cli import config, status
+from pbx.cli import config, init, quickstart, serve, status
 from pbx.cli.output import CommandError, Exit, say, warn
 from pbx.version import VERSION
 
@@ -29,6 +29,9 @@ app = typer.Typer(
     ),
 )
 app.add_typer(config.app, name="config")
+app.command("init")(init.init)
+app.command("quickstart")(quickstart.quickstart)
+app.command("serve")(serve.serve)
 app.command("status")(status.status)
 
 

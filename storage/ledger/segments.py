@@ -86,7 +86,7 @@ async def _next(connection: AsyncConnection, writer: str, clock: Clock) -> Segme
 
 def move_off(owner: URL, segment: Segment, directory: Path, clock: Clock) -> Path:
     """Write the segment's rows to a file and take them out of the table; blocking."""
-    path = directory / f"{segment.writer}-{segment.month}.ledger"
+    path = file_of(directory, segment)
     engine = schema.owner_engine(owner)
     try:
         with engine.begin() as connection:
@@ -103,6 +103,10 @@ def move_off(owner: URL, segment: Segment, directory: Path, clock: Clock) -> Pat
     finally:
         engine.dispose()
     return path
+
+
+def file_of(directory: Path, segment: Segment) -> Path:
+    return directory / f"{segment.writer}-{segment.month}.ledger"
 
 
 def rows_of(path: Path, digest: bytes) -> Iterator[Row]:

@@ -167,7 +167,7 @@ def _decode_record(data: bytes, offset: int, epoch: int) -> Row | None:
         return None
     try:
         return Row(*msgspec.msgpack.decode(body, type=ROW))
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, ValueError):
         return None
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pbx.config import MAX_BYTES, Config, ConfigError, as_toml, is_domain, load, parse
+from pbx.config import MAX_BYTES, Config, ConfigError, as_toml, load, parse
 
 
 def refusal(text: str | bytes) -> str:
@@ -34,7 +34,11 @@ def test_what_is_shown_can_be_read_back() -> None:
         ("metrics.port = 70000\n", "pbx.toml: metrics.port: is between 0 and 65535."),
         ("[metrics]\nport = -1", "pbx.toml, line 2: metrics.port: is between 0 and 65535."),
         ("[exchange]\ndrain_seconds = -1", "exchange.drain_seconds: is between 0 and 86400."),
-        ("[exchange]\ndomain = '*.a.b'", "exchange.domain: is a DNS name of letters, digits"),
+        ("[exchange]\ndomain = '*.a.b'", "exchange.domain: is a DNS name of letters"),
+        (
+            "[storage]\nurl = 'postgresql://a:b@c/d'\nowner_url = 'postgresql://e@c/d'",
+            "storage.url: holds a password",
+        ),
         ("metrics = 1", "pbx.toml, line 1: metrics: expected object, got int."),
         (b"a = '\xff'", "pbx.toml, line 1: is not UTF-8 text."),
         ("a = " + "[" * 5000, "pbx.toml: is nested too deeply."),
@@ -106,27 +110,6 @@ def test_a_file_is_read_from_its_path(tmp_path) -> None:
     path.write_text("[exchange]\ndomain = 'pbx.clinic.example'\n")
 
     assert load(path).exchange.domain == "pbx.clinic.example"
-
-
-@pytest.mark.parametrize(
-    ("name", "allowed"),
-    [
-        ("pbx.internal", True),
-        ("a-1.b", True),
-        ("localhost", False),
-        ("*.clinic.example", False),
-        ("-a.b", False),
-        ("a-.b", False),
-        ("a..b", False),
-        ("a.b.", False),
-        ("ä.b", False),
-        ("a_b.c", False),
-        ("a" * 64 + ".b", False),
-        (".".join(["a" * 60] * 5), False),
-    ],
-)
-def test_a_domain_is_an_exact_host_name(name: str, allowed: bool) -> None:
-    assert is_domain(name) is allowed
 
 
 def test_every_key_is_explained() -> None:

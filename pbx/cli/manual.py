@@ -1,0 +1,68 @@
+"""The manual page, generated from the commands themselves (man(7) macros)."""
+
+from collections.abc import Iterator
+
+import click
+
+_SECTION = 1
+
+
+def page(root: click.Command, version: str) -> str:
+    """The whole tree of commands as one page for `man`."""
+    name = root.name or "pbx"
+    lines = [
+        f'.TH {name.upper()} {_SECTION} "" "hipaa-pbx {_text(version)}" "User Commands"',
+        ".SH NAME",
+        f"{name} \\- {_text(_first_sentence(root))}",
+        ".SH SYNOPSIS",
+        f".B {name}",
+        ".I command",
+        "[\\fIoptions\\fR]",
+        ".SH DESCRIPTION",
+        *_paragraphs(root.help or ""),
+        ".SH COMMANDS",
+    ]
+    for path, command in commands(root, name):
+        lines += _command(path, command)
+    return "\n".join(lines) + "\n"
+
+
+def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, with the words that call it."""
+    if isinstance(command, click.Group):
+        for name, child in sorted(command.commands.items()):
+            if not child.hidden:
+                yield from commands(child, f"{path} {name}")
+    else:
+        yield path, command
+
+
+def _command(path: str, command: click.Command) -> list[str]:
+    with click.Context(command, info_name=path) as context:
+        usage = " ".join(command.collect_usage_pieces(context))
+        records = [
+            record
+            for parameter in command.params
+            if (record := parameter.get_help_record(context)) is not None
+        ]
+    lines = [f".SS {_text(path)} {_text(usage)}", *_paragraphs(command.help or "")]
+    for names, meaning in records:
+        lines += [".TP", f".B {_text(names)}", _text(meaning)]
+    return lines
+
+
+def _paragraphs(text: str) -> list[str]:
+    lines: list[str] = []
+    for paragraph in text.replace("\b", "").split("\n\n"):
+        lines += [".PP", *(_text(line.strip()) for line in paragraph.splitlines() if line.strip())]
+    return lines
+
+
+def _first_sentence(command: click.Command) -> str:
+    return (command.help or "").strip().split("\n")[0].rstrip(".")
+
+
+def _text(text: str) -> str:
+    """Plain text for roff: no line can become a request, no hyphen a dash."""
+    escaped = text.replace("\\", "\\e").replace("-", "\\-")
+    return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped

@@ -1,0 +1,153 @@
+"""The exchange process: its parts are started in order and stopped in the reverse of it."""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from typing import Final
+
+import structlog
+
+from certs.authority import Authority
+from certs.renew import Prevented, renew_due
+from pbx.admin.api import create_app
+from pbx.admin.context import AdminContext
+from pbx.admin.models import Fact, Process
+from pbx.admin.server import AdminServer
+from pbx.config import Config, load
+from pbx.metrics import MetricsServer, gauge
+from pbx.paths import Layout
+from storage.config import database_url
+from storage.database import Database
+from storage.errors import StorageUnavailable
+from storage.identifiers import system_clock
+from storage.ledger.committer import Committer
+from storage.ledger.keeper import HeadKeeper
+from storage.ledger.spool import Spool
+
+WRITER: Final = "exchange"
+RENEWAL_SECONDS: Final = 3_600
+
+log = structlog.get_logger()
+
+_available = gauge("ledger_available", "1 while the ledger can be written.")
+_spooled = gauge("ledger_spooled_rows", "Rows in the spool, waiting for the ledger.")
+_refused = gauge("ledger_refused_units", "Units of work refused because no row could be written.")
+
+
+class Exchange:
+    """Signalling, policy and the admin interface; see pbx/processes/runner.py for its life."""
+
+    def __init__(self, layout: Layout, config: Config, mode: str) -> None:
+        self.layout, self.config = layout, config
+        self._stack = AsyncExitStack()
+        self._started = time.monotonic()
+        self._state = "starting"
+        self._processes: list[Process] = []
+        self._prevented: list[str] = []
+        self.context = AdminContext(
+            layout=layout,
+            config=lambda: self.config,
+            mode=mode,
+            uptime=lambda: time.monotonic() - self._started,
+            state=lambda: self._state,
+            processes=lambda: self._processes,
+        )
+        self.context.alarms.append(self._alarms)
+
+    def take_news(self, processes: list[Process]) -> None:
+        self._processes = processes
+
+    async def start(self) -> dict[str, str]:
+        await self._open_storage()
+        self.authority = Authority.open(
+            self.layout.certificates, self.config.exchange.domain, system_clock, self.config.certs
+        )
+        renewing = asyncio.create_task(self._renew())
+        self._stack.push_async_callback(_ended, renewing)
+        metrics = MetricsServer(self.config.metrics.port)
+        metrics.start()
+        self._stack.callback(metrics.stop)
+        admin = AdminServer(create_app(self.context), self.layout.admin_socket)
+        await admin.start()
+        self._stack.push_async_callback(admin.stop)
+        self._state = "ready"
+        return {"admin socket": str(self.layout.admin_socket), "metrics": metrics.address}
+
+    async def reload(self) -> dict[str, str]:
+        self.config = load(self.layout.config_file)
+        self._renew_once()
+        return {}
+
+    async def drain(self) -> None:
+        self._state = "draining"
+
+    async def stop(self) -> None:
+        self._state = "stopping"
+        await self._stack.aclose()
+
+    async def _open_storage(self) -> None:
+        """Opens database and ledger. A database that is away is an alarm, not the end of calls."""
+        storage = self.config.storage
+        url = database_url(storage.url or f"sqlite:///{self.layout.database_file}")
+        self.database = Database.connect(url)
+        self._stack.push_async_callback(self.database.close)
+        try:
+            await self.database.check()
+        except StorageUnavailable:
+            log.error("the database is away; calls go on, the ledger waits")
+        spool = Spool.open(
+            self.layout.ledger_spool / f"{WRITER}.spool",
+            WRITER,
+            size=storage.spool_bytes,
+            reserved=storage.spool_reserved_bytes,
+        )
+        self._stack.callback(spool.close)
+        keeper = HeadKeeper(
+            self.database,
+            WRITER,
+            clock=system_clock,
+            seconds=storage.head_seconds,
+            rows=storage.head_rows,
+        )
+        self.committer = Committer(
+            self.database, WRITER, clock=system_clock, spool=spool, committed=keeper.rows_added
+        )
+        await self._stack.enter_async_context(self.committer)
+        keeping = asyncio.create_task(keeper.run())
+        self._stack.push_async_callback(_ended, keeping)
+        self.context.sections["ledger"] = self._ledger
+        _available.set_function(lambda: float(self.committer.health.is_available))
+        _spooled.set_function(lambda: float(self.committer.health.waiting))
+        _refused.set_function(lambda: float(self.committer.health.refused))
+
+    def _ledger(self) -> dict[str, Fact]:
+        health = self.committer.health
+        return {
+            "can be written": "yes" if health.is_available else "NO",
+            "rows in the spool": health.waiting,
+            "rows lost": health.lost,
+            "units refused": health.refused,
+        }
+
+    def _alarms(self) -> list[str]:
+        alarms = list(self._prevented)
+        if not self.committer.health.is_available:
+            alarms.append("The ledger cannot be written: protected data stays shut, calls go on.")
+        return alarms
+
+    async def _renew(self) -> None:
+        while True:
+            self._renew_once()
+            await asyncio.sleep(RENEWAL_SECONDS)
+
+    def _renew_once(self) -> None:
+        outcomes = renew_due(self.authority)
+        self._prevented = [o.remedy for o in outcomes if isinstance(o, Prevented)]
+        for outcome in outcomes:
+            renewed = not isinstance(outcome, Prevented)
+            log.info("a certificate was due", kind=str(outcome.kind), outcome=renewed)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,1 @@
+"""What the supervisor and its children agree on: lifeline, accounts, limits, backoff."""

@@ -1,0 +1,51 @@
+"""What every process of ours does before anything else, so that its memory stays its own.
+
+No core dump (RLIMIT_CORE), no ptrace and no /proc/PID/mem by other processes of the account
+(PR_SET_DUMPABLE), death with the supervisor (PR_SET_PDEATHSIG); see prctl(2).
+"""
+
+import ctypes
+import os
+import resource
+import signal
+from typing import Final
+
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_DUMPABLE: Final = 4
+
+
+class LimitError(Exception):
+    """The system grants less than is needed; the text is one sentence."""
+
+
+def _prctl(option: int, value: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, value, 0, 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def keep_memory_private() -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def die_with(parent: int) -> None:
+    """Asks the kernel to kill us when `parent` dies; ends at once if it already has."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(os.EX_TEMPFAIL)
+
+
+def allow_files(wanted: int) -> None:
+    """Raises the limit of open files, for us and the children that inherit it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= wanted:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(hard, wanted)))
+    except (ValueError, OSError):
+        raise LimitError(
+            f"{wanted} open files are needed and the limit is {hard}; "
+            f"raise it with: ulimit -n {wanted}"
+        ) from None

@@ -1,0 +1,109 @@
+"""The one place where the processes are put together: exchange, media worker, key holder.
+
+`python -m pbx.service exchange|worker|keyholder --data DIR [--index N]` is started by the
+supervisor or by a systemd unit; nothing else constructs what these processes are made of.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from certs.errors import CertsError
+from pbx import logs
+from pbx.cli.output import Exit
+from pbx.config import Config, ConfigError, load
+from pbx.paths import Layout
+from pbx.processes import accounts, hardening, runner
+from pbx.processes.accounts import AccountError, Accounts
+from pbx.processes.idle import Idle
+from pbx.processes.lifeline import Lifeline
+from pbx.processes.notify import Systemd
+from storage.errors import StorageError
+
+KINDS: Final = ("exchange", "worker", "keyholder")
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What every process is given."""
+
+    layout: Layout
+    config: Config
+    accounts: Accounts
+    index: int
+    lifeline: Lifeline
+    systemd: Systemd
+
+
+def exchange(setting: Setting) -> None:
+    # Imported here, so that a worker or key holder starts without what only the exchange needs.
+    from pbx.exchange import Exchange
+
+    # PostgreSQL's password, where it needs one, is in libpq's own format beside the other keys.
+    os.environ["PGPASSFILE"] = str(setting.layout.credentials / "pgpass")
+    service = Exchange(setting.layout, setting.config, setting.accounts.mode)
+    setting.lifeline.on_news = service.take_news
+    asyncio.run(runner.run(service, setting.lifeline, setting.systemd))
+
+
+def worker(setting: Setting) -> None:
+    asyncio.run(runner.run(Idle(), setting.lifeline, setting.systemd))
+
+
+def keyholder(setting: Setting) -> None:
+    asyncio.run(runner.run(Idle(), setting.lifeline, setting.systemd))
+
+
+def main(arguments: list[str]) -> int:
+    options = _options(arguments)
+    hardening.keep_memory_private()
+    if options.parent:
+        hardening.die_with(options.parent)
+    name = options.kind if options.kind != "worker" else f"worker-{options.index}"
+    logs.configure(process=name)
+    logs.take_over()
+    lifeline = Lifeline.inherited(os.environ)
+    try:
+        layout = Layout(options.data)
+        config = load(layout.config_file)
+        logs.configure(process=name, debug=config.logs.debug)
+        systemd = Systemd.of(os.environ) if not lifeline.is_held else Systemd(None, None)
+        own = accounts.current(by_name=options.separate)
+        run = {"exchange": exchange, "worker": worker, "keyholder": keyholder}[options.kind]
+        run(Setting(layout, config, own, options.index, lifeline, systemd))
+    except (ConfigError, AccountError) as error:
+        return _refuse(lifeline, str(error), Exit.USAGE)
+    except (CertsError, StorageError, hardening.LimitError) as error:
+        return _refuse(lifeline, str(error), Exit.UNAVAILABLE)
+    except OSError as error:
+        named = error.filename or "The system"
+        return _refuse(lifeline, f"{named}: {error.strerror or error}", Exit.UNAVAILABLE)
+    return Exit.DONE
+
+
+def _refuse(lifeline: Lifeline, sentence: str, code: Exit) -> int:
+    log.error("this process cannot serve", reason=sentence)
+    lifeline.failed(sentence[:1].upper() + sentence[1:].rstrip(".") + ".", code)
+    return code
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m pbx.service")
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--index", type=int, default=0)
+    parser.add_argument("--parent", type=int, default=0)
+    parser.add_argument("--separate", action="store_true")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,49 @@
+"""What `verify` found: faults (exit 1), gaps (rows known to be lost), notices."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Fault(StrEnum):
+    ALTERED = "altered"
+    MISSING = "missing"
+    REORDERED = "reordered"
+    HEAD = "head"
+    """A head is missing or does not carry the key holder's signature."""
+    GUARD = "guard"
+    """The table no longer refuses changes."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """The first thing wrong with one chain; `last` where only a range can be named."""
+
+    fault: Fault
+    writer: str
+    sequence: int
+    sentence: str
+    last: int | None = None
+
+
+class LostRows(msgspec.Struct, frozen=True):
+    """A gap: rows neither ledger nor spool could take. Times are microseconds UTC."""
+
+    writer: str
+    sequence: int | None
+    """The row that says so; None while it still waits in the spool."""
+    count: int
+    kinds: dict[str, int]
+    first: int
+    last: int
+
+
+class Report(msgspec.Struct):
+    rows: int = 0
+    writers: list[str] = []
+    findings: list[Finding] = []
+    gaps: list[LostRows] = []
+    notices: list[str] = []
+
+    @property
+    def is_whole(self) -> bool:
+        return not self.findings

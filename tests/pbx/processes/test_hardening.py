@@ -1,0 +1,82 @@
+import os
+import resource
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from pbx.processes import hardening
+
+CANARY = "from pbx.processes import hardening; import os, resource, sys, time\n"
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", CANARY + code], capture_output=True, text=True, check=False
+    )
+
+
+def test_no_core_is_written_and_no_other_process_may_look_in() -> None:
+    result = run(
+        "hardening.keep_memory_private();"
+        "print(resource.getrlimit(resource.RLIMIT_CORE), os.stat('/proc/self/mem').st_uid)"
+    )
+
+    assert result.stdout.split() == ["(0,", "0)", "0"]
+
+
+def test_a_process_dies_with_its_parent() -> None:
+    script = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdout=sys.stdout)\n"
+        "sys.stdin.read()\n"
+    )
+    code = (
+        CANARY + "hardening.die_with(os.getppid()); print(os.getpid(), flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, code],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        assert child > 0
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+
+        # The child held the other end of the pipe: it closes only when the child is gone.
+        assert parent.stdout.read() == ""
+
+
+def test_a_process_whose_parent_is_gone_already_ends_at_once() -> None:
+    assert run("hardening.die_with(1 << 22)").returncode == os.EX_TEMPFAIL
+
+
+def test_a_limit_that_is_enough_stays() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    hardening.allow_files(1)
+
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == before
+
+
+def test_a_limit_is_raised_where_the_system_lets_us() -> None:
+    result = run(
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 128)); hardening.allow_files(100);"
+        "print(resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+
+    assert result.stdout == "(100, 128)\n"
+
+
+def test_a_limit_that_cannot_be_had_is_a_sentence() -> None:
+    with pytest.raises(hardening.LimitError, match="open files are needed and the limit is"):
+        hardening.allow_files(1 << 40)
+
+
+def test_what_the_kernel_refuses_is_an_error() -> None:
+    with pytest.raises(OSError, match="Invalid argument"):
+        hardening._prctl(1, 10_000)
