@@ -23,7 +23,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
     """Base of everything a peer asks."""
 
 
-class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="answer"):
+class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind_of_answer"):
     """Base of everything the key holder answers."""
 
 

@@ -1,0 +1,281 @@
+"""Log-in, enrolment and one's own factors: each proved by the person, nobody else."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+from uuid import UUID, uuid4
+
+import msgspec
+
+from storage.keyholder import acts, decisions, factors
+from storage.keyholder.asking import Ask, spend_code
+from storage.keyholder.attempts import Attempts
+from storage.keyholder.core import COMMAND_LINE, PHONE, Core, No
+from storage.keyholder.journal import Event
+from storage.keyholder.protocol import Answer, Done, Enrolment, Notice, Opened
+from storage.keyholder.records import Factors, Grant, Person, Standing
+from storage.sealed import primitives
+
+T = TypeVar("T", bound=acts.Act)
+
+
+class Logins:
+    """Acts without a session, and acts on one's own factors with one."""
+
+    def __init__(self, core: Core, attempts: Attempts) -> None:
+        self._core = core
+        self._attempts = attempts
+        self.acts: dict[type[acts.Act], Callable[[Ask], Awaitable[Answer]]] = {
+            acts.Bootstrap: self._bootstrap,
+            acts.LogIn: self._log_in,
+            acts.PhoneLogIn: self._phone_log_in,
+            acts.Enrol: self._enrol,
+            acts.ConfirmEnrolment: self._confirm_enrolment,
+            acts.ChangePassword: self._change_password,
+            acts.ReplaceTotp: self._replace_totp,
+            acts.ConfirmTotp: self._confirm_totp,
+            acts.SetPin: self._set_pin,
+            acts.StepUp: self._step_up,
+        }
+
+    async def _bootstrap(self, ask: Ask) -> Answer:
+        act = _expect(ask.act, acts.Bootstrap)
+        factors.check_new_password(ask.secrets.password, act.login)
+        made, enrolment = await self._new_factors(ask.secrets.password, act.login)
+        async with self._core.books.turn:
+            draft, now = self._core.draft(), self._core.clock()
+            for other in list(draft.all(Person)):
+                if other.pending is None or other.standing is not Standing.INVITED:
+                    raise No("somebody is enrolled already")
+                draft.delete(Person, other.id)  # an installation that was not finished
+            role = acts.Role.SYSTEM_ADMINISTRATOR
+            grant = Grant(uuid4(), role, now, None, None, None, sole=True)
+            draft.put(
+                Person(act.person, act.login, Standing.INVITED, now, pending=made, grants=(grant,))
+            )
+            answer = ask.seal(enrolment)
+            entry = ask.entry(Event.CHANGED, subject=act.person, sole=True)
+            await self._core.books.write(entry, draft.change())
+        return Done(person=act.person, answer=answer, sole=True)
+
+    async def _log_in(self, ask: Ask) -> Answer:
+        found = self._core.person_with(_expect(ask.act, acts.LogIn).login)
+        async with self._attempts.turn(ask.origin, found.id if found else None):
+            # Read again: an earlier attempt of the same person may have been waited for.
+            person = found and self._core.store.get(Person, found.id)
+            held = person.factors.password if person and person.factors else None
+            if await self._core.stretcher.matches(ask.secrets.password, held) and person:
+                async with self._core.books.turn:
+                    spent = self._spend(ask, person.id, recovery=True)
+                    if spent is not None:
+                        return await self._open(ask, spent, COMMAND_LINE)
+            await self._attempts.failed(ask.origin, person, ask.entry(Event.REFUSED))
+
+    async def _phone_log_in(self, ask: Ask) -> Answer:
+        identifier = _expect(ask.act, acts.PhoneLogIn).person
+        async with self._attempts.turn(ask.origin, identifier):
+            person = self._core.store.get(Person, identifier)
+            held = person.pin if person else None
+            if await self._core.stretcher.matches(ask.secrets.pin, held):
+                async with self._core.books.turn:
+                    current = self._current(identifier)
+                    if current is not None:
+                        return await self._open(ask, current, PHONE)
+            await self._attempts.failed(ask.origin, person, ask.entry(Event.REFUSED))
+
+    def _current(self, identifier: UUID) -> Person | None:
+        person = self._core.store.get(Person, identifier)
+        if person is None or not decisions.is_current(person, self._core.clock()):
+            return None
+        return person
+
+    def _spend(self, ask: Ask, identifier: UUID, *, recovery: bool = False) -> Person | None:
+        """Within `books.turn`."""
+        person = self._current(identifier)
+        return person and spend_code(self._core, person, ask.secrets, recovery=recovery)
+
+    async def _open(self, ask: Ask, person: Person, kind: str) -> Opened:
+        """Within `books.turn`: journal first, then the session."""
+        draft, now = self._core.draft(), self._core.clock()
+        draft.put(msgspec.structs.replace(person, notices=(), last_seen=now))
+        self._attempts.clear(draft, person.id)
+        self._core.note_second(draft)
+        entry = ask.entry(Event.SESSION_OPENED, person=person.id)
+        await self._core.books.write(entry, draft.change())
+        return self._core.open_session(person, kind, ask.origin.device)
+
+    async def _new_factors(self, password: bytearray, login: str) -> tuple[Factors, Enrolment]:
+        stretched = await self._core.stretcher.stretch(password)
+        totp, codes, hashes = self._new_codes()
+        enrolment = Enrolment(factors.base32(totp), factors.totp_uri(totp, login), codes)
+        return Factors(stretched, totp, hashes), enrolment
+
+    def _new_codes(self) -> tuple[bytes, tuple[str, ...], tuple[bytes, ...]]:
+        key = self._core.settings().code_key
+        codes = tuple(factors.one_time_code(10) for _ in range(factors.RECOVERY_CODES))
+        hashes = tuple(factors.code_hash(key, "recovery", code.encode()) for code in codes)
+        return primitives.random(20), codes, hashes
+
+    async def _enrol(self, ask: Ask) -> Answer:
+        login = _expect(ask.act, acts.Enrol).login
+        factors.check_new_password(ask.secrets.new_password, login)
+        found = self._core.person_with(login)
+        async with self._attempts.turn(ask.origin, found.id if found else None):
+            if found is not None and self._is_invited(ask, found.id):
+                made, enrolment = await self._new_factors(ask.secrets.new_password, login)
+                async with self._core.books.turn:
+                    person = self._is_invited(ask, found.id)
+                    if person is not None:
+                        answer = ask.seal(enrolment)
+                        await self._put(ask, msgspec.structs.replace(person, pending=made))
+                        return Done(person=person.id, answer=answer)
+            await self._attempts.failed(ask.origin, found, ask.entry(Event.REFUSED))
+
+    def _is_invited(self, ask: Ask, identifier: UUID) -> Person | None:
+        person = self._core.store.get(Person, identifier)
+        if person is None or person.invitation is None or not _may_enrol(person):
+            return None
+        key = self._core.settings().code_key
+        code = factors.code_hash(key, "enrolment", ask.secrets.enrolment_code)
+        is_right = primitives.equal(code, person.invitation.code)
+        return person if is_right and self._core.clock() < person.invitation.until else None
+
+    async def _confirm_enrolment(self, ask: Ask) -> Answer:
+        found = self._core.person_with(_expect(ask.act, acts.ConfirmEnrolment).login)
+        async with self._attempts.turn(ask.origin, found.id if found else None):
+            person = found and self._core.store.get(Person, found.id)
+            held = person.pending.password if person and person.pending else None
+            if await self._core.stretcher.matches(ask.secrets.password, held) and person:
+                async with self._core.books.turn:
+                    enrolled = self._enrolled(ask, person.id)
+                    if enrolled is not None:
+                        self._core.sessions.end_of(person.id)
+                        return await self._open(ask, enrolled, COMMAND_LINE)
+            await self._attempts.failed(ask.origin, person, ask.entry(Event.REFUSED))
+
+    def _enrolled(self, ask: Ask, identifier: UUID) -> Person | None:
+        """The new factors are the person's from now on; the old ones and the PIN are gone."""
+        person = self._core.store.get(Person, identifier)
+        if person is None or person.pending is None or not _may_enrol(person):
+            return None
+        confirmed = self._confirmed(ask, person.pending)
+        if confirmed is None:
+            return None
+        return msgspec.structs.replace(
+            person,
+            standing=Standing.ACTIVE,
+            factors=confirmed,
+            pending=None,
+            invitation=None,
+            pin=None,
+            notices=(*person.notices, Notice("enrolled", self._core.clock())),
+        )
+
+    def _confirmed(self, ask: Ask, pending: Factors) -> Factors | None:
+        step = factors.accepted_step(
+            pending.totp, ask.secrets.totp, pending.totp_step, self._core.clock.wall()
+        )
+        return None if step is None else msgspec.structs.replace(pending, totp_step=step)
+
+    async def _change_password(self, ask: Ask) -> Answer:
+        person = self._own(ask, COMMAND_LINE)
+        factors.check_new_password(ask.secrets.new_password, person.login)
+        stretched = await self._core.stretcher.stretch(ask.secrets.new_password)
+
+        def change(proved: Person, held: Factors) -> Person:
+            return msgspec.structs.replace(
+                proved, factors=msgspec.structs.replace(held, password=stretched)
+            )
+
+        async with self._attempts.turn(ask.origin, person.id):
+            if await self._knows_password(ask, person.id):
+                async with self._core.books.turn:
+                    proved = self._spend(ask, person.id)
+                    if proved is not None and proved.factors is not None:
+                        await self._put(ask, change(proved, proved.factors))
+                        return Done(person=person.id)
+            await self._attempts.failed(ask.origin, person, ask.entry(Event.REFUSED))
+
+    async def _knows_password(self, ask: Ask, identifier: UUID) -> bool:
+        person = self._core.store.get(Person, identifier)
+        held = person.factors.password if person and person.factors else None
+        return await self._core.stretcher.matches(ask.secrets.password, held)
+
+    async def _replace_totp(self, ask: Ask) -> Answer:
+        person = self._own(ask, COMMAND_LINE)
+        async with self._attempts.turn(ask.origin, person.id):
+            if await self._knows_password(ask, person.id):
+                async with self._core.books.turn:
+                    proved = self._spend(ask, person.id, recovery=True)
+                    if proved is not None and proved.factors is not None:
+                        totp, codes, hashes = self._new_codes()
+                        pending = Factors(proved.factors.password, totp, hashes)
+                        uri = factors.totp_uri(totp, proved.login)
+                        answer = ask.seal(Enrolment(factors.base32(totp), uri, codes))
+                        await self._put(ask, msgspec.structs.replace(proved, pending=pending))
+                        return Done(person=person.id, answer=answer)
+            await self._attempts.failed(ask.origin, person, ask.entry(Event.REFUSED))
+
+    async def _confirm_totp(self, ask: Ask) -> Answer:
+        own = self._own(ask, COMMAND_LINE)
+        async with self._attempts.turn(ask.origin, own.id):
+            async with self._core.books.turn:
+                person = self._current(own.id)
+                confirmed = person and person.pending and self._confirmed(ask, person.pending)
+                if person is not None and confirmed:
+                    notices = (*person.notices, Notice("totp-replaced", self._core.clock()))
+                    await self._put(
+                        ask,
+                        msgspec.structs.replace(
+                            person, factors=confirmed, pending=None, notices=notices
+                        ),
+                    )
+                    return Done(person=own.id)
+            await self._attempts.failed(ask.origin, own, ask.entry(Event.REFUSED))
+
+    async def _set_pin(self, ask: Ask) -> Answer:
+        session, person = self._core.session(ask.session)
+        factors.check_new_pin(ask.secrets.new_pin, _expect(ask.act, acts.SetPin).extensions)
+        stretched = await self._core.stretcher.stretch(ask.secrets.new_pin)
+        async with self._attempts.turn(ask.origin, person.id):
+            by_pin = session.kind == PHONE
+            if not by_pin or await self._core.stretcher.matches(ask.secrets.pin, person.pin):
+                async with self._core.books.turn:
+                    proved = self._current(person.id) if by_pin else self._spend(ask, person.id)
+                    if proved is not None:
+                        await self._put(ask, msgspec.structs.replace(proved, pin=stretched))
+                        return Done(person=person.id)
+            await self._attempts.failed(ask.origin, person, ask.entry(Event.REFUSED))
+
+    async def _step_up(self, ask: Ask) -> Answer:
+        person = self._own(ask, COMMAND_LINE)
+        async with self._attempts.turn(ask.origin, person.id):
+            async with self._core.books.turn:
+                proved = self._spend(ask, person.id)
+                if proved is not None:
+                    await self._put(ask, proved, Event.PRESENCE_PROVED)
+                    return Done(person=person.id)
+            await self._attempts.failed(ask.origin, person, ask.entry(Event.REFUSED))
+
+    def _own(self, ask: Ask, kind: str) -> Person:
+        session, person = self._core.session(ask.session)
+        if session.kind != kind:
+            raise No("not from this kind of session")
+        return person
+
+    async def _put(self, ask: Ask, person: Person, event: Event = Event.CHANGED) -> None:
+        """Within `books.turn`."""
+        draft = self._core.draft()
+        draft.put(person)
+        self._attempts.clear(draft, person.id)
+        entry = ask.entry(event, person=person.id, subject=person.id)
+        await self._core.books.write(entry, draft.change())
+
+
+def _may_enrol(person: Person) -> bool:
+    return person.standing in (Standing.INVITED, Standing.ACTIVE)
+
+
+def _expect(act: acts.Act, kind: type[T]) -> T:
+    if not isinstance(act, kind):
+        raise No("not this act")
+    return act

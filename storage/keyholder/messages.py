@@ -1,0 +1,229 @@
+"""Message secrets, tickets, records keys and the patient-number index.
+
+Every opening is decided from the key holder's own table and is in the journal, durably, before
+the key leaves.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+
+from storage.keyholder import decisions, protocol, signing, slots
+from storage.keyholder.clock import DAY, SECOND
+from storage.keyholder.core import Core, No
+from storage.keyholder.journal import Entry, Event
+from storage.keyholder.keyring import DEPOSIT, RECORDS, Keyring
+from storage.keyholder.protocol import Evidence
+from storage.keyholder.records import KeyRow, Mailbox, MessageSecret, Person, Tombstone
+from storage.keyholder.signing import SignedStatement
+from storage.sealed import primitives
+
+TICKET_LIFE = 60 * SECOND
+MAX_TICKETS = 10_000
+LOOK_UPS = 20
+"""Look-ups of one session in a minute: all North American numbers are tried in no useful time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What a ticket stands for."""
+
+    session: bytes
+    message: UUID
+    evidence: Evidence
+    expires: int
+
+
+class Messages:
+    def __init__(self, core: Core, keyring: Keyring) -> None:
+        self._core = core
+        self._keyring = keyring
+        self._tickets: OrderedDict[bytes, Pass] = OrderedDict()
+        self._look_ups: OrderedDict[bytes, list[int]] = OrderedDict()
+
+    async def adopt(self, request: protocol.AdoptMessage) -> protocol.Wrapped:
+        """From now on the message opens only with a secret that exists here and nowhere else."""
+        async with self._core.books.turn:
+            store = self._core.store
+            row = self._keyring.private(request.key)
+            known = store.get(MessageSecret, request.message)
+            if row.signed.purpose != DEPOSIT or row.signed.mailbox != request.mailbox:
+                raise No("not a key of this mailbox")
+            if store.get(Tombstone, request.message) is not None:
+                raise No("destroyed already")
+            if known is not None and known.mailbox != request.mailbox:
+                raise No("belongs to another mailbox")
+            key = slots.open_deposit_slot(row.signed, row.private, request.content, request.slot)
+            secret = known or MessageSecret(
+                request.message,
+                request.mailbox,
+                bytearray(primitives.random(32)),
+                self._core.clock(),
+            )
+            slot = slots.adopted_slot(secret.secret, request.message, request.content, key)
+            primitives.wipe(key)
+            if known is None:  # asked again after a crash: the same secret, no second entry
+                draft = self._core.draft()
+                draft.put(secret)
+                entry = _entry(Event.MESSAGE_ADOPTED, request.evidence, request.message)
+                await self._core.books.write(entry, draft.change())
+        return protocol.Wrapped(slot)
+
+    async def ticket(self, request: protocol.AskTicket) -> protocol.Ticket:
+        _, person = self._core.session(request.session)
+        self._may_open(person, request.message)
+        now = self._core.clock()
+        ticket = primitives.random(32)
+        expires = now + TICKET_LIFE
+        self._tickets[primitives.sha256(ticket)] = Pass(
+            request.session, request.message, request.evidence, expires
+        )
+        if len(self._tickets) > MAX_TICKETS:
+            self._tickets.popitem(last=False)
+        return protocol.Ticket(ticket, expires)
+
+    def _may_open(self, person: Person, message: UUID) -> MessageSecret:
+        secret = self._core.store.get(MessageSecret, message)
+        mailbox = self._core.store.get(Mailbox, secret.mailbox) if secret else None
+        if secret is None or mailbox is None:
+            raise No("no such message")
+        if not decisions.may_open(person, mailbox, self._core.clock()):
+            raise No("not a reader of this mailbox")
+        return secret
+
+    async def open(self, request: protocol.OpenMessage) -> protocol.MessageKey:
+        """On the worker's edge. Everything is decided again: a minute is long."""
+        held = self._tickets.pop(primitives.sha256(request.ticket), None)
+        if held is None or self._core.clock() >= held.expires:
+            raise No("no such ticket")
+        async with self._core.books.turn:
+            session, person = self._core.session(held.session)
+            secret = self._may_open(person, held.message)
+            key = slots.open_adopted_slot(
+                secret.secret, held.message, request.content, request.slot
+            )
+            entry = msgspec.structs.replace(
+                _entry(Event.MESSAGE_OPENED, held.evidence, held.message),
+                person=person.id,
+                second=session.id,
+            )
+            await self._core.books.write(entry)
+        return protocol.MessageKey(key)
+
+    async def destroy(self, request: protocol.DestroyMessage) -> protocol.Statement:
+        """The secret is overwritten, a tombstone stays; the certificate names the last copy."""
+        async with self._core.books.turn:
+            store, now = self._core.store, self._core.clock()
+            secret = store.get(MessageSecret, request.message)
+            mailbox = store.get(Mailbox, secret.mailbox) if secret else None
+            if secret is None or mailbox is None:
+                raise No("no such message")
+            if mailbox.holds:
+                raise No("on hold")
+            draft = self._core.draft()
+            draft.delete(MessageSecret, request.message)
+            draft.put(Tombstone(request.message, now))
+            statement = self._certificate(request, secret, now)
+            entry = _entry(Event.MESSAGE_DESTROYED, request.evidence, request.message)
+            await self._core.books.write(entry, draft.change())
+        return protocol.Statement(statement)
+
+    def _certificate(
+        self, request: protocol.DestroyMessage, secret: MessageSecret, now: int
+    ) -> SignedStatement:
+        settings = self._core.settings()
+        backup, lapses = settings.last_backup, now
+        if backup is not None and backup >= secret.adopted:
+            lapses = max(now, backup + self._core.config.backup_days * DAY)
+        facts = {
+            "what": f"voicemail message {request.message}",
+            "how": "cryptographic erase (NIST SP 800-88 Rev. 1): the only key was destroyed",
+            "policy": request.policy,
+            "by": str(request.by) if request.by is not None else "retention",
+            "destroyed": _date(now),
+            "last backup that could open it lapses": _date(lapses),
+        }
+        statement = SignedStatement(
+            "certificate of destruction", msgspec.json.encode(facts).decode()
+        )
+        return signing.signed_statement(settings.signing_key, statement)
+
+    async def destroy_deposit_key(self, request: protocol.DestroyDepositKey) -> protocol.Done:
+        async with self._core.books.turn:
+            row = self._keyring.private(request.key)
+            if row.signed.purpose != DEPOSIT or self._core.clock() < row.signed.until:
+                raise No("still in use")
+            draft = self._core.draft()
+            draft.delete(KeyRow, row.id)
+            entry = _entry(Event.KEY_DESTROYED, request.evidence, row.id)
+            await self._core.books.write(entry, draft.change())
+            self._keyring.forget(row.id)
+        return protocol.Done()
+
+    async def open_records(self, request: protocol.OpenRecordsKey) -> protocol.RecordsKey:
+        async with self._core.books.turn:
+            person = self._reader(request.session)
+            row = self._keyring.private(request.key)
+            if row.signed.purpose != RECORDS:
+                raise No("not a records key")
+            key = slots.open_records_key(row.signed, row.private, request.sealed)
+            entry = _entry(Event.RECORDS_OPENED, request.evidence, row.id)
+            await self._core.books.write(msgspec.structs.replace(entry, person=person.id))
+        return protocol.RecordsKey(key)
+
+    def _reader(self, handle: bytes) -> Person:
+        _, person = self._core.session(handle)
+        if not decisions.may_read_records(person, self._core.clock()):
+            raise No("not a reader of records")
+        return person
+
+    async def index(self, request: protocol.IndexNumbers) -> protocol.Indexed:
+        """Fills the column; what comes back is only comparable, and the batch is journalled."""
+        if len(request.numbers) > 1000:
+            raise No("too many at a time")
+        key = self._core.settings().index_key
+        values = tuple(_index(key, number) for number in request.numbers)
+        async with self._core.books.turn:
+            entry = _entry(Event.NUMBERS_INDEXED, request.evidence)
+            await self._core.books.write(msgspec.structs.replace(entry, head_sequence=len(values)))
+        return protocol.Indexed(values)
+
+    async def look_up(self, request: protocol.LookUpNumber) -> protocol.Indexed:
+        async with self._core.books.turn:
+            person = self._reader(request.session)
+            self._limit(request.session)
+            value = _index(self._core.settings().index_key, request.number)
+            entry = _entry(Event.NUMBER_LOOKED_UP, request.evidence)
+            await self._core.books.write(msgspec.structs.replace(entry, person=person.id))
+        return protocol.Indexed((value,))
+
+    def _limit(self, session: bytes) -> None:
+        now, key = self._core.clock(), primitives.sha256(session)
+        recent = [at for at in self._look_ups.pop(key, []) if at > now - 60 * SECOND]
+        if len(self._look_ups) >= 1000:
+            self._look_ups.popitem(last=False)
+        self._look_ups[key] = recent
+        if len(recent) >= LOOK_UPS:
+            raise No("too many look-ups")
+        recent.append(now)
+
+
+def _index(key: primitives.Bytes, number: str) -> bytes:
+    digits = "".join(c for c in number if c in "0123456789")
+    return primitives.mac(key, "patient number index v1", digits.encode())
+
+
+def _entry(event: Event, evidence: Evidence, subject: UUID | None = None) -> Entry:
+    return Entry(
+        event=event,
+        operation=evidence.operation,
+        ledger_row=evidence.ledger_row,
+        subject=subject,
+    )
+
+
+def _date(at: int) -> str:
+    return datetime.fromtimestamp(at // SECOND, UTC).isoformat()
