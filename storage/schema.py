@@ -78,6 +78,20 @@ def status(connection: Connection) -> SchemaStatus:
     return SchemaStatus(present, str(wanted), present in known)
 
 
+def status_of(url: URL) -> SchemaStatus:
+    """The schema of a database nobody has opened; makes nothing."""
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
+        raise SchemaNotCurrent("there is no database yet; run: pbx db upgrade")
+    engine = owner_engine(url)
+    try:
+        with engine.connect() as connection:
+            return status(connection)
+    except OperationalError as failure:
+        raise StorageUnavailable("the database cannot be reached") from failure
+    finally:
+        engine.dispose()
+
+
 def owner_engine(url: URL) -> Engine:
     """A synchronous engine for migrations and for moving segments off; never the service's."""
     sqlite = url.get_backend_name() == "sqlite"

@@ -8,7 +8,7 @@ import structlog
 import typer
 
 from pbx import logs
-from pbx.cli import config, init, quickstart, serve, status
+from pbx.cli import audit, config, db, init, quickstart, serve, status
 from pbx.cli.output import CommandError, Exit, say, warn
 from pbx.version import VERSION
 
@@ -28,7 +28,9 @@ app = typer.Typer(
         "Exit codes: 0 done, 1 found something, 2 usage, 3 refused, 4 unavailable."
     ),
 )
+app.add_typer(audit.app, name="audit")
 app.add_typer(config.app, name="config")
+app.add_typer(db.app, name="db")
 app.command("init")(init.init)
 app.command("quickstart")(quickstart.quickstart)
 app.command("serve")(serve.serve)

@@ -1,0 +1,195 @@
+"""`pbx audit`: verify the ledger, and anchor its heads off the machine. Works on its own."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from pbx.cli.anchor_places import places
+from pbx.cli.local_store import LocalStore, failures_as_sentences
+from pbx.cli.output import CommandError, DataOption, Exit, JsonOption, as_json, say
+from storage.database import Database
+from storage.identifiers import system_clock
+from storage.keyholder.signing import BadKey, Pin, is_signed
+from storage.ledger import anchors
+from storage.ledger.anchors import Anchor, AnchorPlace, read_anchors
+from storage.ledger.report import LostRows, Report
+from storage.ledger.verify import Progress as Told
+from storage.ledger.verify import Scope
+from storage.ledger.verify import verify as walk
+
+app = typer.Typer(no_args_is_help=True, help="Verify the audit ledger and anchor its heads.")
+
+FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+FromOption = Annotated[
+    datetime | None,
+    typer.Option("--from", formats=FORMATS, help="Only rows recorded from this moment on (UTC)."),
+]
+ToOption = Annotated[
+    datetime | None,
+    typer.Option("--to", formats=FORMATS, help="Only rows recorded before this moment (UTC)."),
+]
+AnchorOption = Annotated[
+    list[Path] | None,
+    typer.Option("--anchor", help="A file of anchors to compare with; may be repeated."),
+]
+SegmentsOption = Annotated[
+    Path | None,
+    typer.Option("--segments", help="Where files of moved-off segments are, to walk them too."),
+]
+PinOption = Annotated[
+    Path | None,
+    typer.Option("--pin", help="The pinned signing key, to check the heads' signatures."),
+]
+
+
+@app.command()
+def verify(
+    since: FromOption = None,
+    until: ToOption = None,
+    anchor: AnchorOption = None,
+    segments: SegmentsOption = None,
+    pin: PinOption = None,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Walk the chains and name the first row that was altered, is missing or was reordered.
+
+    Exit 1 if there is one. Gaps (rows known to be lost) are listed and are no fault.
+    Example: pbx audit verify --from 2026-11-01 --anchor /mnt/usb/anchors.json
+    """
+    store = LocalStore.of(data)
+    started = monotonic()
+    with failures_as_sentences():
+        scope = Scope(
+            since=_micros(since),
+            until=_micros(until),
+            anchors=[a for path in anchor or [] for a in read_anchors(path)],
+            spools=sorted(store.layout.ledger_spool.glob("*.spool")),
+            segment_directory=segments,
+            is_genuine=partial(is_signed, _pinned(pin)) if pin else None,
+        )
+        with _progress() as told:
+            report = asyncio.run(_verified(store, scope, told))
+    if json:
+        as_json(report)
+    else:
+        _print(report, monotonic() - started)
+    if not report.is_whole:
+        raise typer.Exit(Exit.FOUND)
+
+
+@app.command("anchor")
+def anchor_heads(
+    file: Annotated[
+        Path | None, typer.Option("--file", help="Append to this file, best on other storage.")
+    ] = None,
+    qr: Annotated[bool, typer.Option("--qr", help="Show a QR code to photograph.")] = False,
+    syslog: Annotated[
+        str | None, typer.Option("--syslog", help="HOST[:PORT] of a syslog server with TLS.")
+    ] = None,
+    trust: Annotated[
+        Path | None, typer.Option("--trust", help="The CA certificate of the syslog server.")
+    ] = None,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write the heads of all chains somewhere the owner of this machine cannot reach.
+
+    Without a place, shows a QR code. Keep what you get: `pbx audit verify --anchor` compares.
+    Example: pbx audit anchor --file /mnt/usb/anchors.json --syslog logs.clinic.example
+    """
+    store = LocalStore.of(data)
+    chosen = places(file, qr or not (file or syslog or json), syslog, trust)
+    with failures_as_sentences():
+        anchor = asyncio.run(_anchored(store, chosen))
+    if json:
+        as_json(anchor)
+    else:
+        count = len(anchor.heads)
+        say(f"Anchored {count} {'chain' if count == 1 else 'chains'}.")
+
+
+async def _verified(store: LocalStore, scope: Scope, told: Told) -> Report:
+    database = Database.connect(store.service)
+    try:
+        await database.check()
+        return await walk(database, scope, told)
+    finally:
+        await database.close()
+
+
+async def _anchored(store: LocalStore, chosen: list[AnchorPlace]) -> Anchor:
+    database = Database.connect(store.service)
+    try:
+        await database.check()
+        anchor = await anchors.take(database, system_clock)
+        for place in chosen:
+            try:
+                await asyncio.to_thread(place.put, anchor)
+            except OSError as error:
+                reason = error.strerror or type(error).__name__
+                raise CommandError(
+                    f"The anchor was not kept ({place.name}): {reason}.", Exit.UNAVAILABLE
+                ) from None
+            await anchors.keep(database, anchor, place)
+        return anchor
+    finally:
+        await database.close()
+
+
+def _micros(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.replace(tzinfo=UTC).timestamp()) * 1_000_000
+
+
+def _pinned(path: Path) -> bytes:
+    try:
+        return Pin.read(path).signing_key
+    except BadKey as error:
+        raise CommandError(f"{path}: {error}.", Exit.USAGE) from None
+
+
+@contextmanager
+def _progress() -> Iterator[Told]:
+    """A bar on the terminal's standard error; nothing for programs."""
+    console = Console(file=sys.stderr)
+    if not console.is_terminal:
+        yield lambda done, total: None
+        return
+    columns = (TextColumn("verifying"), *Progress.get_default_columns()[1:2])
+    with Progress(
+        *columns, TaskProgressColumn(), TimeRemainingColumn(), console=console, transient=True
+    ) as bar:
+        task = bar.add_task("verifying", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _print(report: Report, seconds: float) -> None:
+    for finding in report.findings:
+        chain = f"{finding.writer}: " if finding.writer else ""
+        say(f"{finding.fault.value.upper()}  {chain}{finding.sentence}")
+    for gap in report.gaps:
+        say(_gap(gap))
+    for notice in report.notices:
+        say(f"note  {notice}")
+    verdict = "nothing altered, missing or reordered" if report.is_whole else "NOT whole"
+    say(f"{report.rows} rows in {len(report.writers)} chains, {seconds:.1f} s: {verdict}.")
+
+
+def _gap(gap: LostRows) -> str:
+    first, last = (
+        datetime.fromtimestamp(at / 1_000_000, UTC).isoformat(timespec="seconds")
+        for at in (gap.first, gap.last)
+    )
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(gap.kinds.items()))
+    where = f"row {gap.sequence}" if gap.sequence else "in the spool"
+    return f"gap  {gap.writer}, {where}: {gap.count} rows lost from {first} to {last} ({kinds})"
