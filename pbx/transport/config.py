@@ -22,6 +22,8 @@ _BOUNDS = {
     "max_unsent_bytes": (65_536, 16_777_216),
     "handshake_seconds": (1, 60),
     "first_message_seconds": (1, 600),
+    "login_seconds": (1, 3_600),
+    "unread_seconds": (1, 600),
     "partial_message_seconds": (1, 600),
 }
 
@@ -70,6 +72,12 @@ class SipConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     first_message_seconds: int = 60
     """From the connection to the first whole SIP message."""
+
+    login_seconds: int = 180
+    """From the connection to a log-in; a stranger may not stay."""
+
+    unread_seconds: int = 30
+    """How long a peer may leave what we sent unread."""
 
     partial_message_seconds: int = 20
     """From the first byte of a message to its last."""

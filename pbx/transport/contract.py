@@ -1,0 +1,26 @@
+"""What the driver asks of a stack; `pbx.sip.stack.Stack` is one."""
+
+from typing import Protocol
+
+from pbx.sip.events import Event
+from pbx.sip.flows import FlowFacts, FlowId
+
+
+class Stack(Protocol):
+    """Whole messages and time in, messages and events out; no loop, no socket, no clock."""
+
+    def flow_opened(self, flow_id: FlowId, facts: FlowFacts, /) -> None: ...
+
+    def flow_authenticated(self, flow_id: FlowId, /) -> None: ...
+
+    def flow_closed(self, flow_id: FlowId, now: float, /) -> None: ...
+
+    def receive(self, flow_id: FlowId, data: bytes, now: float, /) -> None: ...
+
+    def outgoing(self) -> list[tuple[FlowId, bytes]]: ...
+
+    def events(self) -> list[Event]: ...
+
+    def next_deadline(self) -> float | None: ...
+
+    def expire(self, now: float, /) -> None: ...
