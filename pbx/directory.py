@@ -31,8 +31,8 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
     extension: UUID | None = None
     algorithm: str = "SHA-256"
     """Of the one HA1 it has."""
-    ha1: str = ""
-    """Empty: it has no secret and proves itself with a certificate alone."""
+    ha1: bytes = b""
+    """H(username:realm:secret) of that algorithm. Empty: it has a certificate and no secret."""
     md5_until: int = 0
     """Microseconds; until when an exception lets it use MD5. 0: never."""
     certificate: str = ""

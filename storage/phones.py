@@ -47,7 +47,8 @@ class PhoneIdentity:
     device: UUID
     username: str
     algorithm: str
-    ha1: str
+    ha1: bytes
+    """Empty: it has no secret."""
     certificate: str
     has_used_sha256: bool
     answers_emergency: bool
@@ -88,11 +89,11 @@ class Phones:
         )
 
     async def give_secret(
-        self, unit: Unit, deed: Deed, device: UUID, algorithm: str, ha1: str
+        self, unit: Unit, deed: Deed, device: UUID, algorithm: str, ha1: bytes
     ) -> None:
         """Replace the one HA1; the old secret is worth nothing from now on."""
         row = await _row(unit.connection, device)
-        sealed = self._auth.seal(ha1, Cell("phone_identity", "ha1", device))
+        sealed = self._auth.seal_bytes(ha1, Cell("phone_identity", "ha1", device))
         values = {"algorithm": algorithm, "ha1_sealed": sealed, "changed_at": deed.at}
         if algorithm == "MD5":
             values["has_used_sha256"] = False  # the new secret has never been used at all
@@ -194,9 +195,9 @@ class Phones:
         )
 
     def _opened(self, row: Row[Any]) -> PhoneIdentity:
-        ha1 = ""
+        ha1 = b""
         if row.ha1_sealed is not None:
-            ha1 = self._auth.open(row.ha1_sealed, Cell("phone_identity", "ha1", row.id))
+            ha1 = self._auth.open_bytes(row.ha1_sealed, Cell("phone_identity", "ha1", row.id))
         return PhoneIdentity(
             device=row.id,
             username=row.username,

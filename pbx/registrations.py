@@ -1,0 +1,115 @@
+"""Writes down which phones register and where they are: behind the registrar, never in its way.
+
+Registrations cannot be refused for want of a ledger: their rows go to the spool then, and where
+a phone was last seen is simply not kept until the database is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from functools import partial
+from uuid import UUID
+
+import structlog
+
+from pbx.location import Bound, Change
+from storage.errors import LedgerUnavailable, StorageError
+from storage.identifiers import Clock, new_id
+from storage.ledger.actions import Action, Outcome
+from storage.ledger.committer import Committer
+from storage.ledger.entry import Actor, ActorKind, Entry, Subject
+from storage.ledger.unit import Unit
+from storage.phones import Phones, Presence
+
+log = structlog.get_logger()
+
+BATCH = 200
+MOST_WAITING = 50_000
+
+
+class RegistrationJournal:
+    """`changed` takes what the registrar did; `run` writes it, in batches."""
+
+    def __init__(self, committer: Committer, phones: Phones, clock: Clock) -> None:
+        self._committer = committer
+        self._phones = phones
+        self._clock = clock
+        self._presence: dict[UUID, Presence] = {}
+        """The latest of each device; what is overtaken need not be written."""
+        self._entries: deque[Entry] = deque()
+        self._news = asyncio.Event()
+        self._is_closing = False
+        self.lost = 0
+
+    def changed(self, change: Change, expires_in: float) -> None:
+        """A binding was made, refreshed or ended; only first and last are ledger rows."""
+        binding, now = change.binding, self._clock()
+        device = UUID(binding.device)
+        if isinstance(change, Bound):
+            self._presence[device] = Presence(
+                device=device,
+                first_seen_at=now,
+                seen_at=now,
+                registered_until=now + int(expires_in * 1_000_000),
+                source=binding.source,
+                user_agent=binding.user_agent,
+            )
+            if change.is_first:
+                self._note(Action.REGISTRATION_STARTED, device, None, now)
+            self._news.set()
+        elif change.is_last:
+            self._note(Action.REGISTRATION_ENDED, device, {"cause": change.cause.value}, now)
+
+    def note(self, entry: Entry) -> None:
+        """A row about a phone that cannot be refused: a failed credential, a lock-out."""
+        if len(self._entries) >= MOST_WAITING:
+            self.lost += 1
+            return
+        self._entries.append(entry)
+        self._news.set()
+
+    async def run(self) -> None:
+        """Write until `close`; then once more."""
+        while not self._is_closing:
+            await self._news.wait()
+            self._news.clear()
+            await self._write()
+        await self._write()
+
+    def close(self) -> None:
+        """Let `run` return when what waits has been written."""
+        self._is_closing = True
+        self._news.set()
+
+    async def _write(self) -> None:
+        while self._entries:
+            batch = [self._entries.popleft() for _ in range(min(BATCH, len(self._entries)))]
+            await asyncio.gather(*(self._committer.note(entry) for entry in batch))
+        while self._presence:
+            seen = [self._presence.pop(device) for device in list(self._presence)[:BATCH]]
+            try:
+                await self._committer.run(partial(self._see, seen=seen))
+            except (LedgerUnavailable, StorageError):
+                return
+
+    async def _see(self, unit: Unit, *, seen: list[Presence]) -> None:
+        for presence in seen:
+            if await self._phones.see(unit.connection, presence):
+                unit.record(
+                    self._entry(Action.DEVICE_FIRST_SEEN, presence.device, None, presence.seen_at)
+                )
+
+    def _note(self, action: Action, device: UUID, after: object, at: int) -> None:
+        self.note(self._entry(action, device, after, at))
+
+    def _entry(self, action: Action, device: UUID, after: object, at: int) -> Entry:
+        return Entry(
+            action=action,
+            outcome=Outcome.DONE,
+            actor=Actor(ActorKind.DEVICE, device),
+            operation=new_id(self._clock),
+            subject=Subject("device", device),
+            after=after,
+            occurred_at=at,
+        )
