@@ -24,6 +24,7 @@ from storage.keyholder.proofs import open_proof
 from storage.keyholder.protocol import Answer, Evidence, State
 from storage.keyholder.records import Mailbox, Person, Share
 from storage.keyholder.store import StoreError
+from storage.keyholder.surroundings import Surroundings
 from storage.keyholder.upkeep import Upkeep
 from storage.keyholder.views import mailbox_view, person_view
 from storage.sealed import primitives
@@ -196,7 +197,7 @@ class Holder:
         journal = self._core.books.journal
         return protocol.JournalPage(journal.page(request.start), journal.position.sequence)
 
-    def report(self, *, same_device: bool, same_account: bool) -> protocol.KeyReport:
+    def report(self, surroundings: Surroundings) -> protocol.KeyReport:
         settings, state = self._core.settings(), self._core.store.state
         waiting = sum(1 for _ in self._core.store.all(Share))
         position = self._core.books.journal.position
@@ -209,8 +210,9 @@ class Holder:
             journal_head=position.chain,
             last_backup=settings.last_backup,
             recovery=recovery.describe(settings.recovery, waiting),
-            same_device=same_device,
-            same_account=same_account,
+            same_device=surroundings.same_device,
+            same_account=surroundings.same_account,
+            root_beside=surroundings.root_beside,
             alarms=alarms,
         )
 

@@ -38,6 +38,7 @@ class State(StrEnum):
 class Edge(StrEnum):
     EXCHANGE = "exchange"
     WORKER = "worker"
+    OPERATOR = "operator"
 
 
 # -- parts
@@ -435,6 +436,8 @@ class KeyReport(Answer, frozen=True, tag="report"):
     same_device: bool
     """Key store and data share a disk: a thief of one has the other."""
     same_account: bool
+    root_beside: bool
+    """The root key is a file on the same disk: whoever takes the disk opens the store."""
     alarms: tuple[str, ...] = ()
 
 
