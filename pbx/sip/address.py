@@ -24,7 +24,7 @@ from pbx.sip.uri import Uri, parse_uri
 
 # The display name without quotes is tokens and spaces; letters beyond ASCII are let in.
 _name_addr = re.compile(
-    r'(?:"((?:[^"\\]|\\.)*+)"|([A-Za-z0-9\-.!%*_+`\'~ \t\u0080-\U0010ffff]*+))[ \t]*+'
+    r'(?:"([^"\\]*+(?:\\.[^"\\]*+)*)"|([A-Za-z0-9\-.!%*_+`\'~ \t\u0080-\U0010ffff]*+))[ \t]*+'
     r"<([A-Za-z][^<>\s\"]*+)>[ \t]*+(.*+)",
     re.DOTALL,
 ).fullmatch

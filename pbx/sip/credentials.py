@@ -19,7 +19,7 @@ LONGEST = 1024
 _BARE = r"[A-Za-z0-9\-.!%*_+`'~:/=@\[\]]++"  # looser than token: some phones forget the quotes
 _PARAMETER = rf"{TOKEN}[ \t]*+=[ \t]*+(?:{QUOTED}|{_BARE})"
 _scheme = re.compile(rf"({TOKEN})[ \t]++(.*+)", re.DOTALL).fullmatch
-_all = re.compile(rf"{_PARAMETER}(?:[ \t]*+,[ \t]*+{_PARAMETER})*+[ \t]*+", re.DOTALL).fullmatch
+_all = re.compile(rf"{_PARAMETER}(?:[ \t]*+,[ \t]*+{_PARAMETER})*[ \t]*+", re.DOTALL).fullmatch
 _each = re.compile(rf"({TOKEN})[ \t]*+=[ \t]*+({QUOTED}|{_BARE})", re.DOTALL).finditer
 
 

@@ -1,7 +1,8 @@
 """The productions of RFC 3261 section 25 that several fields share.
 
-Patterns use possessive quantifiers so that hostile text costs linear time. Every number
-is bounded in digits before it is converted.
+Sets have possessive quantifiers and alternatives differ in their first character, so that
+hostile text costs linear time. Groups are never possessive: CPython 3.11.2 matches too much
+then (gh-106052). Every number is bounded in digits before it is converted.
 """
 
 from __future__ import annotations
@@ -17,18 +18,18 @@ Parameters = Mapping[str, str | None]
 # token = 1*(alphanum / "-" / "." / "!" / "%" / "*" / "_" / "+" / "`" / "'" / "~" )
 TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]++"  # noqa: S105  # an ABNF production
 # quoted-string, already unfolded; NUL never reaches us (parser.py)
-QUOTED = r'"(?:[^"\\]|\\.)*+"'
+QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*"'
 # gen-value = token / host / quoted-string; host brings ":" and brackets (RFC 5118 section 4.5)
 VALUE = r"(?:[A-Za-z0-9\-.!%*_+`'~:\[\]]++|" + QUOTED + ")"
 
 _token = re.compile(TOKEN).fullmatch
 _quoted = re.compile(QUOTED, re.DOTALL).fullmatch
 _parameters = re.compile(
-    rf"(?:[ \t]*+;[ \t]*+{TOKEN}(?:[ \t]*+=[ \t]*+{VALUE})?+)*+[ \t]*+", re.DOTALL
+    rf"(?:[ \t]*+;[ \t]*+{TOKEN}(?:[ \t]*+=[ \t]*+{VALUE})?)*[ \t]*+", re.DOTALL
 ).fullmatch
-_parameter = re.compile(rf";[ \t]*+({TOKEN})(?:[ \t]*+=[ \t]*+({VALUE}))?+", re.DOTALL).finditer
+_parameter = re.compile(rf";[ \t]*+({TOKEN})(?:[ \t]*+=[ \t]*+({VALUE}))?", re.DOTALL).finditer
 _pair = re.compile(r"\\(.)", re.DOTALL)
-_element = re.compile(rf"(?:[^,\"<]|{QUOTED}|<[^<>]*+>)*+", re.DOTALL).match
+_element = re.compile(rf"(?:[^,\"<]++|{QUOTED}|<[^<>]*+>)*", re.DOTALL).match
 
 
 def is_token(text: str) -> bool:

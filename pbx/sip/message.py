@@ -6,6 +6,7 @@ that routing reads. Reading a broken field raises PeerError.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
@@ -27,7 +28,7 @@ from pbx.sip.via import Via
 T = TypeVar("T")
 
 
-class Message:
+class Message(ABC):
     """What requests and responses share."""
 
     __slots__ = ("body", "headers")
@@ -210,9 +211,9 @@ class Message:
         return head.encode() + self.body
 
     @property
+    @abstractmethod
     def start_line(self) -> str:
         """Request-Line or Status-Line."""
-        raise NotImplementedError
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Message):

@@ -28,7 +28,7 @@ LONGEST_CALL_ID = 255
 
 # word [ "@" word ]
 _WORD = r"[A-Za-z0-9\-.!%*_+`'~()<>:\\\"/\[\]?{}]++"
-_call_id = re.compile(rf"{_WORD}(?:@{_WORD})?+").fullmatch
+_call_id = re.compile(rf"{_WORD}(?:@{_WORD})?").fullmatch
 _fold = re.compile(r"[ \t]*+\r\n[ \t]++")
 _quoted_pair = re.compile(r"\\(.)", re.DOTALL)
 _version = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE).fullmatch

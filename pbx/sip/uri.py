@@ -21,23 +21,23 @@ LONGEST = 2048
 _UNRESERVED = r"A-Za-z0-9\-_.!~*'()"
 _ESCAPED = r"%[0-9A-Fa-f]{2}"
 # "#" is not in the grammar, but phones dial it unescaped; we write it escaped
-_USER = rf"(?:[{_UNRESERVED}&=+$,;?/#]|{_ESCAPED})++"
-_PASSWORD = rf"(?:[{_UNRESERVED}&=+$,]|{_ESCAPED})*+"
-_PART = rf"(?:[{_UNRESERVED}\[\]/:&+$]|{_ESCAPED})++"
-_HEADER = rf"(?:[{_UNRESERVED}\[\]/?:+$]|{_ESCAPED})"
+_USER = rf"(?:[{_UNRESERVED}&=+$,;?/#]++|{_ESCAPED})+"
+_PASSWORD = rf"(?:[{_UNRESERVED}&=+$,]++|{_ESCAPED})*"
+_PART = rf"(?:[{_UNRESERVED}\[\]/:&+$]++|{_ESCAPED})+"
+_HEADER = rf"(?:[{_UNRESERVED}\[\]/?:+$]++|{_ESCAPED})"
 
 _sip = re.compile(
     rf"(sips?+):(?:({_USER})(?::({_PASSWORD}))?@)?({HOST})(?::([0-9]++))?"
-    rf"((?:;{_PART}(?:={_PART})?+)*+)(?:\?({_HEADER}++={_HEADER}*+(?:&{_HEADER}++={_HEADER}*+)*+))?",
+    rf"((?:;{_PART}(?:={_PART})?)*)(?:\?({_HEADER}+={_HEADER}*(?:&{_HEADER}+={_HEADER}*)*))?",
     re.IGNORECASE,
 ).fullmatch
 _tel = re.compile(
     rf"tel:(\+[0-9\-.()]*[0-9][0-9\-.()]*|[0-9A-F*#\-.()]*[0-9A-F*#][0-9A-F*#\-.()]*)"
-    rf"((?:;{_PART}(?:={_PART})?+)*+)",
+    rf"((?:;{_PART}(?:={_PART})?)*)",
     re.IGNORECASE,
 ).fullmatch
 _absolute = re.compile(
-    rf"([A-Za-z][A-Za-z0-9+\-.]*+):((?:[{_UNRESERVED};/?:@&=+$,#\[\]]|{_ESCAPED})++)"
+    rf"([A-Za-z][A-Za-z0-9+\-.]*+):((?:[{_UNRESERVED};/?:@&=+$,#\[\]]++|{_ESCAPED})+)"
 ).fullmatch
 
 _SAFE_USER = "-_.!~*'()&=+$,;?/"

@@ -15,7 +15,7 @@ MAGIC = "z9hG4bK"
 
 _via = re.compile(
     rf"SIP[ \t]*+/[ \t]*+2\.0[ \t]*+/[ \t]*+({TOKEN})[ \t]++({HOST})"
-    r"(?:[ \t]*+:[ \t]*+([0-9]++))?+[ \t]*+(.*+)",
+    r"(?:[ \t]*+:[ \t]*+([0-9]++))?[ \t]*+(.*+)",
     re.IGNORECASE | re.DOTALL,
 ).fullmatch
 

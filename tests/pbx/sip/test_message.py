@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from pbx.sip.errors import LocalError
+from pbx.sip.cseq import CSeq, RAck
+from pbx.sip.errors import LocalError, PeerError
+from pbx.sip.headers import Headers
 from pbx.sip.message import Request, Response, response_to
 from pbx.sip.parser import parse_message
+from pbx.sip.replaces import Replaces
+from pbx.sip.uri import SipUri
 
 INVITE = (
     b"INVITE sip:bob@biloxi.example.com;transport=tls SIP/2.0\r\n"
@@ -71,6 +75,192 @@ def test_a_changed_field_is_read_anew() -> None:
     invite.headers.prepend("Via", "SIP/2.0/TLS proxy;branch=z9hG4bK1")
 
     assert (invite.via.branch, len(invite.vias)) == ("z9hG4bK1", 2)
+
+
+def options(*fields: tuple[str, str]) -> Request:
+    return Request("OPTIONS", "sip:a@b", Headers(*fields))
+
+
+def test_lists_of_addresses() -> None:
+    message = options(
+        ("Route", "<sip:one;lr>, <sip:two;lr>"),
+        ("Route", "<sip:three;lr>"),
+        ("Record-Route", "<sip:four;lr>"),
+        ("Path", "<sip:five;lr>"),
+    )
+
+    assert [route.uri_text for route in message.routes] == [
+        "sip:one;lr",
+        "sip:two;lr",
+        "sip:three;lr",
+    ]
+    assert len(message.record_routes) == len(message.addresses("Path")) == 1
+    assert options().routes == ()
+
+
+def test_a_wildcard_contact_is_no_address() -> None:
+    assert (options(("m", "*")).is_wildcard, options(("m", "*")).contacts) == (True, ())
+    assert not options().is_wildcard
+    with pytest.raises(PeerError):
+        options(("m", "*, <sip:a>")).contacts  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("60", 60), ("soon", None), ("²", None), ("9" * 500, 2**32 - 1)]
+)
+def test_a_malformed_expires_is_as_absent_and_a_huge_one_is_bounded(
+    text: str, seconds: int | None
+) -> None:
+    assert options(("Expires", text)).expires == seconds
+    assert options().expires is None
+
+
+def test_numbers_are_read_when_asked_for() -> None:
+    message = options(("Max-Forwards", "256"), ("RSeq", "9"), ("Min-Expires", "x"))
+
+    assert (message.rseq, options().max_forwards) == (9, None)
+    for read in (lambda: message.max_forwards, lambda: message.number("Min-Expires")):
+        with pytest.raises(PeerError):
+            read()
+
+
+def test_what_a_body_is() -> None:
+    message = options(("c", "Application/SDP ; charset=utf-8"))
+    message.body = b"v=0"
+
+    assert (message.content_type, message.content_length) == ("application/sdp", 3)
+    assert options().content_type == ""
+
+
+def test_option_tags_are_folded_and_methods_are_not() -> None:
+    message = options(("Require", "100Rel, path"), ("Supported", ""), ("Allow", "INVITE"))
+
+    assert (message.require, message.supported, message.allow) == (
+        ("100rel", "path"),
+        (),
+        ("INVITE",),
+    )
+    with pytest.raises(PeerError):
+        options(("Require", "a b")).require  # noqa: B018
+
+
+def test_typed_fields_of_extensions() -> None:
+    message = options(
+        ("o", "dialog;id=1"),
+        ("Subscription-State", "active;expires=60"),
+        ("x", "1800;refresher=uac"),
+        ("Min-SE", "90"),
+        ("Replaces", "1;to-tag=a;from-tag=b"),
+        ("r", "<sip:c@d?Replaces=1>"),
+        ("RAck", "1 2 INVITE"),
+        ("Reason", "SIP;cause=200, Q.850;cause=16"),
+        ("Privacy", "ID; critical"),
+    )
+
+    assert message.event is not None
+    assert message.event.package == "dialog"
+    assert message.subscription_state is not None
+    assert message.subscription_state.expires == 60
+    assert message.session_expires is not None
+    assert message.session_expires.seconds == 1800
+    assert message.min_se == 90
+    assert message.replaces == Replaces("1", "a", "b")
+    assert message.refer_to is not None
+    assert message.refer_to.uri_text == "sip:c@d?Replaces=1"
+    assert message.rack == RAck(1, CSeq(2, "INVITE"))
+    assert [reason.cause for reason in message.reasons] == [200, 16]
+    assert message.privacy == {"id", "critical"}
+
+
+def test_what_is_absent_is_none_or_empty() -> None:
+    message = options()
+
+    assert message.event is message.subscription_state is message.session_expires is None
+    assert message.min_se is message.replaces is message.refer_to is message.rack is None
+    assert (message.reasons, message.privacy) == ((), frozenset())
+    assert message.authorizations == message.proxy_authorizations == ()
+    assert message.challenges("WWW-Authenticate") == ()
+
+
+DIGEST = 'Digest username="a", realm="r", nonce="n", uri="sip:r", response="0"'
+
+
+def test_all_digest_credentials_are_read_and_other_schemes_passed_over() -> None:
+    message = options(
+        ("Authorization", "Basic YTpi"),
+        ("Authorization", DIGEST),
+        ("Authorization", DIGEST + ", algorithm=SHA-256"),
+        ("Proxy-Authorization", DIGEST),
+    )
+
+    assert [found.algorithm for found in message.authorizations] == ["MD5", "SHA-256"]
+    assert len(message.proxy_authorizations) == 1
+    with pytest.raises(PeerError, match="Proxy-Authorization"):
+        options(("Proxy-Authorization", "Digest x")).proxy_authorizations  # noqa: B018
+
+
+def test_a_challenge_we_cannot_read_hides_no_other() -> None:
+    message = options(
+        ("WWW-Authenticate", "Negotiate"),
+        ("WWW-Authenticate", 'Digest realm="r", nonce="n"'),
+    )
+
+    assert [found.realm for found in message.challenges("WWW-Authenticate")] == ["r"]
+
+
+@pytest.mark.parametrize("name", ["Via", "From", "To", "Call-ID", "CSeq"])
+def test_a_message_of_ours_that_lacks_a_field_says_so(name: str) -> None:
+    accessor = {"Via": "via", "From": "from_", "To": "to", "Call-ID": "call_id", "CSeq": "cseq"}
+
+    with pytest.raises(PeerError, match=f"{name}: is present"):
+        getattr(options(), accessor[name])
+
+
+def test_the_request_uri_is_given_as_text_or_value() -> None:
+    message = Request("OPTIONS", SipUri(user="a", host="b"))
+    assert message.start_line == "OPTIONS sip:a@b SIP/2.0"
+
+    message.uri = SipUri(host="c")
+
+    assert (message.uri_text, message.start_line) == ("sip:c", "OPTIONS sip:c SIP/2.0")
+
+
+def test_a_tag_is_added_only_to_a_readable_to_without_one() -> None:
+    tagged = options(("To", "<sip:a>;tag=1"))
+    broken = options(("To", '"A <sip:a>'))
+
+    assert response_to(tagged, 200, to_tag="2").headers.first("To") == "<sip:a>;tag=1"
+    assert response_to(broken, 400, to_tag="2").headers.first("To") == '"A <sip:a>'
+    with pytest.raises(PeerError):
+        response_to(options(("To", "<sip:a>")), 200, to_tag="a;b")
+
+
+def test_messages_are_equal_by_content() -> None:
+    assert options(("To", "a")) == options(("t", "a"))
+    assert options() != options(("t", "a"))
+    assert options() != "OPTIONS"
+    with pytest.raises(TypeError):
+        hash(options())
+
+
+def test_the_representation_shows_no_value() -> None:
+    assert (repr(options()), repr(Response(200))) == ("<Request OPTIONS>", "<Response 200>")
+
+
+def test_what_cannot_be_a_start_line_is_not_written() -> None:
+    for message in (
+        Request("OPTIONS", "sip:a b"),
+        Request("OPTIONS", ""),
+        Request("", "sip:a"),
+        Response(99),
+        Response(700),
+    ):
+        with pytest.raises(LocalError):
+            message.encode()
+
+
+def test_a_status_without_a_known_phrase_has_none() -> None:
+    assert Response(299).start_line == "SIP/2.0 299 "
 
 
 @pytest.mark.parametrize("bad", ["a\rb", "a\nb", "a\0b", "a\r\nRoute: <sip:x>"])
