@@ -5,15 +5,18 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, Table, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.conflicts import NotFound, WrongState
+from storage.conflicts import NotFound, Taken, WrongState
 from storage.deeds import Deed
 from storage.ledger.actions import Action
 from storage.ledger.entry import Subject
 from storage.ledger.unit import Unit
+from storage.models.extensions import device
+from storage.models.people import person
 from storage.models.policies import exception as table
+from storage.people import PersonState, facts_of
 from storage.sealed.fields import Cell, FieldKey
 from storage.versions import change
 
@@ -122,6 +125,21 @@ class Exceptions:
         ]
 
 
+SUBJECT_TABLES = {"person": person, "device": device}
+
+
+async def check_new(
+    connection: AsyncConnection, exception: UUID, kind: str, subject: UUID, owner: UUID
+) -> None:
+    """A new identifier, an owner who works here, and something it is about."""
+    if await _exists(connection, table, exception):
+        raise Taken("exception", "identifier")
+    if not await _exists(connection, SUBJECT_TABLES[kind], subject):
+        raise NotFound(kind)
+    if (await facts_of(connection, owner)).state is not PersonState.ACTIVE:
+        raise WrongState("owner", "is not active")
+
+
 async def in_force(
     connection: AsyncConnection, kind: ExceptionKind, subject: UUID, now: int
 ) -> bool:
@@ -144,6 +162,11 @@ async def owned_by(connection: AsyncConnection, person: UUID) -> list[UUID]:
     """Open exceptions somebody answers for; they close when that person leaves."""
     query = select(table.c.id).where(table.c.owner_id == person, table.c.closed_at.is_(None))
     return list((await connection.scalars(query)).all())
+
+
+async def _exists(connection: AsyncConnection, where: Table, row: UUID) -> bool:
+    query = select(where.c.id).where(where.c.id == row)
+    return (await connection.execute(query)).first() is not None
 
 
 async def _row(connection: AsyncConnection, exception: UUID) -> Row[Any]:

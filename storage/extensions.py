@@ -62,6 +62,15 @@ class Extensions:
         )
         unit.record(deed.entry(Action.EXTENSION_ADDED, _subject(extension)))
 
+    async def check_assignable(
+        self, connection: AsyncConnection, person: UUID, tenure: UUID, mailbox: UUID
+    ) -> None:
+        """An active person, and identifiers that nothing has yet."""
+        if (await facts_of(connection, person)).state is not PersonState.ACTIVE:
+            raise WrongState("person", "is not active")
+        if await tenures.is_known(connection, tenure, mailbox):
+            raise Taken("tenure", "identifier")
+
     async def show(self, unit: Unit, deed: Deed, extension: UUID) -> Extension:
         row = await _row(unit.connection, extension)
         unit.record(deed.entry(Action.EXTENSION_READ, _subject(extension)))
@@ -87,7 +96,12 @@ class Extensions:
         unit.record(_changed(deed, Action.EXTENSION_ASSIGNED, new.extension, present, begun))
 
     async def release(
-        self, unit: Unit, deed: Deed, extension: UUID, version: int | None = None
+        self,
+        unit: Unit,
+        deed: Deed,
+        extension: UUID,
+        version: int | None = None,
+        action: Action = Action.EXTENSION_RELEASED,
     ) -> Tenure:
         """Ends the present tenure; nobody has the number then."""
         present = await tenures.open_on(unit.connection, extension)
@@ -96,7 +110,7 @@ class Extensions:
         if present is None:
             raise WrongState("extension", "belongs to nobody")
         await tenures.end(unit.connection, present, deed.at)
-        unit.record(_changed(deed, Action.EXTENSION_RELEASED, extension, present, None))
+        unit.record(_changed(deed, action, extension, present, None))
         return present
 
     async def restore(

@@ -61,15 +61,24 @@ async def all_values(unit: Unit, deed: Deed) -> list[PolicyValue]:
     return [_value(policy, rows.get(policy.name)) for policy in POLICIES.values()]
 
 
-async def set_value(
-    unit: Unit, deed: Deed, name: str, version: int, value: int, until: int | None, new: UUID
-) -> None:
-    """Changes a value for good, or until a moment at which the present one returns."""
+async def check(connection: AsyncConnection, name: str, version: int, value: int) -> Policy:
+    """A known policy, a value within its bounds, and the version that is there."""
     policy = POLICIES.get(name)
     if policy is None:
         raise NotFound("policy")
     if not policy.least <= value <= policy.most:
         raise WrongState("policy", f"takes {policy.least} to {policy.most}")
+    row = await _row(connection, name)
+    if version != (0 if row is None else row.version):
+        raise Stale("policy value")
+    return policy
+
+
+async def set_value(
+    unit: Unit, deed: Deed, name: str, version: int, value: int, until: int | None, new: UUID
+) -> None:
+    """Changes a value for good, or until a moment at which the present one returns."""
+    policy = await check(unit.connection, name, version, value)
     row = await _row(unit.connection, name)
     present = policy.default if row is None else row.value
     values = {
@@ -79,8 +88,6 @@ async def set_value(
         "reverts_to": None if until is None else _lasting(policy, row),
     }
     if row is None:
-        if version != 0:
-            raise Stale("policy value")
         await unit.connection.execute(insert(table).values(name=name, id=new, version=1, **values))
     else:
         await change(unit.connection, table, row.id, version, values)

@@ -69,6 +69,11 @@ async def get(connection: AsyncConnection, tenure: UUID) -> Tenure:
     return _tenure(row)
 
 
+async def is_known(connection: AsyncConnection, tenure: UUID, mailbox: UUID) -> bool:
+    query = select(table.c.id).where((table.c.id == tenure) | (table.c.mailbox_id == mailbox))
+    return (await connection.execute(query)).first() is not None
+
+
 async def open_on(connection: AsyncConnection, extension: UUID) -> Tenure | None:
     query = select(table).where(table.c.extension_id == extension, table.c.ended_at.is_(None))
     row = (await connection.execute(query)).one_or_none()

@@ -145,6 +145,15 @@ class Plane:
             await self._note(caller, action, subject, Outcome.FAILED)
             raise
 
+    async def close_mailbox(self, mailbox: UUID, operation: UUID) -> None:
+        """Only takes away, so it needs no proof, and waits while the key holder is away."""
+        try:
+            await self.keyholder.end_tenure(mailbox, Evidence(operation))
+        except Refused:
+            return  # it never was, or is closed already
+        except KeyHolderUnavailable:
+            self.is_behind = True
+
     async def _note(
         self, caller: Caller, action: Action, subject: Subject | None, outcome: Outcome
     ) -> None:

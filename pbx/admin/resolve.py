@@ -7,7 +7,7 @@ from storage.conflicts import NotFound
 
 
 async def person(plane: Plane, who: str) -> UUID:
-    if (known := _identifier(who)) is not None:
+    if (known := identifier(who)) is not None:
         return known
     async with plane.database.read() as connection:
         found = await plane.people.find(connection, who)
@@ -17,7 +17,7 @@ async def person(plane: Plane, who: str) -> UUID:
 
 
 async def extension(plane: Plane, number: str) -> UUID:
-    if (known := _identifier(number)) is not None:
+    if (known := identifier(number)) is not None:
         return known
     async with plane.database.read() as connection:
         found = await plane.extensions.find(connection, number)
@@ -27,7 +27,7 @@ async def extension(plane: Plane, number: str) -> UUID:
 
 
 async def device(plane: Plane, label: str) -> UUID:
-    if (known := _identifier(label)) is not None:
+    if (known := identifier(label)) is not None:
         return known
     async with plane.database.read() as connection:
         found = await plane.devices.find(connection, label)
@@ -36,7 +36,7 @@ async def device(plane: Plane, label: str) -> UUID:
     return found
 
 
-def _identifier(text: str) -> UUID | None:
+def identifier(text: str) -> UUID | None:
     """Only the canonical form: `UUID()` accepts braces, prefixes and bare digits."""
     if len(text) != 36:
         return None

@@ -38,6 +38,29 @@ class Versioned(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     version: Version
 
 
+class Undoing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`mailbox` is the one that opens again for its owner, by the proof."""
+
+    version: Version
+    mailbox: UUID | None = None
+    proof: Sealed | None = None
+
+
+class UndoView(msgspec.Struct, frozen=True, kw_only=True):
+    """What an undo would do: who has the number now, and whose epoch would go on."""
+
+    version: int
+    mailbox: UUID | None
+    person: UUID | None
+    until: int | None
+
+
+class NewDevice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    id: UUID
+    label: Label
+    place: Place = Place.LOBBY
+
+
 class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     label: str
