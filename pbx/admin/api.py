@@ -8,13 +8,35 @@ from typing import Final
 import structlog
 from litestar import Litestar, Response, get
 from litestar.datastructures import State
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.di import Provide
+from litestar.exceptions import (
+    HTTPException,
+    ServiceUnavailableException,
+    ValidationException,
+)
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.types import ControllerRouterHandler
+from litestar.types import ControllerRouterHandler, Scope
 
+from pbx.admin import (
+    devices,
+    exceptions,
+    extensions,
+    factors,
+    history,
+    keys,
+    people,
+    policies,
+    proposals,
+    roles,
+    sessions,
+)
 from pbx.admin.context import AdminContext
 from pbx.admin.models import Problem, Status
+from pbx.admin.plane import Caller, Plane
+from pbx.admin.problems import refusals
+from pbx.admin.refusals import refusals_leave_rows
+from pbx.admin.rules import caller_of, check_declared, guard, public
 from pbx.admin.server import AdminRequest
 from pbx.version import VERSION
 
@@ -23,19 +45,52 @@ MAX_BODY: Final = 1_000_000
 log = structlog.get_logger()
 
 
-@get("/v1/status", summary="What is running and what deserves attention")
+@get("/v1/status", opt=public(), summary="What is running and what deserves attention")
 async def status(state: State) -> Status:
     context: AdminContext = state.context
     return context.status()
 
 
-ROUTES: Final[list[ControllerRouterHandler]] = [status]
+def own_plane(state: State) -> Plane:
+    plane: Plane | None = state.context.plane
+    if plane is None:
+        raise ServiceUnavailableException("The exchange is still starting.")
+    return plane
+
+
+def own_caller(scope: Scope) -> Caller:
+    caller = caller_of(dict(scope["state"]))
+    if caller is None:
+        raise ServiceUnavailableException("The exchange is still starting.")
+    return caller
+
+
+ROUTES: Final[list[ControllerRouterHandler]] = [
+    status,
+    *sessions.ROUTES,
+    *factors.ROUTES,
+    *people.ROUTES,
+    *roles.ROUTES,
+    *proposals.ROUTES,
+    *extensions.ROUTES,
+    *devices.ROUTES,
+    *exceptions.ROUTES,
+    *policies.ROUTES,
+    *history.ROUTES,
+    *keys.ROUTES,
+]
 """Every noun's handlers; a route that is not in this list does not exist."""
 
 
 def create_app(context: AdminContext) -> Litestar:
-    return Litestar(
+    app = Litestar(
         route_handlers=ROUTES,
+        guards=[guard],
+        middleware=[refusals_leave_rows],
+        dependencies={
+            "plane": Provide(own_plane, sync_to_thread=False),
+            "caller": Provide(own_caller, sync_to_thread=False),
+        },
         state=State({"context": context}),
         openapi_config=OpenAPIConfig(
             title="hipaa-pbx",
@@ -44,12 +99,14 @@ def create_app(context: AdminContext) -> Litestar:
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
             path="/",
         ),
-        exception_handlers={HTTPException: _known, Exception: _unknown},
+        exception_handlers={**refusals, HTTPException: _known, Exception: _unknown},
         request_max_body_size=MAX_BODY,
         logging_config=None,
         debug=False,
         pdb_on_exception=False,
     )
+    check_declared(app)
+    return app
 
 
 def _known(_request: AdminRequest, error: HTTPException) -> Response[Problem]:

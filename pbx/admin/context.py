@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pbx.admin.models import Fact, Process, Status
+from pbx.admin.plane import Plane
 from pbx.config import Config
 from pbx.paths import Layout
 from pbx.version import VERSION
@@ -24,6 +25,8 @@ class AdminContext:
     processes: Callable[[], list[Process]] = list
     sections: dict[str, Section] = field(default_factory=dict)
     alarms: list[Alarms] = field(default_factory=list)
+    plane: Plane | None = None
+    """People, phones, ledger and key holder; None until the exchange has them."""
 
     def status(self) -> Status:
         return Status(

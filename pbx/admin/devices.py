@@ -1,10 +1,11 @@
 """Devices: where each phone stands and which extension it rings for."""
 
 from litestar import get, post
+from litestar.params import FromPath, JSONBody
 
 from pbx.access.roles import Privilege
 from pbx.admin import resolve
-from pbx.admin.plane import Caller, Plane
+from pbx.admin.given import GivenCaller, GivenPlane
 from pbx.admin.rules import needs
 from pbx.admin.wire.fields import Changed, Label
 from pbx.admin.wire.phones import DeviceAssignment, DeviceView, NewDevice, Placement
@@ -13,7 +14,7 @@ from storage.ledger.actions import Action
 
 
 @get("/v1/devices", opt=needs(Privilege.DEVICE_READ, Action.DEVICE_LISTED), summary="All phones")
-async def list_devices(plane: Plane, caller: Caller) -> list[DeviceView]:
+async def list_devices(plane: GivenPlane, caller: GivenCaller) -> list[DeviceView]:
     return [_view(found) for found in await plane.run(plane.devices.listed, caller.deed)]
 
 
@@ -22,7 +23,11 @@ async def list_devices(plane: Plane, caller: Caller) -> list[DeviceView]:
     opt=needs(Privilege.DEVICE_READ, Action.DEVICE_READ),
     summary="One phone",
 )
-async def show_device(plane: Plane, caller: Caller, label: Label) -> DeviceView:
+async def show_device(
+    plane: GivenPlane,
+    caller: GivenCaller,
+    label: FromPath[Label],
+) -> DeviceView:
     device = await resolve.device(plane, label)
     return _view(await plane.run(plane.devices.show, caller.deed, device))
 
@@ -32,7 +37,11 @@ async def show_device(plane: Plane, caller: Caller, label: Label) -> DeviceView:
     opt=needs(Privilege.DEVICE_CHANGE, Action.DEVICE_ADDED),
     summary="Make a phone known; it stands in the lobby until somebody says otherwise",
 )
-async def add_device(plane: Plane, caller: Caller, data: NewDevice) -> Changed:
+async def add_device(
+    plane: GivenPlane,
+    caller: GivenCaller,
+    data: JSONBody[NewDevice],
+) -> Changed:
     await plane.run(plane.devices.add, caller.deed, data.id, data.label, data.place)
     return Changed(operation=caller.deed.operation)
 
@@ -43,7 +52,9 @@ async def add_device(plane: Plane, caller: Caller, data: NewDevice) -> Changed:
     status_code=200,
     summary="Say where a phone stands",
 )
-async def place_device(plane: Plane, caller: Caller, label: Label, data: Placement) -> Changed:
+async def place_device(
+    plane: GivenPlane, caller: GivenCaller, label: FromPath[Label], data: JSONBody[Placement]
+) -> Changed:
     device = await resolve.device(plane, label)
     await plane.run(plane.devices.place, caller.deed, device, data.version, data.place)
     return Changed(operation=caller.deed.operation)
@@ -56,7 +67,7 @@ async def place_device(plane: Plane, caller: Caller, label: Label, data: Placeme
     summary="Say which extension a phone rings for",
 )
 async def assign_device(
-    plane: Plane, caller: Caller, label: Label, data: DeviceAssignment
+    plane: GivenPlane, caller: GivenCaller, label: FromPath[Label], data: JSONBody[DeviceAssignment]
 ) -> Changed:
     device = await resolve.device(plane, label)
     extension = None if data.extension is None else await resolve.extension(plane, data.extension)

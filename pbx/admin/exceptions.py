@@ -3,11 +3,12 @@
 from uuid import UUID
 
 from litestar import get, post
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from pbx.access.errors import RuleBroken
 from pbx.access.policy import DAY, check_future
 from pbx.access.roles import Privilege
-from pbx.admin.plane import Caller, Plane
+from pbx.admin.given import GivenCaller, GivenPlane
 from pbx.admin.rules import needs
 from pbx.admin.wire.fields import Changed
 from pbx.admin.wire.rules import ExceptionView, NewException
@@ -24,7 +25,7 @@ SUBJECTS = {ExceptionKind.MD5_DEVICE: "device", ExceptionKind.LONGER_IDLE: "pers
     summary="Exceptions in force, soonest end first",
 )
 async def list_exceptions(
-    plane: Plane, caller: Caller, closed: bool = False
+    plane: GivenPlane, caller: GivenCaller, closed: FromQuery[bool] = False
 ) -> list[ExceptionView]:
     found = await plane.run(plane.exceptions.listed, caller.deed, closed=closed)
     return [_view(exception) for exception in found]
@@ -35,7 +36,11 @@ async def list_exceptions(
     opt=needs(Privilege.EXCEPTION_GRANT, Action.EXCEPTION_GRANTED),
     summary="Relax a rule for one person or phone, for a time",
 )
-async def grant_exception(plane: Plane, caller: Caller, data: NewException) -> Changed:
+async def grant_exception(
+    plane: GivenPlane,
+    caller: GivenCaller,
+    data: JSONBody[NewException],
+) -> Changed:
     check_future(data.expires_at, caller.deed.at)
     if data.subject == caller.someone:
         raise RuleBroken("nobody grants an exception to themselves")
@@ -65,7 +70,11 @@ async def grant_exception(plane: Plane, caller: Caller, data: NewException) -> C
     status_code=200,
     summary="End an exception early",
 )
-async def close_exception(plane: Plane, caller: Caller, exception: UUID) -> Changed:
+async def close_exception(
+    plane: GivenPlane,
+    caller: GivenCaller,
+    exception: FromPath[UUID],
+) -> Changed:
     await plane.run(plane.exceptions.close, caller.deed, exception, "asked")
     return Changed(operation=caller.deed.operation)
 

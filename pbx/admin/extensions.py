@@ -7,10 +7,12 @@ the key holder too, unless it is only interrupted by a temporary holder.
 from uuid import UUID
 
 from litestar import get, post
+from litestar.params import FromPath, JSONBody
 
 from pbx.access.policy import check_future
 from pbx.access.roles import Privilege
 from pbx.admin import resolve
+from pbx.admin.given import GivenCaller, GivenPlane
 from pbx.admin.performed import performed
 from pbx.admin.plane import Caller, Plane
 from pbx.admin.rules import needs
@@ -41,12 +43,16 @@ READ = needs(Privilege.EXTENSION_READ, Action.EXTENSION_READ)
     opt=needs(Privilege.EXTENSION_READ, Action.EXTENSION_LISTED),
     summary="All extensions",
 )
-async def list_extensions(plane: Plane, caller: Caller) -> list[ExtensionView]:
+async def list_extensions(plane: GivenPlane, caller: GivenCaller) -> list[ExtensionView]:
     return [_view(found) for found in await plane.run(plane.extensions.listed, caller.deed)]
 
 
 @get("/v1/extensions/{number:str}", opt=READ, summary="One extension and its holder")
-async def show_extension(plane: Plane, caller: Caller, number: Number) -> ExtensionView:
+async def show_extension(
+    plane: GivenPlane,
+    caller: GivenCaller,
+    number: FromPath[Number],
+) -> ExtensionView:
     extension = await resolve.extension(plane, number)
     return _view(await plane.run(plane.extensions.show, caller.deed, extension))
 
@@ -58,7 +64,7 @@ async def show_extension(plane: Plane, caller: Caller, number: Number) -> Extens
     summary="Give a number to a person: a new, empty epoch",
 )
 async def assign_extension(
-    plane: Plane, caller: Caller, number: Number, data: Assignment
+    plane: GivenPlane, caller: GivenCaller, number: FromPath[Number], data: JSONBody[Assignment]
 ) -> Performed:
     if data.until is not None:
         check_future(data.until, caller.deed.at)
@@ -108,7 +114,7 @@ async def assign_extension(
     summary="Take a number from its holder; nobody has it then",
 )
 async def release_extension(
-    plane: Plane, caller: Caller, number: Number, data: Versioned
+    plane: GivenPlane, caller: GivenCaller, number: FromPath[Number], data: JSONBody[Versioned]
 ) -> Changed:
     extension = await resolve.extension(plane, number)
     ended = await plane.run(plane.extensions.release, caller.deed, extension, data.version)
@@ -122,7 +128,9 @@ async def release_extension(
     status_code=200,
     summary="Undo the last assignment or release of a number",
 )
-async def undo_extension(plane: Plane, caller: Caller, number: Number, data: Undoing) -> Performed:
+async def undo_extension(
+    plane: GivenPlane, caller: GivenCaller, number: FromPath[Number], data: JSONBody[Undoing]
+) -> Performed:
     extension = await resolve.extension(plane, number)
     return await undo(plane, caller, extension, data)
 

@@ -4,8 +4,10 @@ Everything secret is inside the proof or inside an answer sealed to the asker: t
 """
 
 from litestar import post
+from litestar.params import JSONBody
 
 from pbx.access.roles import Privilege
+from pbx.admin.given import GivenCaller, GivenPlane
 from pbx.admin.plane import Caller, Plane
 from pbx.admin.rules import needs, public
 from pbx.admin.sessions import opened
@@ -21,7 +23,7 @@ OWN = needs(Privilege.OWN_FACTORS, Action.FACTORS_CHANGED)
 
 
 @post("/v1/enrolment", opt=public(Action.PERSON_ENROLLED), summary="Use a one-time enrolment code")
-async def enrol(plane: Plane, caller: Caller, data: SignIn) -> Performed:
+async def enrol(plane: GivenPlane, caller: GivenCaller, data: JSONBody[SignIn]) -> Performed:
     answer = await plane.perform(
         caller, acts.Enrol(login=data.login), data.proof, action=Action.PERSON_ENROLLED
     )
@@ -36,7 +38,11 @@ async def enrol(plane: Plane, caller: Caller, data: SignIn) -> Performed:
     opt=public(Action.PERSON_ENROLLED),
     summary="Finish enrolment with the first code of the new second factor",
 )
-async def confirm_enrolment(plane: Plane, caller: Caller, data: SignIn) -> SignedIn:
+async def confirm_enrolment(
+    plane: GivenPlane,
+    caller: GivenCaller,
+    data: JSONBody[SignIn],
+) -> SignedIn:
     answer = await plane.perform(
         caller, acts.ConfirmEnrolment(login=data.login), data.proof, action=Action.PERSON_ENROLLED
     )
@@ -47,12 +53,20 @@ async def confirm_enrolment(plane: Plane, caller: Caller, data: SignIn) -> Signe
 
 
 @post("/v1/own/password", opt=OWN, status_code=200, summary="Change one's own password")
-async def change_password(plane: Plane, caller: Caller, data: Proved) -> Performed:
+async def change_password(
+    plane: GivenPlane,
+    caller: GivenCaller,
+    data: JSONBody[Proved],
+) -> Performed:
     return await _own(plane, caller, acts.ChangePassword(), data.proof)
 
 
 @post("/v1/own/second-factor", opt=OWN, status_code=200, summary="Replace one's second factor")
-async def replace_totp(plane: Plane, caller: Caller, data: Proved) -> Performed:
+async def replace_totp(
+    plane: GivenPlane,
+    caller: GivenCaller,
+    data: JSONBody[Proved],
+) -> Performed:
     return await _own(plane, caller, acts.ReplaceTotp(), data.proof)
 
 
@@ -62,12 +76,16 @@ async def replace_totp(plane: Plane, caller: Caller, data: Proved) -> Performed:
     status_code=200,
     summary="Confirm the new second factor",
 )
-async def confirm_totp(plane: Plane, caller: Caller, data: Proved) -> Performed:
+async def confirm_totp(
+    plane: GivenPlane,
+    caller: GivenCaller,
+    data: JSONBody[Proved],
+) -> Performed:
     return await _own(plane, caller, acts.ConfirmTotp(), data.proof)
 
 
 @post("/v1/own/pin", opt=OWN, status_code=200, summary="Set one's own PIN")
-async def set_pin(plane: Plane, caller: Caller, data: PinChange) -> Performed:
+async def set_pin(plane: GivenPlane, caller: GivenCaller, data: JSONBody[PinChange]) -> Performed:
     return await _own(plane, caller, acts.SetPin(extensions=tuple(data.extensions)), data.proof)
 
 

@@ -3,10 +3,12 @@
 from uuid import UUID
 
 from litestar import get
+from litestar.params import FromPath
 
 from pbx.access.roles import Privilege
 from pbx.admin import resolve
-from pbx.admin.plane import Caller, Plane
+from pbx.admin.given import GivenCaller, GivenPlane
+from pbx.admin.plane import Plane
 from pbx.admin.rules import needs
 from pbx.admin.wire.rules import ChangeView
 from storage import history
@@ -24,7 +26,9 @@ KINDS = frozenset(
     opt=needs(Privilege.HISTORY_READ, Action.HISTORY_READ),
     summary="Every recorded change of one object, before and after",
 )
-async def show_history(plane: Plane, caller: Caller, kind: str, what: str) -> list[ChangeView]:
+async def show_history(
+    plane: GivenPlane, caller: GivenCaller, kind: FromPath[str], what: FromPath[str]
+) -> list[ChangeView]:
     subject = Subject(_known(kind), await _identifier(plane, kind, what))
     return [
         ChangeView(

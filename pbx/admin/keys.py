@@ -1,8 +1,10 @@
 """The key holder's own state, its backup and the rotation of its keys."""
 
 from litestar import get, post
+from litestar.params import JSONBody
 
 from pbx.access.roles import Privilege
+from pbx.admin.given import GivenCaller, GivenPlane
 from pbx.admin.performed import performed
 from pbx.admin.plane import Caller, Plane
 from pbx.admin.rules import needs
@@ -14,7 +16,7 @@ from storage.ledger.unit import Unit
 
 
 @get("/v1/keys", opt=needs(Privilege.KEYS_READ, Action.KEYS_READ), summary="State of the keys")
-async def show_keys(plane: Plane, caller: Caller) -> KeysView:
+async def show_keys(plane: GivenPlane, caller: GivenCaller) -> KeysView:
     report = await plane.keyholder.report()
 
     async def work(unit: Unit) -> None:
@@ -40,7 +42,11 @@ async def show_keys(plane: Plane, caller: Caller) -> KeysView:
     status_code=200,
     summary="New wrapping keys; everything is re-wrapped",
 )
-async def rotate_keys(plane: Plane, caller: Caller, data: Proved) -> Performed:
+async def rotate_keys(
+    plane: GivenPlane,
+    caller: GivenCaller,
+    data: JSONBody[Proved],
+) -> Performed:
     return await _own(plane, caller, acts.Rotate(), data.proof, Action.KEYS_ROTATED)
 
 
@@ -50,7 +56,11 @@ async def rotate_keys(plane: Plane, caller: Caller, data: Proved) -> Performed:
     status_code=200,
     summary="An encrypted copy of the key store, on another disk",
 )
-async def back_up_keys(plane: Plane, caller: Caller, data: Backup) -> Performed:
+async def back_up_keys(
+    plane: GivenPlane,
+    caller: GivenCaller,
+    data: JSONBody[Backup],
+) -> Performed:
     act = acts.Backup(directory=data.directory, force=data.force)
     return await _own(plane, caller, act, data.proof, Action.KEYS_BACKED_UP)
 

@@ -1,11 +1,13 @@
 """People: who works here, and until when."""
 
 from litestar import get, post
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from pbx.access.errors import RuleBroken
 from pbx.access.policy import PersonKind, check_end, check_future, check_not_oneself
 from pbx.access.roles import Privilege
 from pbx.admin import endings, resolve
+from pbx.admin.given import GivenCaller, GivenPlane
 from pbx.admin.performed import performed
 from pbx.admin.plane import Caller, Plane
 from pbx.admin.rules import needs
@@ -28,19 +30,25 @@ from storage.people import Person
 
 
 @get("/v1/people", opt=needs(Privilege.PERSON_READ, Action.PERSON_LISTED), summary="Everybody")
-async def list_people(plane: Plane, caller: Caller, after: str | None = None) -> list[PersonView]:
+async def list_people(
+    plane: GivenPlane, caller: GivenCaller, after: FromQuery[str | None] = None
+) -> list[PersonView]:
     last = None if after is None else await resolve.person(plane, after)
     return [_view(found) for found in await plane.run(plane.people.listed, caller.deed, last)]
 
 
 @get("/v1/people/{who:str}", opt=needs(Privilege.PERSON_READ, Action.PERSON_READ), summary="One")
-async def show_person(plane: Plane, caller: Caller, who: str) -> PersonView:
+async def show_person(plane: GivenPlane, caller: GivenCaller, who: FromPath[str]) -> PersonView:
     person = await resolve.person(plane, who)
     return _view(await plane.run(plane.people.show, caller.deed, person))
 
 
 @post("/v1/people", opt=needs(Privilege.PERSON_ADD, Action.PERSON_ADDED), summary="Add a person")
-async def add_person(plane: Plane, caller: Caller, data: NewPerson) -> Performed:
+async def add_person(
+    plane: GivenPlane,
+    caller: GivenCaller,
+    data: JSONBody[NewPerson],
+) -> Performed:
     check_end(data.kind, data.until, caller.deed.at)
     act = acts.AddPerson(person=data.id, login=data.login, until=data.until)
     new = people.NewPerson(
@@ -62,7 +70,9 @@ async def add_person(plane: Plane, caller: Caller, data: NewPerson) -> Performed
     status_code=200,
     summary="Correct a name",
 )
-async def rename_person(plane: Plane, caller: Caller, who: str, data: NameChange) -> Changed:
+async def rename_person(
+    plane: GivenPlane, caller: GivenCaller, who: FromPath[str], data: JSONBody[NameChange]
+) -> Changed:
     person = await resolve.person(plane, who)
     await plane.run(plane.people.rename, caller.deed, person, data.version, data.name)
     return Changed(operation=caller.deed.operation)
@@ -74,7 +84,12 @@ async def rename_person(plane: Plane, caller: Caller, who: str, data: NameChange
     status_code=200,
     summary="Set when a person's access ends by itself",
 )
-async def set_end(plane: Plane, caller: Caller, who: str, data: EndChange) -> Performed:
+async def set_end(
+    plane: GivenPlane,
+    caller: GivenCaller,
+    who: FromPath[str],
+    data: JSONBody[EndChange],
+) -> Performed:
     """An earlier end takes effect at once; a later one waits for a second person."""
     person = await resolve.person(plane, who)
     check_not_oneself(caller.someone, person)
@@ -101,7 +116,7 @@ async def set_end(plane: Plane, caller: Caller, who: str, data: EndChange) -> Pe
     status_code=200,
     summary="Suspend a person at once",
 )
-async def suspend_person(plane: Plane, caller: Caller, who: str) -> Departure:
+async def suspend_person(plane: GivenPlane, caller: GivenCaller, who: FromPath[str]) -> Departure:
     person = await resolve.person(plane, who)
     check_not_oneself(caller.someone, person)
     return _departure(await endings.suspend(plane, caller.deed, person, "asked"))
@@ -113,7 +128,9 @@ async def suspend_person(plane: Plane, caller: Caller, who: str) -> Departure:
     status_code=200,
     summary="Let a suspended person back in; waits for a second person",
 )
-async def resume_person(plane: Plane, caller: Caller, who: str, data: Resumption) -> Performed:
+async def resume_person(
+    plane: GivenPlane, caller: GivenCaller, who: FromPath[str], data: JSONBody[Resumption]
+) -> Performed:
     person = await resolve.person(plane, who)
     check_not_oneself(caller.someone, person)
     if data.until is not None:
@@ -132,7 +149,7 @@ async def resume_person(plane: Plane, caller: Caller, who: str, data: Resumption
     status_code=200,
     summary="End everything of a person, for good",
 )
-async def leave_person(plane: Plane, caller: Caller, who: str) -> Departure:
+async def leave_person(plane: GivenPlane, caller: GivenCaller, who: FromPath[str]) -> Departure:
     person = await resolve.person(plane, who)
     return _departure(await endings.leave(plane, caller.deed, person, "asked"))
 
@@ -143,7 +160,9 @@ async def leave_person(plane: Plane, caller: Caller, who: str) -> Departure:
     status_code=200,
     summary="Lift a lock-out",
 )
-async def unlock_person(plane: Plane, caller: Caller, who: str, data: Proved) -> Performed:
+async def unlock_person(
+    plane: GivenPlane, caller: GivenCaller, who: FromPath[str], data: JSONBody[Proved]
+) -> Performed:
     person = await resolve.person(plane, who)
     check_not_oneself(caller.someone, person)
     return await _about(
@@ -157,7 +176,9 @@ async def unlock_person(plane: Plane, caller: Caller, who: str, data: Proved) ->
     status_code=200,
     summary="Ask for a one-time enrolment code (first time, or a reset)",
 )
-async def issue_enrolment(plane: Plane, caller: Caller, who: str, data: Proved) -> Performed:
+async def issue_enrolment(
+    plane: GivenPlane, caller: GivenCaller, who: FromPath[str], data: JSONBody[Proved]
+) -> Performed:
     person = await resolve.person(plane, who)
     check_not_oneself(caller.someone, person)
     return await _about(

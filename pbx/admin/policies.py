@@ -2,10 +2,11 @@
 
 import msgspec
 from litestar import get, put
+from litestar.params import FromPath, JSONBody
 
 from pbx.access.policy import check_future
 from pbx.access.roles import Privilege
-from pbx.admin.plane import Caller, Plane
+from pbx.admin.given import GivenCaller, GivenPlane
 from pbx.admin.rules import needs
 from pbx.admin.wire.fields import Changed
 from pbx.admin.wire.rules import PolicyChange, PolicyView
@@ -16,7 +17,7 @@ from storage.ledger.actions import Action
 
 
 @get("/v1/policies", opt=needs(Privilege.POLICY_READ, Action.POLICY_LISTED), summary="All values")
-async def list_policies(plane: Plane, caller: Caller) -> list[PolicyView]:
+async def list_policies(plane: GivenPlane, caller: GivenCaller) -> list[PolicyView]:
     return [
         PolicyView(
             name=found.policy.name,
@@ -37,7 +38,9 @@ async def list_policies(plane: Plane, caller: Caller) -> list[PolicyView]:
     opt=needs(Privilege.POLICY_CHANGE, Action.POLICY_CHANGED),
     summary="Change a value, for good or until a moment",
 )
-async def change_policy(plane: Plane, caller: Caller, name: str, data: PolicyChange) -> Changed:
+async def change_policy(
+    plane: GivenPlane, caller: GivenCaller, name: FromPath[str], data: JSONBody[PolicyChange]
+) -> Changed:
     if data.until is not None:
         check_future(data.until, caller.deed.at)
     async with plane.database.read() as connection:

@@ -8,9 +8,11 @@ from uuid import UUID
 
 import msgspec
 from litestar import get, post
+from litestar.params import FromPath, JSONBody
 
 from pbx.access.policy import check_second_person
 from pbx.access.roles import Privilege
+from pbx.admin.given import GivenCaller, GivenPlane
 from pbx.admin.performed import performed
 from pbx.admin.plane import Caller, Plane
 from pbx.admin.rules import needs
@@ -30,7 +32,7 @@ from storage.people import PersonState
     opt=needs(Privilege.ROLE_READ, Action.PROPOSAL_LISTED),
     summary="What waits for a second person",
 )
-async def list_proposals(plane: Plane, caller: Caller) -> list[ProposalView]:
+async def list_proposals(plane: GivenPlane, caller: GivenCaller) -> list[ProposalView]:
     found = await plane.keyholder.proposals()
 
     async def work(unit: Unit) -> None:
@@ -46,7 +48,9 @@ async def list_proposals(plane: Plane, caller: Caller) -> list[ProposalView]:
     status_code=200,
     summary="The second person's yes",
 )
-async def approve(plane: Plane, caller: Caller, proposal: UUID, data: Decision) -> Performed:
+async def approve(
+    plane: GivenPlane, caller: GivenCaller, proposal: FromPath[UUID], data: JSONBody[Decision]
+) -> Performed:
     view = await _find(plane, proposal)
     subject = subject_of(view.act)
     if subject is not None:
@@ -79,7 +83,9 @@ async def approve(plane: Plane, caller: Caller, proposal: UUID, data: Decision) 
     status_code=200,
     summary="The second person's no",
 )
-async def decline(plane: Plane, caller: Caller, proposal: UUID, data: Decision) -> Performed:
+async def decline(
+    plane: GivenPlane, caller: GivenCaller, proposal: FromPath[UUID], data: JSONBody[Decision]
+) -> Performed:
     view = await _find(plane, proposal)
     answer = await plane.perform(
         caller,
@@ -118,7 +124,13 @@ async def _find(plane: Plane, proposal: UUID) -> protocol.ProposalView:
     raise NotFound("proposal")
 
 
-async def _follow(plane: Plane, unit: Unit, caller: Caller, proposal: UUID, act: acts.Act) -> None:
+async def _follow(
+    plane: Plane,
+    unit: Unit,
+    caller: Caller,
+    proposal: UUID,
+    act: acts.Act,
+) -> None:
     """Our copy of what the key holder has just changed."""
     if isinstance(act, acts.GrantRole):
         facts = await grants.by_proposal(unit.connection, proposal)

@@ -3,10 +3,12 @@
 from uuid import UUID
 
 from litestar import get, post
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from pbx.access import policy
 from pbx.access.roles import APPROVING_ROLES, Privilege, Role, matrix_rows
 from pbx.admin import resolve
+from pbx.admin.given import GivenCaller, GivenPlane
 from pbx.admin.performed import performed
 from pbx.admin.plane import Caller, Plane
 from pbx.admin.rules import needs, public
@@ -35,7 +37,10 @@ async def role_matrix() -> list[MatrixLine]:
 
 @get("/v1/grants", opt=needs(Privilege.ROLE_READ, Action.GRANT_LISTED), summary="Who holds what")
 async def list_grants(
-    plane: Plane, caller: Caller, person: str | None = None, ended: bool = False
+    plane: GivenPlane,
+    caller: GivenCaller,
+    person: FromQuery[str | None] = None,
+    ended: FromQuery[bool] = False,
 ) -> list[GrantView]:
     about = None if person is None else await resolve.person(plane, person)
     found = await plane.run(plane.grants.listed, caller.deed, about, all_states=ended)
@@ -47,7 +52,11 @@ async def list_grants(
     opt=needs(Privilege.ROLE_REQUEST, Action.GRANT_REQUESTED),
     summary="Ask for a role for somebody else",
 )
-async def request_grant(plane: Plane, caller: Caller, data: NewGrant) -> Performed:
+async def request_grant(
+    plane: GivenPlane,
+    caller: GivenCaller,
+    data: JSONBody[NewGrant],
+) -> Performed:
     await _check(plane, caller, data)
     act = acts.GrantRole(
         grant=data.id, person=data.person, role=data.role, start=data.start, until=data.until
@@ -80,7 +89,9 @@ async def request_grant(plane: Plane, caller: Caller, data: NewGrant) -> Perform
     status_code=200,
     summary="End a grant at once",
 )
-async def revoke_grant(plane: Plane, caller: Caller, grant: UUID, data: Proved) -> Performed:
+async def revoke_grant(
+    plane: GivenPlane, caller: GivenCaller, grant: FromPath[UUID], data: JSONBody[Proved]
+) -> Performed:
     async with plane.database.read() as connection:
         facts = await grants.grant_facts(connection, grant)
         holders = await grants.holders(connection, Role.SYSTEM_ADMINISTRATOR, caller.deed.at)

@@ -4,12 +4,14 @@ from uuid import UUID
 
 import msgspec
 from litestar import delete, get, post
+from litestar.params import FromPath, JSONBody
 
 from pbx.access import sessions as limits
 from pbx.access.errors import Denied, NotSignedIn
 from pbx.access.roles import Privilege, privileges_of
 from pbx.access.sessions import EndReason
 from pbx.admin.authentication import end
+from pbx.admin.given import GivenCaller, GivenPlane
 from pbx.admin.plane import Caller, Plane, actor_of
 from pbx.admin.rules import needs, public
 from pbx.admin.wire.fields import Changed
@@ -28,12 +30,12 @@ from storage.sessions import NewSession, SessionRecord
 
 
 @post("/v1/challenge", opt=public(), status_code=200, summary="A challenge to seal a proof for")
-async def challenge(plane: Plane) -> Challenge:
+async def challenge(plane: GivenPlane) -> Challenge:
     return Challenge(message=msgspec.msgpack.encode(await plane.keyholder.challenge()))
 
 
 @post("/v1/session", opt=public(Action.SESSION_OPENED), summary="Sign in")
-async def sign_in(plane: Plane, caller: Caller, data: SignIn) -> SignedIn:
+async def sign_in(plane: GivenPlane, caller: GivenCaller, data: JSONBody[SignIn]) -> SignedIn:
     answer = await plane.perform(
         caller, acts.LogIn(login=data.login), data.proof, action=Action.SESSION_OPENED
     )
@@ -86,7 +88,7 @@ async def opened(plane: Plane, caller: Caller, answer: object) -> SignedIn:
 
 
 @get("/v1/session", opt=needs(Privilege.OWN_SESSIONS, Action.SESSION_READ), summary="Who am I?")
-async def who_am_i(plane: Plane, caller: Caller) -> WhoAmI:
+async def who_am_i(plane: GivenPlane, caller: GivenCaller) -> WhoAmI:
     async def work(unit: Unit) -> WhoAmI:
         person = await plane.people.show(unit, caller.deed, caller.someone)
         unit.record(caller.deed.entry(Action.SESSION_READ, Subject("session", caller.session)))
@@ -108,7 +110,7 @@ async def who_am_i(plane: Plane, caller: Caller) -> WhoAmI:
     status_code=200,
     summary="Sign out",
 )
-async def sign_out(plane: Plane, caller: Caller) -> Changed:
+async def sign_out(plane: GivenPlane, caller: GivenCaller) -> Changed:
     if caller.session is not None:
         await end(plane, caller.deed, caller.session, EndReason.SIGNED_OUT)
         await end_at_key_holder(plane, caller.someone, caller.session)
@@ -120,7 +122,7 @@ async def sign_out(plane: Plane, caller: Caller) -> Changed:
     opt=needs(Privilege.OWN_SESSIONS, Action.SESSION_LISTED),
     summary="One's own live sessions",
 )
-async def own_sessions(plane: Plane, caller: Caller) -> list[SessionView]:
+async def own_sessions(plane: GivenPlane, caller: GivenCaller) -> list[SessionView]:
     return await _listed(plane, caller, caller.someone)
 
 
@@ -130,7 +132,7 @@ async def own_sessions(plane: Plane, caller: Caller) -> list[SessionView]:
     status_code=200,
     summary="End one of one's own sessions",
 )
-async def end_own(plane: Plane, caller: Caller, session: UUID) -> Changed:
+async def end_own(plane: GivenPlane, caller: GivenCaller, session: FromPath[UUID]) -> Changed:
     async with plane.database.read() as connection:
         own = {record.id for record in await sessions.live(connection, caller.someone)}
     if session not in own:
@@ -145,7 +147,7 @@ async def end_own(plane: Plane, caller: Caller, session: UUID) -> Changed:
     opt=needs(Privilege.SESSION_READ, Action.SESSION_LISTED),
     summary="Everybody's live sessions",
 )
-async def all_sessions(plane: Plane, caller: Caller) -> list[SessionView]:
+async def all_sessions(plane: GivenPlane, caller: GivenCaller) -> list[SessionView]:
     return await _listed(plane, caller, None)
 
 
@@ -155,7 +157,7 @@ async def all_sessions(plane: Plane, caller: Caller) -> list[SessionView]:
     status_code=200,
     summary="End somebody's session",
 )
-async def end_any(plane: Plane, caller: Caller, session: UUID) -> Changed:
+async def end_any(plane: GivenPlane, caller: GivenCaller, session: FromPath[UUID]) -> Changed:
     async with plane.database.read() as connection:
         owners = {record.id: record.person for record in await sessions.live(connection)}
     await plane.run(sessions.end, caller.deed, session, EndReason.ENDED_BY_OTHER)

@@ -1,0 +1,155 @@
+"""What ends or reverts by itself: sessions, people's end dates, disuse, grants, epochs, exceptions.
+
+`tick` is called every two seconds by `run`, and by tests with a clock of their own. Each thing that
+comes to its end does so in a unit of work of its own, by the actor `system`, with a row. One that
+fails is logged and tried again; it never holds up the others.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pbx.access import sessions as limits
+from pbx.access.policy import DAY
+from pbx.access.roles import Role
+from pbx.access.sessions import EndReason, Session
+from pbx.admin import endings
+from pbx.admin.authentication import end
+from pbx.admin.catch_up import catch_up
+from pbx.admin.plane import Plane
+from pbx.admin.sessions import end_at_key_holder
+from storage import exceptions, grants, people, policies, sessions, tenures
+from storage.exceptions import ExceptionKind
+from storage.keyholder.client import KeyHolderError
+from storage.ledger.actions import Action
+from storage.people import PersonFacts, PersonState
+from storage.sessions import SessionRecord
+from storage.tenures import Tenure
+
+EVERY_SECONDS: Final = 2.0
+
+log = structlog.get_logger()
+Chore = Callable[[], Awaitable[object]]
+
+
+class Lifecycle:
+    """The exchange's own sense of time for accounts."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+
+    async def run(self) -> None:
+        """For ever; the service cancels it."""
+        while True:
+            try:
+                await self.tick()
+            except Exception as failure:
+                log.error("what is due could not be looked up", exc_info=failure)
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def tick(self) -> int:
+        """Ends what is due now; answers how many things that were."""
+        if self._plane.is_behind:
+            await self._attempt(self._catch_up)
+        ended = 0
+        for chore in await self._due():
+            ended += await self._attempt(chore)
+        return ended
+
+    async def _due(self) -> list[Chore]:
+        plane, now = self._plane, self._plane.clock()
+        async with plane.database.read() as connection:
+            days = await policies.value_of(connection, "idle-suspension-days", now)
+            persons = await people.due(connection, now, now - days * DAY)
+            administrators = await grants.holders(connection, Role.SYSTEM_ADMINISTRATOR, now)
+            chores: list[Chore] = [
+                *[
+                    self._session(record, reason)
+                    for record in await sessions.live(connection)
+                    if (reason := await self._expiry(connection, record, now)) is not None
+                ],
+                *(self._grant(facts.id) for facts in await grants.expired(connection, now)),
+                *(self._tenure(tenure) for tenure in await tenures.expired(connection, now)),
+                *(self._exception(id) for id in await exceptions.expired(connection, now)),
+                *(self._policy(name) for name in await policies.expired(connection, now)),
+            ]
+        # The last administrator is never locked out by a date or by a long holiday.
+        sole = administrators if len(administrators) == 1 else frozenset()
+        chores += [self._person(facts, now) for facts in persons if facts.id not in sole]
+        return chores
+
+    async def _expiry(
+        self, connection: AsyncConnection, record: SessionRecord, now: int
+    ) -> EndReason | None:
+        roles = await grants.roles_of(connection, record.person, now)
+        longer = await exceptions.in_force(
+            connection, ExceptionKind.LONGER_IDLE, record.person, now
+        )
+        session = Session(
+            record.id, record.person, record.os_uid, record.started_at, record.seen_at, None
+        )
+        return limits.expiry(session, roles, now, longer_idle=longer)
+
+    async def _attempt(self, chore: Chore) -> int:
+        try:
+            await chore()
+        except KeyHolderError:
+            return 0
+        except Exception as failure:
+            log.error("something due could not be ended", exc_info=failure)
+            return 0
+        return 1
+
+    async def _catch_up(self) -> None:
+        await catch_up(self._plane)
+
+    def _session(self, record: SessionRecord, reason: EndReason) -> Chore:
+        async def chore() -> None:
+            await end(self._plane, self._plane.deed(), record.id, reason)
+            await end_at_key_holder(self._plane, record.person, record.id)
+
+        return chore
+
+    def _person(self, facts: PersonFacts, now: int) -> Chore:
+        plane = self._plane
+        if facts.until is not None and facts.until <= now:
+            return lambda: endings.leave(plane, plane.deed(), facts.id, "end date")
+        return lambda: endings.suspend(plane, plane.deed(), facts.id, "unused")
+
+    def _grant(self, grant: UUID) -> Chore:
+        plane = self._plane
+        return lambda: plane.run(plane.grants.revoke, plane.deed(), grant, "end date")
+
+    def _tenure(self, tenure: Tenure) -> Chore:
+        """A temporary epoch gives way to the one it interrupted, or to nobody."""
+
+        async def chore() -> None:
+            plane, deed = self._plane, self._plane.deed()
+            if tenure.follows is not None and await self._may_resume(tenure.follows):
+                action = Action.EXTENSION_ASSIGNED
+                await plane.run(
+                    plane.extensions.restore, deed, action, tenure.extension, tenure.follows
+                )
+            else:
+                await plane.run(plane.extensions.release, deed, tenure.extension)
+            await plane.close_mailbox(tenure.mailbox, deed.operation)
+
+        return chore
+
+    async def _may_resume(self, tenure: UUID) -> bool:
+        async with self._plane.database.read() as connection:
+            earlier = await tenures.get(connection, tenure)
+            facts = await people.facts_of(connection, earlier.person)
+        return facts.state is PersonState.ACTIVE
+
+    def _exception(self, exception: UUID) -> Chore:
+        plane = self._plane
+        return lambda: plane.run(plane.exceptions.close, plane.deed(), exception, "expired")
+
+    def _policy(self, name: str) -> Chore:
+        plane = self._plane
+        return lambda: plane.run(policies.revert, plane.deed(), name)
