@@ -33,7 +33,7 @@ class Database:
     """The service's connections; made with `open` (checked) or `connect` (not yet)."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+        self.engine = engine
         self._writing = asyncio.Lock()
         self.is_sqlite = engine.dialect.name == "sqlite"
 
@@ -101,16 +101,16 @@ class Database:
             yield connection
 
     async def close(self) -> None:
-        await self._engine.dispose()
+        await self.engine.dispose()
 
     def _is_missing(self) -> bool:
         # SQLite would quietly make an empty database.
-        return self.is_sqlite and not Path(str(self._engine.url.database)).is_file()
+        return self.is_sqlite and not Path(str(self.engine.url.database)).is_file()
 
     @asynccontextmanager
     async def _transaction(self, mode: str) -> AsyncIterator[AsyncConnection]:
         try:
-            async with self._engine.connect() as connection:
+            async with self.engine.connect() as connection:
                 await connection.execution_options(pbx_mode=mode)
                 async with connection.begin():
                     yield connection
