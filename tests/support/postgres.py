@@ -57,6 +57,14 @@ class Cluster:
         finally:
             self.admin(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
+    def move(self, database: str, tablespace: str) -> None:
+        """Put a database's files somewhere else; nobody may be connected."""
+        self.admin(
+            sql.SQL("ALTER DATABASE {} SET TABLESPACE {}").format(
+                sql.Identifier(database), sql.Identifier(tablespace)
+            )
+        )
+
     def _create(self, name: str, template: str) -> None:
         self.admin(
             sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(
