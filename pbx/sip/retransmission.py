@@ -28,6 +28,3 @@ class Retransmission:
         self._interval = min(2 * self._interval, self._ceiling)
         self.deadline = min(now + self._interval, self._end)
         return True
-
-    def confirm(self) -> None:
-        self.deadline = None

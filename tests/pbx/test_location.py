@@ -27,8 +27,8 @@ def test_the_first_binding_starts_a_registration_and_the_last_ends_it():
     assert location.bind(one) == Bound(one, is_new=True, is_first=True)
     assert location.bind(two) == Bound(two, is_new=True, is_first=False)
     assert len(location) == 2 and set(map(id, location)) == {id(one), id(two)}
-    assert location.unbind(one, Cause.UNREGISTERED) == [Unbound(one, Cause.UNREGISTERED, False)]
-    assert location.unbind(two, Cause.UNREGISTERED) == [Unbound(two, Cause.UNREGISTERED, True)]
+    assert location.unbind(two, Cause.UNREGISTERED) == [Unbound(two, Cause.UNREGISTERED, False)]
+    assert location.unbind(one, Cause.UNREGISTERED) == [Unbound(one, Cause.UNREGISTERED, True)]
     assert location.unbind(two, Cause.UNREGISTERED) == []
     assert len(location) == 0
 

@@ -1,0 +1,112 @@
+"""RFC 3261 §8.2, in its order."""
+
+import pytest
+
+from pbx.sip.checks import METHODS, Capabilities, inspect, options
+from pbx.sip.errors import PeerError
+from pbx.sip.message import response_to
+from tests.support.pair import request
+
+CAN = Capabilities()
+
+
+def status(
+    method: str = "INVITE",
+    *fields: tuple[str, str],
+    merged: bool = False,
+    body: bytes = b"",
+    uri: str = "sip:1002@clinic.example",
+) -> int | None:
+    asked = request(method, *fields, body=body)
+    asked.uri = uri
+    refusal = inspect(asked, CAN, is_merged=merged)
+    return refusal and refusal.status
+
+
+UNKNOWN = ("Require", "timer, teleport, levitate")
+BAD_BODY = {"body": b"<xml/>"}
+
+
+def test_the_first_reason_wins():
+    """Method, then Request-URI, then merging, then Require, then the body."""
+    kind = ("Content-Type", "text/xml")
+    assert status("FOO", UNKNOWN, kind, merged=True, uri="http://a", **BAD_BODY) == 405
+    assert status("INVITE", UNKNOWN, kind, merged=True, uri="http://a", **BAD_BODY) == 416
+    assert status("INVITE", UNKNOWN, kind, merged=True, **BAD_BODY) == 482
+    assert status("INVITE", UNKNOWN, kind, **BAD_BODY) == 420
+    assert status("INVITE", kind, **BAD_BODY) == 415
+    assert status("INVITE") is None
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_of_ours_passes(method):
+    assert status(method) is None
+
+
+@pytest.mark.parametrize("uri", ["sip:a@b", "SIPS:a@b", "tel:+15550100"])
+def test_sip_sips_and_tel_are_understood(uri):
+    assert status("INVITE", uri=uri) is None
+
+
+def test_a_405_says_what_is_allowed():
+    refusal = inspect(request("FOO"), CAN, is_merged=False)
+    assert refusal is not None and refusal.allow == METHODS
+
+
+def test_a_420_names_what_is_unsupported_and_nothing_else():
+    refusal = inspect(request("INVITE", UNKNOWN), CAN, is_merged=False)
+    assert refusal is not None
+    assert refusal.headers.first("Unsupported") == "teleport, levitate"
+    assert status("INVITE", ("Require", "timer, 100rel")) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "fields", "expected"),
+    [
+        ("INVITE", [("Content-Type", "application/SDP; charset=utf-8")], None),
+        ("INVITE", [("Content-Type", "text/xml")], 415),
+        ("INVITE", [("Content-Type", "")], 415),
+        ("UPDATE", [("Content-Type", "")], 415),
+        ("INFO", [("Content-Type", "")], None),
+        ("INFO", [("Content-Type", "application/dtmf-relay")], None),
+        ("INVITE", [("Content-Type", "text/xml"),
+                    ("Content-Disposition", "render; Handling = optional")], None),
+        ("INVITE", [("Content-Encoding", "gzip")], 415),
+        ("INVITE", [("Content-Encoding", "Identity")], None),
+    ],
+)  # fmt: skip
+def test_a_body_must_be_understood_unless_it_is_optional(method, fields, expected):
+    assert status(method, *fields, body=b"v=0") == expected
+
+
+def test_a_415_says_what_is_accepted():
+    kind = inspect(request("INVITE", ("Content-Type", "a/b"), body=b"x"), CAN, is_merged=False)
+    assert kind is not None and kind.headers.first("Accept") == ", ".join(CAN.accept)
+    packed = inspect(request("INVITE", ("Content-Encoding", "gzip"), body=b"x"), CAN,
+                     is_merged=False)  # fmt: skip
+    assert packed is not None and packed.headers.first("Accept-Encoding") == "identity"
+
+
+@pytest.mark.parametrize("method", ["INVITE", "SUBSCRIBE"])
+@pytest.mark.parametrize("contact", [None, "<sip:a@b>, <sip:c@d>", "*"])
+def test_what_makes_a_dialog_names_one_target(method, contact):
+    asked = request(method)
+    asked.headers.remove("Contact")
+    if contact:
+        asked.headers.add("Contact", contact)
+    with pytest.raises(PeerError, match="one target"):
+        inspect(asked, CAN, is_merged=False)
+
+
+def test_options_are_answered_with_all_we_can():
+    answer = options(request("OPTIONS"), CAN)
+    assert (answer.status, answer.allow, answer.supported) == (200, METHODS, CAN.extensions)
+    assert answer.headers.first("Accept") == ", ".join(CAN.accept)
+
+
+def test_what_is_said_already_is_not_said_again():
+    answer = response_to(request(), 200)
+    answer.headers.add("Allow", "INVITE")
+    answer.headers.add("Supported", "timer")
+    CAN.describe(answer)
+    assert (answer.allow, answer.supported) == (("INVITE",), ("timer",))
