@@ -3,52 +3,71 @@
 Only strangers are counted by address: a clinic of five hundred phones is one address to us, and
 its phones stop counting as they log in. An IPv6 network of 64 bits is one household, so it is one
 address here.
+
+Where strangers crowd, the one who has been here longest makes room: a phone logs in within a
+second, whoever holds connections open does not. The first two seconds are everybody's, which also
+bounds the handshakes one address can make us do.
 """
 
 import ipaddress
 
+from pbx.sip.flows import FlowId
 from pbx.transport.config import SipConfig
+
+_GRACE = 2.0  # seconds in which no stranger is asked to make room
 
 
 class Admission:
     """Counts flows: in all, strangers, strangers of each address."""
 
-    __slots__ = ("_addresses", "_config", "strangers", "total")
+    __slots__ = ("_addresses", "_config", "_strangers", "total")
 
     def __init__(self, config: SipConfig) -> None:
         self._config = config
-        self._addresses: dict[str, int] = {}
+        self._strangers: dict[FlowId, float] = {}  # since when, oldest first
+        self._addresses: dict[str, dict[FlowId, float]] = {}
         self.total = 0
-        self.strangers = 0
 
-    def admit(self, key: str) -> bool:
-        """Count a new flow as a stranger, or refuse it."""
-        config, of_address = self._config, self._addresses.get(key, 0)
-        if (
-            self.total >= config.max_flows
-            or self.strangers >= config.max_strangers
-            or of_address >= config.max_strangers_per_address
-        ):
-            return False
+    @property
+    def strangers(self) -> int:
+        return len(self._strangers)
+
+    def has_room(self, key: str) -> bool:
+        """Whether one more stranger may come from this address."""
+        config = self._config
+        return (
+            self.total < config.max_flows
+            and len(self._strangers) < config.max_strangers
+            and len(self._addresses.get(key, ())) < config.max_strangers_per_address
+        )
+
+    def longest_stranger(self, key: str, now: float) -> FlowId | None:
+        """Who has to leave for one more from this address; none while all are new."""
+        here = self._addresses.get(key, {})
+        full = len(here) >= self._config.max_strangers_per_address
+        for flow_id, since in (here if full else self._strangers).items():
+            return flow_id if now - since >= _GRACE else None
+        return None
+
+    def admit(self, flow_id: FlowId, key: str, now: float) -> None:
+        """Count a new flow as a stranger."""
         self.total += 1
-        self.strangers += 1
-        self._addresses[key] = of_address + 1
-        return True
+        self._strangers[flow_id] = now
+        self._addresses.setdefault(key, {})[flow_id] = now
 
-    def trust(self, key: str) -> None:
+    def trust(self, flow_id: FlowId, key: str) -> None:
         """A stranger has logged in."""
-        self.strangers -= 1
-        left = self._addresses[key] - 1
-        if left:
-            self._addresses[key] = left
-        else:
+        if self._strangers.pop(flow_id, None) is None:
+            return
+        here = self._addresses[key]
+        del here[flow_id]
+        if not here:
             del self._addresses[key]
 
-    def release(self, key: str, *, trusted: bool) -> None:
+    def release(self, flow_id: FlowId, key: str) -> None:
         """A flow is gone."""
         self.total -= 1
-        if not trusted:
-            self.trust(key)
+        self.trust(flow_id, key)
 
 
 class Memory:

@@ -79,7 +79,7 @@ class Driver:
         if flow is None or flow.trusted or flow.state is not State.OPEN:
             return
         flow.trusted = True
-        self.admission.trust(flow.key)
+        self.admission.trust(flow_id, flow.key)
         self._watch.trusted(flow_id)
         self._stack.flow_authenticated(flow_id)
 
@@ -175,28 +175,35 @@ class Driver:
         self._watch.gone(flow.id)
         del self.flows[flow.id]
         self.memory.take(-flow.held, trusted=flow.trusted)
-        self.admission.release(flow.key, trusted=flow.trusted)
+        self.admission.release(flow.id, flow.key)
         if not self.flows:
             self._all_gone.set()
 
     # -- within -----------------------------------------------------------------------------------
 
     def _accepted(self, plain: socket.socket, peer: Endpoint, listener: Listener) -> None:
-        key = address_key(peer[0])
-        if not self.admission.admit(key):
+        key, now = address_key(peer[0]), self._loop.time()
+        if not self._make_room(key, now):
             plain.close()
             return
         try:
             connection = listener.wrap(plain)
         except (OSError, ValueError):  # it left between accept and here
             plain.close()
-            self.admission.release(key, trusted=False)
             return
         flow_id = FlowId(next(self._ids))
         flow = Flow(flow_id, connection, peer, listener, self, self._limits)
         self.flows[flow_id] = flow
-        self._watch.accepted(flow_id, self._loop.time())
+        self.admission.admit(flow_id, key, now)
+        self._watch.accepted(flow_id, now)
         flow.start()
+
+    def _make_room(self, key: str, now: float) -> bool:
+        if not self.admission.has_room(key):
+            longest = self.admission.longest_stranger(key, now)
+            if longest is not None:
+                self._cut(longest, Ending.CROWDED_OUT)
+        return self.admission.has_room(key)
 
     def _receive(self, flow: Flow, frames: Frames, now: float) -> Ending | None:
         """Hand the messages to the stack; why the flow must end, if it must."""

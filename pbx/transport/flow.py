@@ -41,6 +41,7 @@ class Ending(StrEnum):
     SILENT = "no message came in time"
     SLOW = "a message took too long to arrive"
     NOT_LOGGED_IN = "no log-in came in time"
+    CROWDED_OUT = "a stranger made room for the next"
     NOT_READING = "the peer does not read"
     MALFORMED = "the stream could not be framed"
     TOO_MUCH = "memory for messages is used up"
@@ -145,6 +146,14 @@ class Flow:
         """Send, now if the peer reads, else as it reads; nothing after the flow has ended."""
         if self.state is not State.OPEN:
             return
+        if not self._unsent and not self._writing:
+            try:
+                sent = self._connection.send(data)
+            except OSError:  # full, or broken: _flush finds out
+                sent = 0
+            if sent == len(data):
+                return
+            data = data[sent:]
         self._unsent += data
         if not self._writing:
             self._flush()

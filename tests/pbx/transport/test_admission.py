@@ -1,43 +1,74 @@
 """Who may connect: strangers are counted by address, phones that have logged in are not."""
 
+import msgspec
 import pytest
 
+from pbx.sip.flows import FlowId
 from pbx.transport.admission import Admission, Memory, address_key
 from pbx.transport.config import SipConfig
 
 
+def config(**limits: int) -> SipConfig:
+    return msgspec.convert(limits, SipConfig)
+
+
+def fill(admission: Admission, *keys: str, now: float = 0.0) -> list[bool]:
+    """Whether each may come, in turn; flows are numbered from 1."""
+    outcome = []
+    for key in keys:
+        outcome.append(admission.has_room(key))
+        if outcome[-1]:
+            admission.admit(FlowId(admission.total + 1), key, now)
+    return outcome
+
+
 def test_strangers_of_one_address_are_limited_and_others_are_not() -> None:
-    admission = Admission(SipConfig(max_strangers_per_address=2))
+    admission = Admission(config(max_strangers_per_address=2))
 
-    admitted = [admission.admit(key) for key in ("a", "a", "a", "b")]
-
-    assert admitted == [True, True, False, True]
+    assert fill(admission, "a", "a", "a", "b") == [True, True, False, True]
     assert (admission.total, admission.strangers) == (3, 3)
 
 
 def test_a_clinic_behind_one_address_grows_as_its_phones_log_in() -> None:
-    admission = Admission(SipConfig(max_strangers_per_address=2))
+    admission = Admission(config(max_strangers_per_address=2))
 
-    for _ in range(500):
-        assert admission.admit("clinic")
-        admission.trust("clinic")
+    for phone in range(1, 501):
+        assert fill(admission, "clinic") == [True]
+        admission.trust(FlowId(phone), "clinic")
 
     assert (admission.total, admission.strangers) == (500, 0)
 
 
 def test_flows_that_leave_make_room() -> None:
-    admission = Admission(SipConfig(max_flows=2, max_strangers=2, max_strangers_per_address=2))
-    admission.admit("a")
-    admission.admit("b")
-    admission.trust("b")
+    admission = Admission(config(max_flows=2))
+    fill(admission, "a", "b")
+    admission.trust(FlowId(2), "b")
 
-    full = admission.admit("c")
-    admission.release("a", trusted=False)
-    admission.release("b", trusted=True)
+    full = not admission.has_room("c")
+    admission.release(FlowId(1), "a")
+    admission.release(FlowId(2), "b")
 
-    assert not full
-    assert admission.admit("c")
-    assert (admission.total, admission.strangers) == (1, 1)
+    assert full
+    assert admission.has_room("c")
+    assert (admission.total, admission.strangers) == (0, 0)
+
+
+def test_the_stranger_who_was_here_longest_makes_room_after_a_grace() -> None:
+    admission = Admission(config(max_strangers_per_address=2, max_strangers=3))
+    fill(admission, "a", now=0.0)
+    fill(admission, "b", "b", now=1.0)
+
+    assert admission.longest_stranger("b", 2.9) is None
+    assert admission.longest_stranger("b", 3.0) == FlowId(2)  # of its own address
+    assert admission.longest_stranger("c", 3.0) == FlowId(1)  # of all
+
+
+def test_nobody_who_logged_in_makes_room() -> None:
+    admission = Admission(config(max_flows=1))
+    fill(admission, "a")
+    admission.trust(FlowId(1), "a")
+
+    assert admission.longest_stranger("b", 100.0) is None
 
 
 def test_strangers_share_half_of_the_memory() -> None:
