@@ -7,10 +7,11 @@ response would be over at once, and an ACK that belongs to nothing is dropped.
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 
 from pbx.sip.checks import inspect
 from pbx.sip.dialog import FORMING, Dialog, DialogId, new_tag, uas_id
-from pbx.sip.errors import LocalError
+from pbx.sip.errors import LocalError, PeerError
 from pbx.sip.events import (
     Acknowledged,
     Cancelled,
@@ -76,8 +77,9 @@ class UserAgentServer:
         """Answer without a transaction."""
         shared = self._shared
         shared.flows.counters.refused += 1
-        if request.to.tag is None:
-            _tag(response, request, new_tag())
+        with suppress(PeerError):  # what was refused may be the To itself
+            if request.to.tag is None:
+                _tag(response, request, new_tag())
         shared.flows.send(flow.id, response)
         shared.report(MessageRefused(flow.id, "request", rule, response.status))
 

@@ -19,7 +19,7 @@ PONG = b"\r\n"
 _END = b"\r\n\r\n"
 # Name, spaces, colon, value; a value may go on in the next line (RFC 3261 §7.3.1).
 _content_length = re.compile(
-    rb"\r\n(?:content-length|l)[ \t]*+:((?:[^\r\n]|\r\n[ \t])*+)(?=\r\n)", re.IGNORECASE
+    rb"\r\n(?:content-length|l)[ \t]*:([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)(?=\r\n)", re.IGNORECASE
 ).findall
 _MAX_DIGITS = 9
 
