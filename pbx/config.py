@@ -19,6 +19,7 @@ from certs.names import host_name
 from media.config import MediaConfig
 from pbx.transport.config import SipConfig
 from storage.config import StorageConfig
+from storage.keyholder.config import KeyHolderConfig
 
 MAX_BYTES: Final = 1_000_000
 """A configuration is a page; a longer file is somebody else's."""
@@ -75,6 +76,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     exchange: ExchangeConfig = msgspec.field(default_factory=ExchangeConfig)
     certs: CertsConfig = msgspec.field(default_factory=CertsConfig)
     media: MediaConfig = msgspec.field(default_factory=MediaConfig)
+    keyholder: KeyHolderConfig = msgspec.field(default_factory=KeyHolderConfig)
     storage: StorageConfig = msgspec.field(default_factory=StorageConfig)
     logs: LogsConfig = msgspec.field(default_factory=LogsConfig)
     metrics: MetricsConfig = msgspec.field(default_factory=MetricsConfig)

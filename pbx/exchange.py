@@ -20,6 +20,7 @@ from storage.config import database_url
 from storage.database import Database
 from storage.errors import StorageUnavailable
 from storage.identifiers import system_clock
+from storage.keyholder.client import KeyHolder
 from storage.ledger.committer import Committer
 from storage.ledger.keeper import HeadKeeper
 from storage.ledger.spool import Spool
@@ -95,6 +96,8 @@ class Exchange:
             await self.database.check()
         except StorageUnavailable:
             log.error("the database is away; calls go on, the ledger waits")
+        self.keyholder = KeyHolder(self.layout.keyholder_exchange_socket)
+        self._stack.push_async_callback(self.keyholder.close)
         spool = Spool.open(
             self.layout.ledger_spool / f"{WRITER}.spool",
             WRITER,
@@ -108,6 +111,7 @@ class Exchange:
             clock=system_clock,
             seconds=storage.head_seconds,
             rows=storage.head_rows,
+            signer=self.keyholder,
         )
         self.committer = Committer(
             self.database, WRITER, clock=system_clock, spool=spool, committed=keeper.rows_added

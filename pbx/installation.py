@@ -26,6 +26,9 @@ from pbx.processes.accounts import Accounts
 from storage import schema
 from storage.config import StorageConfig, database_url
 from storage.identifiers import system_clock
+from storage.keyholder import founding
+from storage.keyholder.config import KeyHolderConfig
+from storage.keyholder.keystores.choice import prepare
 
 LONGEST_SOCKET: Final = 107
 """sun_path of unix(7), without its closing NUL."""
@@ -82,6 +85,8 @@ def _make(plan: Plan, config: Config, owners: Accounts) -> None:
     )
     authority.issue_server()
     _make_database(config.storage, layout)
+    _make_key_store(config.keyholder, layout)
+    accounts.give(layout.keys, owners.keys)
     accounts.give(layout.credentials, owners.exchange)
     accounts.give(layout.database, owners.exchange)
     layout.config_file.write_text(_written(config))
@@ -90,6 +95,12 @@ def _make(plan: Plan, config: Config, owners: Accounts) -> None:
         os.chown(layout.config_file, 0, owners.config)
     if plan.move_root_key is not None:
         authority.move_root_key(plan.move_root_key)
+
+
+def _make_key_store(config: KeyHolderConfig, layout: Layout) -> None:
+    """The pin stays root's, so that nobody's account can put another key holder's in its place."""
+    keystore = prepare(config, layout.keys, os.environ)
+    founding.create(layout.keys, keystore, config, system_clock).write(layout.keyholder_pin)
 
 
 def _make_database(storage: StorageConfig, layout: Layout) -> None:
@@ -198,6 +209,7 @@ def _all_or_nothing(layout: Layout) -> Iterator[None]:
 
 def _clear(layout: Layout) -> None:
     """Removes what an init has made; a directory that is a volume stays, empty."""
+    layout.keyholder_pin.unlink(missing_ok=True)
     for part in _parts(layout):
         if not part.exists():
             continue

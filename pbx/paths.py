@@ -94,6 +94,11 @@ class Layout:
         return self.run / "keyholder-operator" / "keyholder.sock"
 
     @property
+    def keyholder_pin(self) -> Path:
+        """The key holder's verifying key: owned by root, read by whoever seals to it."""
+        return self.root / "keyholder.pin"
+
+    @property
     def serve_lock(self) -> Path:
         """Held by the one supervisor of this data directory; holds its process number."""
         return self.root / ".serve.lock"

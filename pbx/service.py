@@ -59,7 +59,20 @@ def worker(setting: Setting) -> None:
 
 
 def keyholder(setting: Setting) -> None:
-    asyncio.run(runner.run(Idle(), setting.lifeline, setting.systemd))
+    from storage.keyholder.edges import Place
+    from storage.keyholder.process import KeyHolderProcess, Places
+    from storage.keyholder.protocol import Edge
+
+    layout, own = setting.layout, setting.accounts
+    operators = frozenset({0, own.keys.uid})
+    edges = {
+        Edge.EXCHANGE: Place(layout.keyholder_exchange_socket, frozenset({own.exchange.uid})),
+        Edge.WORKER: Place(layout.keyholder_worker_socket, frozenset({own.media.uid})),
+        Edge.OPERATOR: Place(layout.keyholder_operator_socket, operators),
+    }
+    places = Places(keys=layout.keys, data=layout.database, edges=edges)
+    service = KeyHolderProcess(places, setting.config.keyholder, dict(os.environ))
+    asyncio.run(runner.run(service, setting.lifeline, setting.systemd))
 
 
 def main(arguments: list[str]) -> int:
