@@ -1,0 +1,63 @@
+"""What the SRTP relay costs: CPU a packet, added delay, and how many calls one core carries.
+
+The worker is pinned to one core and the generator to another; nothing else should run. CPU is the
+worker's own (user and system) from the scheduler, divided by the packets it was sent.
+"""
+
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.support.media_worker import ROOT, WorkerProcess
+
+CALLS = (50, 200, 400, 600, 700)
+RUNS = 3
+SECONDS = 6
+SUITE = "AES_CM_128_HMAC_SHA1_80"
+
+
+async def _one(calls: int, suite: str, seconds: int = SECONDS) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as directory:
+        worker = WorkerProcess(Path(directory), first_port=10_000, last_port=20_000)
+        await worker.start("taskset", "-c", "0")
+        assert worker.process is not None
+        command = [sys.executable, "-m", "tests.bench._rtp_generator", str(worker.socket)]
+        command += [str(worker.process.pid), str(calls), str(seconds), suite]
+        generator = await asyncio.create_subprocess_exec(
+            "taskset", "-c", "1", *command, cwd=ROOT, stdout=subprocess.PIPE
+        )
+        output, _ = await generator.communicate()
+        await worker.kill()
+    figures: dict[str, float] = json.loads(output)
+    return figures
+
+
+def _spread(figures: list[dict[str, float]], key: str, digits: int = 1) -> str:
+    values = sorted(figure[key] for figure in figures)
+    middle = statistics.median(values)
+    return f"{middle:.{digits}f} [{values[0]:.{digits}f}-{values[-1]:.{digits}f}]"
+
+
+def _line(calls: int, suite: str, runs: int) -> None:
+    figures = [asyncio.run(_one(calls, suite)) for _ in range(runs)]
+    print(
+        f"{calls:4d} calls: {_spread(figures, 'us_per_packet')} us/packet,"
+        f" core {_spread(figures, 'cpu_share', 2)},"
+        f" delay p50 {_spread(figures, 'p50_us', 0)} p99 {_spread(figures, 'p99_us', 0)} us,"
+        f" loss {_spread(figures, 'loss_percent', 3)} %,"
+        f" generator late {_spread(figures, 'generator_late_ms', 0)} ms",
+        flush=True,
+    )
+
+
+def run() -> None:
+    """Prints a line for each load."""
+    print(f"{SUITE}, another key on each leg, {RUNS} runs of {SECONDS} s")
+    for calls in CALLS:
+        _line(calls, SUITE, RUNS)
+    print("AEAD_AES_256_GCM")
+    _line(400, "AEAD_AES_256_GCM", RUNS)
