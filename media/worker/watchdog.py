@@ -45,7 +45,7 @@ class Watchdog:
 
     def _look(self) -> None:
         now, config, path = self._loop.now(), self._config, self._path
-        if now - path.heard_at >= config.relatch_after and path.endpoint.is_latched:
+        if now - path.heard_at >= config.relatch_after:
             path.reopen()
         heard = max(path.heard_at, self._control.heard_at)
         limit = config.silence_limit if self._expected else config.hold_limit
