@@ -10,11 +10,12 @@ from pathlib import Path
 import msgspec
 
 from certs.authority import Authority, create_authority
-from certs.contexts import client_context, identities, mutual_context, server_context
+from certs.contexts import client_context
 from pbx.sip.events import Event, RequestReceived
 from pbx.sip.message import response_to
 from pbx.sip.stack import Stack
 from pbx.transport.config import SipConfig
+from pbx.transport.credentials import Credentials
 from pbx.transport.driver import Driver
 from pbx.transport.flow import Ending
 
@@ -54,11 +55,9 @@ class SipServer:
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] = self.answer
         self.driver = Driver(self.stack, self.config, self._deliver)
-        found = identities(authority.stock)
-        self.listener = self.driver.listener("sip", server_context(found))
-        self.certificate_listener = self.driver.listener(
-            "certificate", mutual_context(found, authority.stock)
-        )
+        self.credentials = Credentials(authority, self.driver)
+        self.listener = self.credentials.listener("sip")
+        self.certificate_listener = self.credentials.certificate_listener("certificate")
         self.listener.open(self.config.listen, 0)
         self.certificate_listener.open(self.config.listen, 0)
 

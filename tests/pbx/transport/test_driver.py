@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from certs.contexts import client_context, identities, mutual_context, server_context
+from certs.contexts import client_context, identities, server_context
 from certs.diagnose import Cause
 from pbx.sip.events import FlowClosed, RequestReceived
 from pbx.sip.message import Request
@@ -348,27 +348,6 @@ async def test_without_our_certificate_nobody_speaks_on_the_certificate_port(
     assert await phone.rest() == b""
     assert server.events == []
     assert server.driver.endings.causes[Cause.NO_CERTIFICATE] == 1
-
-
-async def test_a_revoked_device_is_disconnected_and_kept_out(
-    serve: Serve, connect: Connect, tmp_path: Path
-) -> None:
-    server = serve()
-    identity = f"sip:1002@{DOMAIN}"
-    serial, context = _device(server, tmp_path, identity)
-    phone = await connect(server, port=server.certificate_port, context=context)
-    await phone.ask(options(method="MESSAGE"))
-
-    server.authority.revoke(serial)
-    stock = server.authority.stock
-    server.certificate_listener.replace_context(mutual_context(identities(stock), stock))
-    closed = server.driver.close_identity(identity)
-    rest = await phone.rest()
-
-    assert (closed, rest) == (1, b"")
-    again = await connect(server, port=server.certificate_port, context=context)
-    assert await again.rest() == b""
-    assert server.driver.endings.causes[Cause.REVOKED] == 1
 
 
 async def test_a_new_server_certificate_serves_the_next_connection_and_drops_none(
