@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from pbx.access.authenticate import Admitted
 from pbx.b2bua.calls import Calls
 from pbx.b2bua.ports import Contact
 from pbx.dialplan.emergency import is_emergency
@@ -32,15 +33,6 @@ METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UP
 CAPABILITIES = Capabilities(methods=METHODS, extensions=("100rel", "outbound", "path", "timer"))
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """A request of a device that proved itself."""
-
-    device: UUID
-    how: str
-    """certificate, digest SHA-256, digest MD5."""
-
-
 class Gate(Protocol):
     """Authentication of devices (`pbx.access.authenticate`)."""
 
@@ -48,6 +40,10 @@ class Gate(Protocol):
         self, flow: FlowId, facts: FlowFacts, request: Request, now: float
     ) -> Admitted | Response:
         """Who sent this, or the challenge or refusal to send back."""
+        ...
+
+    def closed(self, flow: FlowId) -> None:
+        """The flow is gone, and what it proved with it."""
         ...
 
 
@@ -154,6 +150,7 @@ class Signalling:
             case sip.RequestReceived():
                 self._requested(event)
             case sip.FlowClosed(flow):
+                self._p.gate.closed(flow)
                 self._p.phones.lost(flow)
                 self._report(self._p.location.flow_lost(flow))
             case _:

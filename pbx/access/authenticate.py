@@ -1,0 +1,240 @@
+"""Who sent a request: devices, not people, prove themselves (RFC 3261 §22, RFC 7616, RFC 8760).
+
+A flow with a verified client certificate is its device. Others are challenged with exactly one
+algorithm, which depends on the listener and never on the name: clients choose badly between two,
+and a choice by name would tell which names exist. A name that no device has is checked against a
+secret that nobody has, and answered, counted and reported like a wrong password.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from pbx.access.lockout import Lockout
+from pbx.access.nonces import Nonces
+from pbx.sip.credentials import Challenge, Credentials
+from pbx.sip.digest import Algorithm, names, verifies
+from pbx.sip.errors import PeerError
+from pbx.sip.flows import FlowFacts, FlowId
+from pbx.sip.message import Request, Response, response_to
+from pbx.sip.uri import SipUri, Uri, parse_uri
+
+LISTENERS: Mapping[str, Algorithm] = {"sha256": Algorithm.SHA_256, "md5": Algorithm.MD5}
+"""What a listener offers. The third, "certificate", offers nothing."""
+
+MOST_CREDENTIALS = 3
+"""Authorization lines looked at; baresip-py sends two."""
+
+
+class Reason(StrEnum):
+    """Why credentials failed; for the ledger, never for the peer."""
+
+    WRONG_SECRET = "wrong-secret"  # noqa: S105
+    UNKNOWN_NAME = "unknown-name"
+    NOT_FOR_THIS_LISTENER = "not-for-this-listener"
+    """The device has another algorithm, a certificate alone, or no exception in force."""
+    LOCKED = "locked"
+    UNKNOWN_CERTIFICATE = "unknown-certificate"
+    REPLAYED = "replayed"
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request of a device that proved itself."""
+
+    device: UUID
+    how: str
+    """certificate, digest SHA-256, digest MD5."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failed attempt."""
+
+    reason: Reason
+    device: UUID | None
+    source: str
+    listener: str
+    locked: bool = False
+    """Whether this one locked the name for that source."""
+
+
+class Device(Protocol):
+    """What is known of a device (`pbx.directory.DeviceEntry`)."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def algorithm(self) -> str: ...
+    @property
+    def ha1(self) -> bytes: ...
+    @property
+    def md5_until(self) -> int: ...
+
+
+class Devices(Protocol):
+    """Where devices are looked up (`pbx.directory.Directory`)."""
+
+    def by_username(self, username: str, /) -> Device | None: ...
+    def by_certificate(self, identity: str, /) -> Device | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """What the gate is made of."""
+
+    realm: str
+    devices: Callable[[], Devices]
+    """The directory of this moment."""
+    nonces: Nonces
+    lockout: Lockout
+    clock: Callable[[], int]
+    """Microseconds, for the end of exceptions."""
+    failed: Callable[[Failure], None]
+    """Hears of each failure; must not wait."""
+
+
+class Gate:
+    """Admits devices."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._d = doors
+        # Secrets that nobody has, for names that nobody has.
+        self._nobody = {
+            Algorithm.SHA_256: secrets.token_bytes(32),
+            Algorithm.MD5: secrets.token_bytes(16),
+        }
+        self._proved: dict[FlowId, UUID] = {}
+
+    def admit(
+        self, flow: FlowId, facts: FlowFacts, request: Request, now: float
+    ) -> Admitted | Response:
+        """Who sent this, or the challenge or refusal to send back."""
+        if facts.certificate is not None:
+            return self._by_certificate(facts, facts.certificate, request)
+        algorithm = LISTENERS.get(facts.listener)
+        if algorithm is None:
+            return response_to(request, 403)
+        try:
+            offered = [c for c in request.authorizations if self._is_ours(c, algorithm)]
+            self._check_uri(offered, request.uri)
+        except PeerError as error:
+            return response_to(request, error.status)
+        attempt = _Attempt(flow, facts, request, algorithm, now)
+        return self._by_digest(attempt, offered[:MOST_CREDENTIALS])
+
+    def closed(self, flow: FlowId) -> None:
+        """The flow is gone."""
+        self._d.nonces.forget(flow)
+        self._proved.pop(flow, None)
+
+    def _by_certificate(
+        self, facts: FlowFacts, identity: str, request: Request
+    ) -> Admitted | Response:
+        device = self._d.devices().by_certificate(identity)
+        if device is None:
+            self._report(Reason.UNKNOWN_CERTIFICATE, None, facts)
+            return response_to(request, 403)
+        return Admitted(device.id, "certificate")
+
+    def _is_ours(self, credentials: Credentials, algorithm: Algorithm) -> bool:
+        return credentials.realm == self._d.realm and names(credentials, algorithm)
+
+    def _check_uri(self, offered: list[Credentials], uri: Uri) -> None:
+        """RFC 7616 §3.4.6; ports and parameters are left out, for phones differ on them."""
+        for credentials in offered:
+            named = parse_uri(credentials.uri)
+            if named != uri and _whom(named) != _whom(uri):
+                raise PeerError("Authorization", "names the Request-URI")
+
+    def _by_digest(self, attempt: _Attempt, offered: list[Credentials]) -> Admitted | Response:
+        is_stale = False
+        refused: _Refused | None = None
+        for credentials in offered:
+            if not self._d.nonces.is_current(credentials.nonce, attempt.flow, attempt.now):
+                is_stale = True
+                continue
+            device = self._verify(attempt, credentials)
+            if isinstance(device, _Refused):
+                refused = device
+            elif self._d.nonces.spend(credentials.nonce, attempt.flow, credentials.nc or 0):
+                self._proved[attempt.flow] = device.id
+                return Admitted(device.id, f"digest {attempt.algorithm.value}")
+            else:
+                is_stale = True
+                self._report(Reason.REPLAYED, device.id, attempt.facts)
+        if refused is not None:
+            self._fail(attempt, refused)
+        return self._challenge(attempt, is_stale=is_stale and refused is None)
+
+    def _verify(self, attempt: _Attempt, credentials: Credentials) -> Device | _Refused:
+        name = credentials.username
+        device = self._d.devices().by_username(name)
+        is_usable = device is not None and self._may_use(device, attempt.algorithm)
+        secret = device.ha1 if device and is_usable else self._nobody[attempt.algorithm]
+        is_proven = verifies(attempt.algorithm, secret, attempt.request.method, credentials)
+        if self._is_locked(attempt, name, device):
+            return _Refused(Reason.LOCKED, name, None if device is None else device.id)
+        if device is None:
+            return _Refused(Reason.UNKNOWN_NAME, name, None)
+        if not is_usable:
+            return _Refused(Reason.NOT_FOR_THIS_LISTENER, name, device.id)
+        return device if is_proven else _Refused(Reason.WRONG_SECRET, name, device.id)
+
+    def _may_use(self, device: Device, algorithm: Algorithm) -> bool:
+        if not device.ha1 or Algorithm.named(device.algorithm) is not algorithm:
+            return False
+        return algorithm is not Algorithm.MD5 or self._d.clock() < device.md5_until
+
+    def _is_locked(self, attempt: _Attempt, name: str, device: Device | None) -> bool:
+        if device is not None and self._proved.get(attempt.flow) == device.id:
+            return False
+        return self._d.lockout.is_locked(name, attempt.facts.peer[0], attempt.now)
+
+    def _fail(self, attempt: _Attempt, refused: _Refused) -> None:
+        if refused.reason is Reason.LOCKED:
+            return  # neither prolongs the lock nor fills the ledger
+        source = attempt.facts.peer[0]
+        locked = self._d.lockout.failed(refused.name, refused.device, source, attempt.now)
+        self._report(refused.reason, refused.device, attempt.facts, locked=locked)
+
+    def _report(
+        self, reason: Reason, device: UUID | None, facts: FlowFacts, *, locked: bool = False
+    ) -> None:
+        self._d.failed(Failure(reason, device, facts.peer[0], facts.listener, locked))
+
+    def _challenge(self, attempt: _Attempt, *, is_stale: bool) -> Response:
+        response = response_to(attempt.request, 401)
+        challenge = Challenge(
+            realm=self._d.realm,
+            nonce=self._d.nonces.mint(attempt.flow, attempt.now),
+            algorithm=attempt.algorithm.value,
+            is_stale=is_stale,
+        )
+        response.headers.add("WWW-Authenticate", str(challenge))
+        return response
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    flow: FlowId
+    facts: FlowFacts
+    request: Request
+    algorithm: Algorithm
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    reason: Reason
+    name: str
+    device: UUID | None
+
+
+def _whom(uri: Uri) -> object:
+    return (uri.user, uri.host) if isinstance(uri, SipUri) else str(uri)
