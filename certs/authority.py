@@ -144,14 +144,19 @@ class Authority:
             raise CertsError("The request must be signed by its own key, on P-256 or P-384.")
         return self._sign_device(identity, key, None)
 
+    def check_revocable(self, serial: str) -> str:
+        """The serial number as we write it; CertsError when there is nothing to revoke."""
+        number = serial_text(self._issued(serial))
+        if number in self.revocations():
+            raise CertsError("This certificate is revoked already.")
+        return number
+
     def revoke(self, serial: str, reason: Reason = Reason.UNSPECIFIED) -> Revocation:
         """Take a certificate's validity away, now, for all new connections."""
         with locked(self.stock.directory):
-            certificate = self._issued(serial)
+            number = self.check_revocable(serial)
+            certificate = self._issued(number)
             revocations = load_revocations(self.stock.revoked)
-            number = serial_text(certificate)
-            if any(revocation.serial == number for revocation in revocations):
-                raise CertsError("This certificate is revoked already.")
             issuer = self._issuer_of(certificate)
             revocation = Revocation(number, serial_text(issuer), self.now(), reason)
             save_revocations(self.stock.revoked, (*revocations, revocation))

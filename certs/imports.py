@@ -5,7 +5,7 @@ on answering all others, such as phones that connect by address.
 """
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,18 +28,24 @@ _Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
-    """What now answers for these names."""
+class Checked:
+    """A chain and key that passed every check, not yet in place."""
 
     path: Path
     names: ServerNames
     expires: datetime.datetime
+    pem: bytes = field(repr=False)
+
+    def install(self) -> None:
+        """From now on it answers for its names; one file, so chain and key always match."""
+        with locked(self.path.parent.parent):
+            write_atomically(self.path, self.pem)
 
 
-def import_chain(
+def check_chain(
     authority: Authority, chain_pem: bytes, key_pem: bytes, passphrase: bytes | None = None
-) -> Imported:
-    """Check everything, then put the chain in place as one file; refuses without any change."""
+) -> Checked:
+    """Everything that can be wrong is found before anything changes."""
     chain = _read_chain(chain_pem)
     key = _read_key(key_pem, passphrase)
     leaf = chain[0]
@@ -49,15 +55,17 @@ def import_chain(
     _check_use(leaf)
     names = _check_names(leaf, authority)
     name = next(host for host in names.hosts if "*" not in host)
-    path = authority.stock.imported / f"{host_name(name)}.pem"
     pem = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    with locked(authority.stock.directory):
-        write_atomically(path, pem + b"".join(certificate_pem(c) for c in chain))
-    return Imported(path, names, leaf.not_valid_after_utc)
+    return Checked(
+        path=authority.stock.imported / f"{host_name(name)}.pem",
+        names=names,
+        expires=leaf.not_valid_after_utc,
+        pem=pem + b"".join(certificate_pem(certificate) for certificate in chain),
+    )
 
 
 def _read_chain(pem: bytes) -> list[x509.Certificate]:

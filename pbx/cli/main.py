@@ -8,7 +8,7 @@ import structlog
 import typer
 
 from pbx import logs
-from pbx.cli import audit, config, db, init, quickstart, serve, status
+from pbx.cli import audit, cert, config, db, init, quickstart, serve, status
 from pbx.cli.output import CommandError, Exit, say, warn
 from pbx.version import VERSION
 
@@ -29,6 +29,7 @@ app = typer.Typer(
     ),
 )
 app.add_typer(audit.app, name="audit")
+app.add_typer(cert.app, name="cert")
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")
 app.command("init")(init.init)

@@ -15,7 +15,7 @@ from certs.authority import Authority, DeviceCertificate, create_authority
 from certs.contexts import client_context, identities, mutual_context, server_context
 from certs.diagnose import Cause, cause_of
 from certs.errors import CertsError
-from certs.imports import import_chain
+from certs.imports import check_chain
 from tests.certs.test_imports import issued
 from tests.support.clock import DAY
 from tests.support.tls import handshake
@@ -226,7 +226,7 @@ def test_older_issuing_authorities_stay_trusted(authority: Authority) -> None:
 
 def test_the_name_asked_for_chooses_the_certificate(authority: Authority, tmp_path: Path) -> None:
     public = make(tmp_path / "public", "public.example")
-    import_chain(authority, *issued(public))
+    check_chain(authority, *issued(public)).install()
     context = serving(authority)
 
     _, imported = handshake(context, phone(public), DOMAIN)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from certs.authority import Authority, create_authority
 from certs.contexts import identities
 from certs.errors import ImportRefused
-from certs.imports import import_chain
+from certs.imports import check_chain
 from certs.issue import certificate_pem, common_name, key_pem, sign
 from certs.names import ServerNames
 from certs.profiles import DEVICE, SERVER, Profile
@@ -51,7 +51,9 @@ def test_a_good_chain_answers_for_its_names(authority: Authority, public: Author
     authority.issue_server()
     chain, key = issued(public)
 
-    imported = import_chain(authority, chain, key)
+    imported = check_chain(authority, chain, key)
+    assert authority.stock.imports() == []
+    imported.install()
 
     assert imported.path.stat().st_mode & 0o777 == 0o600
     assert imported.names == NAMES
@@ -63,9 +65,9 @@ def test_a_root_at_the_end_of_the_chain_is_left_out(
 ) -> None:
     chain, key = issued(public)
 
-    imported = import_chain(authority, chain + public.stock.root.read_bytes(), key)
+    imported = check_chain(authority, chain + public.stock.root.read_bytes(), key)
 
-    assert imported.path.read_bytes().count(b"BEGIN CERTIFICATE") == 2
+    assert imported.pem.count(b"BEGIN CERTIFICATE") == 2
 
 
 def test_a_key_under_a_passphrase_opens_with_it_alone(
@@ -77,10 +79,10 @@ def test_a_key_under_a_passphrase_opens_with_it_alone(
     locked = key_pem(loaded, b"a passphrase")
 
     with pytest.raises(ImportRefused, match="passphrase"):
-        import_chain(authority, chain, locked, b"another")
+        check_chain(authority, chain, locked, b"another")
     with pytest.raises(ImportRefused, match="passphrase"):
-        import_chain(authority, chain, locked)
-    import_chain(authority, chain, locked, b"a passphrase")
+        check_chain(authority, chain, locked)
+    check_chain(authority, chain, locked, b"a passphrase")
 
 
 def _another_key(chain: bytes, key: bytes) -> tuple[bytes, bytes]:
@@ -135,7 +137,7 @@ def test_a_spoiled_import_is_refused_and_changes_nothing(
     chain, key = spoil(*issued(public))
 
     with pytest.raises(ImportRefused, match=sentence):
-        import_chain(authority, chain, key)
+        check_chain(authority, chain, key)
 
     assert authority.stock.imports() == []
 
@@ -147,14 +149,14 @@ def test_a_certificate_for_other_names_is_refused(
     chain, key = issued(public, ServerNames.parse(hosts))
 
     with pytest.raises(ImportRefused, match="phones connect to clinic"):
-        import_chain(authority, chain, key)
+        check_chain(authority, chain, key)
 
 
 def test_a_wildcard_does_not_count(authority: Authority, public: Authority) -> None:
     chain, key = issued(public, ServerNames(("*.clinic.example",)))
 
     with pytest.raises(ImportRefused, match="wildcards do not count"):
-        import_chain(authority, chain, key)
+        check_chain(authority, chain, key)
 
 
 def test_expired_and_future_chains_are_refused(
@@ -164,10 +166,10 @@ def test_expired_and_future_chains_are_refused(
 
     clock.now += 400 * DAY
     with pytest.raises(ImportRefused, match="expired on"):
-        import_chain(authority, chain, key)
+        check_chain(authority, chain, key)
     clock.now -= 500 * DAY
     with pytest.raises(ImportRefused, match="the clock of this machine says"):
-        import_chain(authority, chain, key)
+        check_chain(authority, chain, key)
 
 
 def test_a_client_certificate_is_refused_as_a_server(
@@ -176,14 +178,14 @@ def test_a_client_certificate_is_refused_as_a_server(
     chain, key = issued(public, profile=DEVICE)
 
     with pytest.raises(ImportRefused, match="not meant for servers"):
-        import_chain(authority, chain, key)
+        check_chain(authority, chain, key)
 
 
 def test_a_self_signed_certificate_is_refused(authority: Authority, public: Authority) -> None:
     key = public.load_root_key(public.stock.root_key)
 
     with pytest.raises(ImportRefused, match="self-signed"):
-        import_chain(authority, public.stock.root.read_bytes(), key_pem(key))
+        check_chain(authority, public.stock.root.read_bytes(), key_pem(key))
 
 
 def test_an_authority_is_refused_as_a_server(authority: Authority, public: Authority) -> None:
@@ -191,12 +193,12 @@ def test_an_authority_is_refused_as_a_server(authority: Authority, public: Autho
     chain = certificate_pem(issuer.certificate) + public.stock.root.read_bytes()
 
     with pytest.raises(ImportRefused, match="alone"):
-        import_chain(authority, chain, key_pem(issuer.key))
+        check_chain(authority, chain, key_pem(issuer.key))
 
 
 def test_a_short_lived_import_says_when_it_ends(authority: Authority, public: Authority) -> None:
     chain, key = issued(public, profile=replace(SERVER, days=45))
 
-    imported = import_chain(authority, chain, key)
+    imported = check_chain(authority, chain, key)
 
     assert imported.expires - public.now() == datetime.timedelta(days=45)

@@ -9,7 +9,7 @@ import pytest
 from certs.authority import Authority
 from certs.contexts import client_context
 from certs.diagnose import Cause
-from certs.imports import import_chain
+from certs.imports import check_chain
 from tests.certs.test_imports import issued
 from tests.support.sip_server import DOMAIN, Phone, SipServer, new_authority, options
 
@@ -63,7 +63,7 @@ async def test_an_imported_chain_serves_its_names_from_now_on(
     changing: SipServer, own: Authority, connect: Connect, tmp_path: Path
 ) -> None:
     public = new_authority(tmp_path / "public", "public.example")
-    import_chain(own, *issued(public))
+    check_chain(own, *issued(public)).install()
 
     changing.credentials.refresh()
     phone = await connect(changing, context=client_context(public.stock.root))
