@@ -40,8 +40,8 @@ class Endpoint:
         self.relatches = 0
         self.send: Callable[[Any], int] = self._send_unlatched
 
-    def aim(self, address: Address | None) -> None:
-        """Where to send before anything has authenticated; None: nowhere."""
+    def aim(self, address: Address) -> None:
+        """Where to send before anything has authenticated."""
         if not self.is_latched:
             self.destination = address
 

@@ -13,7 +13,7 @@ from media.values import Digit, Direction, Fed, Latched, LegId, LegStats, MediaE
 from media.worker import figures, payloads
 from media.worker.control_path import ControlPath
 from media.worker.dtmf import EventDecoder
-from media.worker.endpoint import Address, Endpoint
+from media.worker.endpoint import Endpoint
 from media.worker.loop import Deadline, Loop
 from media.worker.path import NOTHING, Path
 from media.worker.player import Playback
@@ -169,11 +169,11 @@ class Leg:
         agreed = self.negotiation.agreed
         if agreed is None or agreed is self._applied:
             return
-        self._applied = agreed
+        before, self._applied = self._applied, agreed
         self._key(agreed)
-        self._aim(agreed)
         if agreed.muxed:
             self.control.share(self.path)
+        self._aim(agreed, before)
         clock = agreed.voice[1].clock
         self.path.clock = self.stream.clock = clock
         self.watchdog.expect(agreed.remote.direction in SENDS and agreed.direction != "sendonly")
@@ -194,21 +194,21 @@ class Leg:
             outbound = Context(ours.suite, ours.master, inbound=False)
         self.stream.key(outbound, may_send=agreed.direction in SENDS)
 
-    def _aim(self, agreed: Agreed) -> None:
-        """Before the phone is known by a packet: send only where its signalling comes from."""
-        address = agreed.remote.address
-        allowed = address is not None and self._may_send_to(address)
-        self.path.endpoint.aim((address, agreed.remote.port) if allowed else None)
-        if self.control.is_own:
-            self.control.endpoint.aim((address, agreed.remote.rtcp_port) if allowed else None)
-        if self._moved(agreed):
-            self.path.reopen()
+    def _aim(self, agreed: Agreed, before: Agreed | None) -> None:
+        """Before the phone is known by a packet: send only where its signalling comes from.
 
-    def _moved(self, agreed: Agreed) -> bool:
-        """Whether a re-offer names another address than the one latched to."""
-        known: Address | None = self.path.endpoint.destination
-        there = (agreed.remote.address, agreed.remote.port)
-        return known is not None and agreed.remote.address is not None and known[:2] != there
+        A re-offer that names the same place changes nothing: the address learnt from packets is
+        better than the one a phone behind a NAT believes in.
+        """
+        there = _named_by(agreed)
+        if before is not None and _named_by(before) == there:
+            return
+        address, port, rtcp_port = there
+        if address is not None and self._may_send_to(address):
+            self.path.endpoint.aim((address, port))
+            self.control.endpoint.aim((address, port if agreed.muxed else rtcp_port))
+        if before is not None:
+            self.path.reopen()
 
     def _may_send_to(self, address: str) -> bool:
         there = ipaddress.ip_address(address)
@@ -256,6 +256,10 @@ class Leg:
             self.reports.sent += 1
         loop = self._around.loop
         self._reporting = loop.at(loop.now() + self.reports.interval(), self._report)
+
+
+def _named_by(agreed: Agreed) -> tuple[str | None, int, int]:
+    return agreed.remote.address, agreed.remote.port, agreed.remote.rtcp_port
 
 
 def _codecs(like: Leg | None) -> Formats | None:

@@ -20,6 +20,7 @@ from media.worker.srtp import Packet
 
 SOCKET_NAME = "control.sock"
 LOOK_FOR_ORPHANS = 10.0
+"""Seconds."""
 
 
 def run(

@@ -61,6 +61,10 @@ class WorkerProcess:
         """-9."""
         await self._end(signal.SIGKILL)
 
+    async def stop(self) -> None:
+        """As the supervisor does."""
+        await self._end(signal.SIGTERM)
+
     async def __aenter__(self) -> "WorkerProcess":
         await self.start()
         return self
