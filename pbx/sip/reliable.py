@@ -3,6 +3,7 @@
 import secrets
 
 from pbx.sip.cseq import RAck
+from pbx.sip.dialog import Dialog
 from pbx.sip.errors import LocalError, PeerError
 from pbx.sip.message import Request, Response
 from pbx.sip.retransmission import Retransmission
@@ -90,13 +91,13 @@ class ProvisionalOrder:
     def __init__(self) -> None:
         self._last: int | None = None
 
-    def take(self, response: Response) -> str | None:
-        """The RAck for a response that is new and in order; None: it must be ignored."""
+    def take(self, response: Response) -> bool:
+        """Whether the response is new and in order; if not, it must be ignored."""
         rseq = response.number("RSeq", HIGHEST)
         if not rseq or (self._last is not None and rseq != self._last + 1):
-            return None
+            return False
         self._last = rseq
-        return str(RAck(rseq, response.cseq))
+        return True
 
 
 def is_reliable(response: Response) -> bool:
@@ -104,3 +105,13 @@ def is_reliable(response: Response) -> bool:
     return (
         100 < response.status < 200 and "RSeq" in response.headers and "100rel" in response.require
     )
+
+
+def prack(
+    dialog: Dialog, response: Response, body: bytes = b"", content_type: str | None = None
+) -> Request:
+    """The PRACK of a reliable provisional response (§7.2)."""
+    request = dialog.request("PRACK", body, content_type)
+    rack = RAck(response.number("RSeq", HIGHEST) or 0, response.cseq)
+    request.headers.add("RAck", str(rack))
+    return request

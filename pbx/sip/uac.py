@@ -6,13 +6,13 @@ from pbx.sip.dialog import Dialog, uac_id
 from pbx.sip.events import FlowLost, ResponseReceived, TimedOut, TransactionId
 from pbx.sip.flows import Flow, FlowId
 from pbx.sip.message import Request, Response
-from pbx.sip.reliable import ProvisionalOrder, is_reliable
+from pbx.sip.reliable import ProvisionalOrder, is_reliable, prack
 from pbx.sip.sent import Sent
 from pbx.sip.session_clock import agreed, ask, minimum_of
 from pbx.sip.shared import Shared
 from pbx.sip.transaction.client_invite import InviteClientTransaction
 from pbx.sip.transaction.client_non_invite import NonInviteClientTransaction
-from pbx.sip.transaction.effects import Deliver, Effect, LoseFlow, Send, SendCancel, TimeOut
+from pbx.sip.transaction.effects import Deliver, Effect, Send, SendCancel, TimeOut
 from pbx.sip.transaction.hop import cancellation
 from pbx.sip.transaction.keys import ClientKey, client_key
 from pbx.sip.transaction.state import State
@@ -140,7 +140,7 @@ class UserAgentClient:
                 case TimeOut(timer):
                     self._end_dialogs(sent)
                     self._report(sent, TimedOut(sent.id, timer, sent.dialog))
-                case LoseFlow():
+                case _:  # LoseFlow
                     self._end_dialogs(sent)
                     self._report(sent, FlowLost(sent.id))
         if sent.machine.state is State.TERMINATED and self._by_id.pop(sent.id, None) is not None:
@@ -179,17 +179,15 @@ class UserAgentClient:
         """Confirm a reliable provisional response unless it is old or early (RFC 3262 §4).
 
         One that carries an offer (our INVITE had none) is confirmed by the transaction user,
-        whose PRACK carries the answer.
+        with `reliable.prack`, which carries the answer.
         """
         order = sent.orders.setdefault(dialog.id.remote_tag, ProvisionalOrder())
-        rack = order.take(response)
-        if rack is None:
+        if not order.take(response):
             return False
         if sent.request.body or not response.body:
-            prack = dialog.request("PRACK")
-            prack.headers.add("RAck", rack)
-            self._add_via(sent.flow, prack)
-            self._start(sent.flow, prack, now).is_quiet = True
+            confirmation = prack(dialog, response)
+            self._add_via(sent.flow, confirmation)
+            self._start(sent.flow, confirmation, now).is_quiet = True
         return True
 
     def _run_session(self, sent: Sent, dialog: Dialog, response: Response, now: float) -> None:

@@ -30,7 +30,7 @@ from pbx.sip.retransmission import Retransmission
 from pbx.sip.served import Served
 from pbx.sip.session_clock import agree, too_small
 from pbx.sip.shared import Shared
-from pbx.sip.transaction.effects import Deliver, Effect, LoseFlow, Send, TimeOut
+from pbx.sip.transaction.effects import Deliver, Effect, Send, TimeOut
 from pbx.sip.transaction.keys import MergeKey, ServerKey, merge_key, server_key
 from pbx.sip.transaction.server_invite import InviteServerTransaction
 from pbx.sip.transaction.server_non_invite import NonInviteServerTransaction
@@ -176,7 +176,7 @@ class UserAgentServer:
         """§13.3.1.4: the first ACK ends the retransmissions of a 2xx."""
         if served.answer is None or served.dialog is None:
             return
-        self._end_answer(served)
+        self._end_answer(served, served.dialog)
         self._shared.report(Acknowledged(served.id, flow.id, ack, served.dialog))
         self._settle(served)
 
@@ -262,20 +262,20 @@ class UserAgentServer:
 
     def _ring(self, served: Served, now: float) -> None:
         answer, provisionals, machine = served.answer, served.provisionals, served.machine
-        if answer is not None and answer.deadline is not None and answer.deadline <= now:
+        if answer is not None and served.dialog is not None and _is_due(answer.deadline, now):
             if answer.expire(now):
                 self._send(served, answer.response)
             else:
-                self._end_answer(served)
+                self._end_answer(served, served.dialog)
                 self._shared.report(TimedOut(served.id, "ACK", served.dialog))
-        if provisionals and provisionals.deadline and provisionals.deadline <= now:
+        if provisionals is not None and _is_due(provisionals.deadline, now):
             repeated = provisionals.expire(now)
             if repeated is not None:
                 self._send(served, repeated)
             else:
                 self._refuse_invite(served, 504, now)
                 self._shared.report(TimedOut(served.id, "PRACK", served.dialog))
-        if machine.deadline is not None and machine.deadline <= now:
+        if _is_due(machine.deadline, now):
             self._carry_out(served, machine.expire(now), now)
         self._settle(served)
 
@@ -288,7 +288,7 @@ class UserAgentServer:
                     self._confirm(served, served.flow, ack)
                 case TimeOut(timer):
                     self._shared.report(TimedOut(served.id, timer, served.dialog))
-                case LoseFlow():
+                case _:  # LoseFlow
                     self._end_provisionals(served)
                     if served.dialog and _ends_dialog(served.dialog, served.request, 503):
                         self._shared.dialogs.drop(served.dialog)
@@ -298,17 +298,16 @@ class UserAgentServer:
     def _send(self, served: Served, response: Response) -> None:
         self._shared.flows.send(served.flow.id, response)
 
-    def _end_answer(self, served: Served) -> None:
+    def _end_answer(self, served: Served, dialog: Dialog) -> None:
         served.answer = None
-        if served.dialog is not None:
-            self._unconfirmed.pop((served.dialog.id, served.request.cseq.number), None)
+        self._unconfirmed.pop((dialog.id, served.request.cseq.number), None)
 
     def _end_provisionals(self, served: Served) -> None:
-        if served.provisionals is not None:
-            served.provisionals.end()
-            served.provisionals = None
-            if served.dialog is not None:
-                self._reliable.pop(served.dialog.id, None)
+        if served.provisionals is None or served.dialog is None:
+            return
+        served.provisionals.end()
+        served.provisionals = None
+        self._reliable.pop(served.dialog.id, None)
 
     def _settle(self, served: Served) -> None:
         if served.is_over and self._by_id.pop(served.id, None) is not None:
@@ -317,6 +316,10 @@ class UserAgentServer:
                 self._merged.discard(served.merge_key)
             self._shared.flows.ended(served.flow, served.id)
         self._shared.deadlines.changed(served)
+
+
+def _is_due(deadline: float | None, now: float) -> bool:
+    return deadline is not None and deadline <= now
 
 
 def _ends_dialog(dialog: Dialog, request: Request, status: int) -> bool:

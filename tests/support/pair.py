@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pbx.sip.events import Event
 from pbx.sip.flows import FlowFacts, FlowId
 from pbx.sip.headers import Headers
-from pbx.sip.message import Message, Request
+from pbx.sip.message import Message, Request, Response, response_to
 from pbx.sip.parser import parse_message
 from pbx.sip.stack import Stack, StackConfig
 
@@ -122,3 +122,22 @@ def request(method: str = "INVITE", *extra: tuple[str, str], body: bytes = b"") 
     if body and "Content-Type" not in headers:
         headers.add("Content-Type", "application/sdp")
     return Request(method, "sip:1002@clinic.example", headers, body)
+
+
+def answer(request: Request, status: int, *fields: tuple[str, str], body: bytes = b"") -> Response:
+    """A response as a transaction user hands it to its stack."""
+    response = response_to(request, status)
+    if 100 < status < 300 and request.method in ("INVITE", "SUBSCRIBE"):
+        response.headers.add("Contact", "<sip:exchange@192.0.2.100:5061;transport=tls>")
+    for name, value in fields:
+        response.headers.set(name, value)
+    if body:
+        response.headers.add("Content-Type", "application/sdp")
+        response.body = body
+    return response
+
+
+def raw(request: Request, branch: str = "z9hG4bKraw", via: str | None = None) -> bytes:
+    """A request as bytes, for one stack alone; its Via is written here."""
+    request.headers.prepend("Via", via or f"SIP/2.0/TLS 192.0.2.1:50000;branch={branch}")
+    return request.encode()

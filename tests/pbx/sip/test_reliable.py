@@ -2,6 +2,8 @@
 
 import pytest
 
+from pbx.sip import reliable
+from pbx.sip.dialog import Dialog
 from pbx.sip.errors import LocalError, PeerError
 from pbx.sip.message import Response, response_to
 from pbx.sip.reliable import ProvisionalOrder, ReliableProvisionals, is_reliable
@@ -131,15 +133,13 @@ def received(rseq: str | None, status: int = 183, require: str = "100rel") -> Re
 
 def test_each_number_is_taken_once_and_in_order():
     order = ProvisionalOrder()
-    assert order.take(received("7")) == "7 1 INVITE"
-    assert order.take(received("7")) is None
-    assert order.take(received("9")) is None
-    assert order.take(received("8")) == "8 1 INVITE"
+    taken = [order.take(received(rseq)) for rseq in ("7", "7", "9", "8")]
+    assert taken == [True, False, False, True]
 
 
 @pytest.mark.parametrize("rseq", ["0", None])
 def test_no_number_is_no_order(rseq):
-    assert ProvisionalOrder().take(received(rseq)) is None
+    assert not ProvisionalOrder().take(received(rseq))
 
 
 @pytest.mark.parametrize(
@@ -154,3 +154,15 @@ def test_no_number_is_no_order(rseq):
 )
 def test_what_must_be_confirmed(answer, reliable):
     assert is_reliable(answer) == reliable
+
+
+def test_a_prack_names_what_it_confirms():
+    dialog = Dialog.as_uac(INVITE, received("7"))
+    confirmation = reliable.prack(dialog, received("7"), b"v=0", "application/sdp")
+    assert confirmation.headers.first("RAck") == "7 1 INVITE"
+    assert (confirmation.method, confirmation.cseq.number, confirmation.body) == (
+        "PRACK",
+        2,
+        b"v=0",
+    )
+    assert confirmation.content_type == "application/sdp"
