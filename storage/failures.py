@@ -37,4 +37,4 @@ def is_storage_failure(failure: BaseException) -> bool:
         return True
     if isinstance(cause, psycopg.Error):
         return cause.sqlstate is not None and cause.sqlstate.startswith(POSTGRES_TROUBLE)
-    return isinstance(cause, OSError)
+    return False

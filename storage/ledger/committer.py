@@ -7,6 +7,7 @@ acknowledged before the commit. While the ledger cannot be written, units are re
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Self, TypeVar
 
@@ -196,8 +197,12 @@ class Committer:
 
     def _failed(self, failure: Exception) -> None:
         self._wait_before_retry()
-        if self._health.failed():
-            log.error("ledger cannot be written", reason=type(failure).__name__)
+        is_news = self._health.failed()
+        log.log(
+            logging.ERROR if is_news else logging.DEBUG,
+            "ledger cannot be written",
+            reason=type(failure).__name__,
+        )
 
     def _recovery(self) -> Entry:
         health = self._health.now

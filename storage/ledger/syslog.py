@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,7 +28,9 @@ class SyslogPlace:
         with socket.create_connection((self._host, self._port), timeout=SECONDS) as plain:
             with self._context.wrap_socket(plain, server_hostname=self._host) as secure:
                 secure.sendall(frame(message(anchor, socket.gethostname())))
-                secure.unwrap().close()
+                # Our close_notify is out; a server need not wait to answer it (RFC 5425 §4.4).
+                with suppress(ssl.SSLError, TimeoutError):
+                    secure.unwrap()
 
 
 def message(anchor: Anchor, host: str) -> bytes:

@@ -104,10 +104,20 @@ class _Verification:
 
     async def _chain(self, writer: str) -> None:
         walk = await self._start(writer)
-        walk.expect(self._marks(writer, walk.sequence))
+        if walk.fault is None:
+            await self._follow(walk)
+        await self._look_for_reordering(walk)
+        self._report.rows += walk.rows
+        self._report.writers.append(writer)
+        self._report.gaps += walk.gaps
+        if walk.fault is not None:
+            self._report.findings.append(walk.fault)
+
+    async def _follow(self, walk: Walk) -> None:
+        walk.expect(self._marks(walk.writer, walk.sequence))
         done = self._report.rows
         cursor = walk.sequence or -(2**63)  # no row may hide before the first
-        async for rows in self._reader.after(writer, cursor):
+        async for rows in self._reader.after(walk.writer, cursor):
             until = self._scope.until
             inside = rows if until is None else [r for r in rows if r.recorded_at < until]
             walk.feed(inside)
@@ -116,12 +126,6 @@ class _Verification:
                 break
         else:
             walk.finish()
-        await self._look_for_reordering(walk)
-        self._report.rows += walk.rows
-        self._report.writers.append(writer)
-        self._report.gaps += walk.gaps
-        if walk.fault is not None:
-            self._report.findings.append(walk.fault)
 
     async def _start(self, writer: str) -> Walk:
         """Where the walk begins: at the first row, behind what moved off, or at a moment."""

@@ -117,18 +117,26 @@ class Signer:
 class Attacker:
     """The owner of the database: drops what refuses changes, then changes."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, *, disarm: bool = True) -> None:
         self.engine = schema.owner_engine(url)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
         with self.engine.begin() as connection:
-            self.is_sqlite = connection.dialect.name == "sqlite"
+            if not disarm:
+                return
             for statement in self._disarm(connection):
                 connection.execute(text(statement))
+
+    @classmethod
+    def armed(cls, url: URL) -> "Attacker":
+        """Leaves the guards alone until told otherwise."""
+        return cls(url, disarm=False)
 
     def _disarm(self, connection: Connection) -> list[str]:
         if not self.is_sqlite:
             return [
                 "ALTER TABLE ledger DISABLE TRIGGER USER",
                 "ALTER TABLE ledger_head DISABLE TRIGGER USER",
+                "ALTER TABLE ledger_segment DISABLE TRIGGER USER",
                 "ALTER TABLE ledger DROP CONSTRAINT ck_ledger_sequence",
             ]
         query = text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
@@ -139,6 +147,10 @@ class Attacker:
             if self.is_sqlite:
                 connection.execute(text("PRAGMA ignore_check_constraints = ON"))
             connection.execute(text(statement), values)
+
+    def select(self, query: str) -> list[Any]:
+        with self.engine.begin() as connection:
+            return list(connection.execute(text(query)))
 
     def put(self, rows: Sequence[Row]) -> None:
         """The whole table becomes these rows."""

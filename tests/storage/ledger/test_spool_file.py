@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -138,3 +139,10 @@ def test_a_spool_that_cannot_be_set_aside_leaves_nothing(tmp_path: Path) -> None
         spool_file.create(tmp_path / "s", -1, HEADER)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_gap_grows_by_kind_and_in_time() -> None:
+    gap = Gap(b"o", 0, {}, 5, 0).and_one_more("a", 7).and_one_more("b", 3).and_one_more("a", 9)
+
+    assert gap == Gap(b"o", 3, {"a": 2, "b": 1}, 3, 9)
+    assert msgspec.structs.replace(HEADER, gap=gap).without_gap() == HEADER
