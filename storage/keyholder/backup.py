@@ -15,7 +15,7 @@ import msgspec
 
 from storage.keyholder import founding, signing
 from storage.keyholder.clock import SECOND, Clock
-from storage.keyholder.journal import Entry, Event, Journal, JournalError, Position
+from storage.keyholder.journal import Entry, Event, JournalError, Position, surviving
 from storage.keyholder.keystores import KeyStore
 from storage.keyholder.records import (
     AnyRow,
@@ -166,14 +166,10 @@ def restore(
 def _dead_by_journal(path: Path | None) -> set[UUID]:
     if path is None:
         return set()
-    journal = Journal(path)
     try:
-        journal.load()
-        entries = journal.entries()
+        entries = surviving(path)
     except JournalError:
         raise BackupError("restore: the surviving journal is damaged; leave it out") from None
-    finally:
-        journal.close()
     dead = (entry.subject for entry in entries if entry.event is Event.MESSAGE_DESTROYED)
     return {one for one in dead if one is not None}
 

@@ -51,7 +51,7 @@ class Books:
     def open(cls, store: Store, journal: Journal, clock: Clock, at: Crash = going_on) -> "Books":
         """Verifies both and that they belong together."""
         try:
-            journal.load()
+            journal.load(store.state.position)
             store.verify()
         except (JournalError, StoreError) as error:
             raise RolledBack(str(error)) from None

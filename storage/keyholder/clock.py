@@ -29,9 +29,6 @@ class SafeClock:
         self._mark = mark
         return self._latest
 
-    def raise_floor(self, floor: int) -> None:
-        self._latest = max(self._latest, floor)
-
     def wall(self) -> int:
         """For time-based codes alone, whose own counter refuses what was used before."""
         return self._wall()

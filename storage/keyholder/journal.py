@@ -89,9 +89,13 @@ def link(previous: bytes, mark: bytes, body: bytes) -> bytes:
 class Journal:
     """Opened by the one process that writes it."""
 
-    def __init__(self, path: Path, sync: Callable[[int], None] = os.fsync) -> None:
+    def __init__(
+        self, path: Path, sync: Callable[[int], None] = os.fsync, *, evidence: bool = False
+    ) -> None:
         self._sync = sync
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._evidence = evidence
+        flags = os.O_RDONLY if evidence else os.O_RDWR | os.O_CREAT
+        self._file = os.open(path, flags | os.O_CLOEXEC, 0o600)
         self._offsets = array("Q")
         self.base = Position()
         self._end = 0
@@ -111,23 +115,34 @@ class Journal:
         self._end, self._mark = _HEADER, _APPLIED
         self.base = self.position = self.applied = base
 
-    def load(self) -> None:
-        """Reads and verifies the whole chain; a record torn by a crash at the end is cut off."""
+    def load(self, place: Position | None = None) -> None:
+        """Reads and verifies the chain. What a crash tore at the end is cut off, but only if the
+        store stands (at `place`) where the whole part ends; else it stays, as evidence."""
         header = os.pread(self._file, _HEADER, 0)
         if len(header) != _HEADER or not header.startswith(_MAGIC):
             raise JournalError("journal: missing or not a journal")
         self._begin(Position(int.from_bytes(header[8:16], "big"), header[16:]))
         size = os.fstat(self._file).st_size
-        while (record := self._record(self._end, size)) is not None:
-            body, chain, mark = record
-            if link(self.position.chain, self._mark, body) != chain:
-                raise JournalError("journal: the chain is broken")
-            if decode(body).sequence != self.position.sequence + 1:
-                raise JournalError("journal: a sequence is missing")
-            self._accept(body, chain, mark)
-        if self._end != size:
-            os.ftruncate(self._file, self._end)
-            self._sync(self._file)
+        while (record := self._next(size)) is not None:
+            self._accept(*record)
+        if self._end == size:
+            return
+        is_torn = self._record(self._end, size) is None
+        if place not in (self.applied, self.position) and not (place is None and is_torn):
+            raise JournalError("journal: the chain is broken")
+        if self._evidence:
+            return
+        os.ftruncate(self._file, self._end)
+        self._sync(self._file)
+
+    def _next(self, size: int) -> tuple[bytes, bytes, bytes] | None:
+        """The next record if it is whole and continues the chain."""
+        record = self._record(self._end, size)
+        if record is None or link(self.position.chain, self._mark, record[0]) != record[1]:
+            return None
+        if decode(record[0]).sequence != self.position.sequence + 1:
+            raise JournalError("journal: a sequence is missing")
+        return record
 
     def _record(self, offset: int, size: int) -> tuple[bytes, bytes, bytes] | None:
         if offset + 4 > size:
@@ -136,6 +151,8 @@ class Journal:
         if offset + 4 + length + _HASH + 1 > size:
             return None
         data = os.pread(self._file, length + _HASH + 1, offset + 4)
+        if len(data) != length + _HASH + 1:
+            return None
         return data[:length], data[length:-1], data[-1:]
 
     def _accept(self, body: bytes, chain: bytes, mark: bytes) -> None:
@@ -193,6 +210,19 @@ class Journal:
 
     def close(self) -> None:
         os.close(self._file)
+
+
+def surviving(path: Path) -> list[Entry]:
+    """The entries of a journal that outlived its store; the file is not touched."""
+    try:
+        journal = Journal(path, evidence=True)
+    except OSError:
+        raise JournalError("journal: missing or not readable") from None
+    try:
+        journal.load()
+        return journal.entries()
+    finally:
+        journal.close()
 
 
 def decode(body: bytes) -> Entry:
