@@ -22,7 +22,7 @@ from pbx.transport.admission import Admission, Memory, address_key
 from pbx.transport.config import SipConfig
 from pbx.transport.contract import Stack
 from pbx.transport.endings import Endings
-from pbx.transport.flow import Ending, Flow, State
+from pbx.transport.flow import Ending, Flow, Origin, State
 from pbx.transport.framing import PONG, Frames, Limits
 from pbx.transport.listener import Listener
 from pbx.transport.watch import Watch
@@ -44,6 +44,14 @@ class FlowRow:
     trusted: bool
     messages: int
     held: int
+
+
+@dataclass(slots=True)
+class _Ours:
+    """The origin of a connection that we made."""
+
+    name: str
+    demands_certificate: bool = False
 
 
 class Driver:
@@ -72,6 +80,13 @@ class Driver:
     def listener(self, name: str, context: ssl.SSLContext) -> Listener:
         """A listener whose connections come here; it is opened and closed by the caller."""
         return Listener(name, context, self._accepted)
+
+    def adopt(self, connection: ssl.SSLSocket, name: str) -> FlowId:
+        """A connection of ours, to a peer whose certificate was checked, becomes a flow."""
+        flow = self._flow(connection, connection.getpeername()[:2], _Ours(name))
+        flow.start_open()
+        self.authenticated(flow.id)
+        return flow.id
 
     def authenticated(self, flow_id: FlowId) -> None:
         """Somebody proved on this flow who they are; it is a stranger no longer."""
@@ -191,12 +206,15 @@ class Driver:
         except (OSError, ValueError):  # it left between accept and here
             plain.close()
             return
-        flow_id = FlowId(next(self._ids))
-        flow = Flow(flow_id, connection, peer, listener, self, self._limits)
-        self.flows[flow_id] = flow
-        self.admission.admit(flow_id, key, now)
-        self._watch.accepted(flow_id, now)
+        flow = self._flow(connection, peer, listener)
+        self._watch.accepted(flow.id, now)
         flow.start()
+
+    def _flow(self, connection: ssl.SSLSocket, peer: Endpoint, origin: Origin) -> Flow:
+        flow = Flow(FlowId(next(self._ids)), connection, peer, origin, self, self._limits)
+        self.flows[flow.id] = flow
+        self.admission.admit(flow.id, flow.key, self._loop.time())
+        return flow
 
     def _make_room(self, key: str, now: float) -> bool:
         if not self.admission.has_room(key):

@@ -16,7 +16,6 @@ from certs.diagnose import Cause, cause_of
 from pbx.sip.flows import Endpoint, FlowId
 from pbx.transport.admission import address_key
 from pbx.transport.framing import Framer, Frames, Limits
-from pbx.transport.listener import Listener
 
 _RECORD = 16_384  # one TLS record; reading so much leaves nothing behind in OpenSSL
 _WOULD_BLOCK = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -49,6 +48,13 @@ class Ending(StrEnum):
     WITHDRAWN = "the right to be connected was withdrawn"
     STOPPING = "the exchange stops"
     FAULT = "a fault of ours"
+
+
+class Origin(Protocol):
+    """Where a flow comes from: a listener, or a connection of ours."""
+
+    name: str
+    demands_certificate: bool
 
 
 class Owner(Protocol):
@@ -99,15 +105,15 @@ class Flow:
         flow_id: FlowId,
         connection: ssl.SSLSocket,
         peer: Endpoint,
-        listener: Listener,
+        origin: Origin,
         owner: Owner,
         limits: Limits,
     ) -> None:
         self.id = flow_id
         self.peer = peer
         self.key = address_key(peer[0])
-        self.listener = listener.name
-        self.demands_certificate = listener.demands_certificate
+        self.listener = origin.name
+        self.demands_certificate = origin.demands_certificate
         self.identity: str | None = None
         """What the client certificate names, on listeners that demand one."""
         self.known = False
@@ -141,6 +147,12 @@ class Flow:
 
     def start(self) -> None:
         self._loop.add_reader(self._fd, self._shake)
+
+    def start_open(self) -> None:
+        """For a connection of ours, whose handshake is done."""
+        self.state = State.OPEN
+        self._loop.add_reader(self._fd, self._read)
+        self._owner.flow_opened(self)
 
     def write(self, data: bytes) -> None:
         """Send, now if the peer reads, else as it reads; nothing after the flow has ended."""
