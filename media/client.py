@@ -223,7 +223,7 @@ class MediaClient:
     def _lost(self, index: int) -> None:
         legs = [leg for leg in self._notify if _worker(leg) == index]
         if legs:
-            log.error("media worker lost", worker=index, legs=len(legs))
+            log.error("media worker lost", index=index, count=len(legs))
         for leg in legs:
             self._told(Ended(leg, "worker"))
 

@@ -124,7 +124,7 @@ class Server:
         except MediaError as error:
             return Failed(request.number, fault_of(error))
         except Exception:  # noqa: BLE001 - one request must not end every call of this worker
-            log.error("media request failed", request=type(request.verb).__name__)
+            log.error("media request failed", kind=type(request.verb).__name__)
             return Failed(request.number, Fault("misuse", "the media worker failed at this"))
 
     def _send(self, message: AnyReply) -> None:

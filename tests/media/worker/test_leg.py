@@ -1,0 +1,272 @@
+"""Legs from inside, on the loop of the test."""
+
+import gc
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from media import control
+from media.errors import LegGone, Misuse
+from media.values import Digit, Ended, Fed, Latched, Player, Silence, Silent, Tone
+from media.worker.leg import Leg
+from media.worker.path import Path
+from media.worker.rtcp import Sent, compound
+from media.worker.srtp import Context
+from media.worker.stream import Stream
+from tests.support.media_inline import Inline
+from tests.support.rtp_phone import RtpPhone, context
+
+GCM = "AEAD_AES_256_GCM"
+
+
+@pytest.fixture
+def inline() -> Iterator[Inline]:
+    inline = Inline(silence_limit=1.0, hold_limit=1.5, relatch_after=0.2)
+    yield inline
+    inline.close()
+
+
+def test_media_is_marked_for_expedited_forwarding(inline: Inline) -> None:
+    for host, level, option in (
+        ("127.0.0.1", socket.IPPROTO_IP, socket.IP_TOS),
+        ("::1", socket.IPPROTO_IPV6, socket.IPV6_TCLASS),
+    ):
+        leg = inline.roster._legs[inline.open(RtpPhone(host=host), call=host)]
+        assert leg.path.endpoint.socket.getsockopt(level, option) == 0xB8
+        assert leg.control.endpoint.socket.getsockopt(level, option) == 0xB8
+
+
+def test_the_advertised_address_is_the_mapped_one_or_the_given_or_the_local() -> None:
+    inline = Inline(advertise={"127.0.0.1": "203.0.113.9"})
+    mapped = inline.open(RtpPhone())
+    given = inline.open(RtpPhone(), advertised="198.51.100.7", feedback=True)
+    local = inline.open(RtpPhone(host="::1"))
+
+    for leg, address in ((mapped, "203.0.113.9"), (given, "198.51.100.7"), (local, "::1")):
+        assert f" {address}\r\n".encode() in inline.ask(control.MakeOffer(leg)).sdp
+    assert b"RTP/SAVPF" in inline.ask(control.MakeOffer(given)).sdp
+    inline.close()
+
+
+def test_a_phone_of_the_other_address_family_is_not_sent_to_early(inline: Inline) -> None:
+    phone = RtpPhone()
+    leg = inline.open(phone)
+    inline.ask(control.TakeOffer(leg, phone.sdp().replace(b"IP4 127.0.0.1", b"IP6 ::1")))
+    inline.ask(control.MakeAnswer(leg))
+
+    assert inline.roster._legs[leg].path.endpoint.destination is None
+
+
+def test_after_silence_the_socket_is_open_again_and_the_stream_still_flows(inline: Inline) -> None:
+    phone = RtpPhone()
+    leg = inline.alone(phone)
+    phone.send()
+    inline.spin_until(lambda: Latched(leg) in inline.told)
+    endpoint = inline.roster._legs[leg].path.endpoint
+    assert endpoint.is_latched
+
+    inline.spin_until(lambda: not endpoint.is_latched)
+    inline.ask(control.Feed(leg, Player(sounds=(Tone("beep"),))))
+    inline.spin_until(lambda: Fed(leg) in inline.told)
+    assert len(phone.take()) == 20
+
+
+def test_silence_is_told_again_after_as_long_again(inline: Inline) -> None:
+    leg = inline.alone(RtpPhone())
+
+    inline.spin_until(lambda: sum(isinstance(e, Silent) for e in inline.told) == 2)
+    assert {e.leg for e in inline.told} == {leg}
+
+
+def test_a_leg_on_hold_waits_unconnected_and_for_longer(inline: Inline) -> None:
+    phone = RtpPhone()
+    leg = inline.alone(phone)
+    phone.send()
+    inline.spin_until(lambda: Latched(leg) in inline.told)
+    inline.ask(control.TakeOffer(leg, phone.sdp("recvonly")))
+    inline.ask(control.MakeAnswer(leg))
+
+    assert not inline.roster._legs[leg].path.endpoint.is_latched
+    inline.spin(1.2)
+    assert not any(isinstance(e, Silent) for e in inline.told)
+    inline.spin_until(lambda: any(isinstance(e, Silent) for e in inline.told))
+
+
+def test_rtcp_alone_shows_that_a_phone_is_there(inline: Inline) -> None:
+    phone = RtpPhone()
+    inline.alone(phone)
+    for number in range(6):
+        report = compound(phone.ssrc, "phone", time.time(), Sent(number, number, number), ())
+        phone.send_report(report)
+        inline.spin(0.3)
+
+    assert not any(isinstance(e, Silent) for e in inline.told)
+
+
+def test_a_re_offer_from_the_same_place_keeps_what_was_learnt(inline: Inline) -> None:
+    phone = RtpPhone()
+    leg = inline.alone(phone)
+    phone.move()  # as a NAT does: the packets come from another port than the SDP says
+    sdp = phone.sdp()
+    phone.send()
+    inline.spin_until(lambda: Latched(leg) in inline.told)
+    endpoint = inline.roster._legs[leg].path.endpoint
+    learnt = endpoint.destination
+
+    for body in (sdp, sdp):
+        inline.ask(control.TakeOffer(leg, body))
+        inline.ask(control.MakeAnswer(leg))
+    assert endpoint.destination == learnt == phone.rtp.getsockname()
+
+
+def test_a_re_offer_from_another_place_is_followed(inline: Inline) -> None:
+    phone = RtpPhone()
+    leg = inline.alone(phone)
+    phone.send()
+    inline.spin_until(lambda: Latched(leg) in inline.told)
+    phone.move()
+    inline.ask(control.TakeOffer(leg, phone.sdp()))
+    inline.ask(control.MakeAnswer(leg))
+
+    inline.ask(control.Feed(leg, Player(sounds=(Silence(100),))))
+    inline.spin(0.1)
+    assert phone.take() == []  # not before it is known to be there
+    phone.send()
+    inline.spin_until(lambda: inline.stats(leg).relatches == 1)
+
+
+def test_a_leg_that_is_gone_leaves_nothing_for_a_collector(inline: Inline) -> None:
+    def alive() -> int:
+        return sum(isinstance(o, Leg | Path | Stream | Context) for o in gc.get_objects())
+
+    gc.collect()
+    gc.disable()  # as in a worker
+    try:
+        before = alive()
+        one, other = RtpPhone(), RtpPhone(GCM)
+        legs = [inline.alone(one), inline.alone(other)]
+        inline.ask(control.Join(*legs))
+        one.send()
+        inline.spin()
+        inline.ask(control.Feed(legs[0], Player(sounds=(Tone("busy"),), times=0)))
+        assert alive() == before + 10
+        for leg in legs:
+            inline.ask(control.Drop(leg))
+        assert alive() == before
+    finally:
+        gc.enable()
+
+
+def test_orphans_are_ended_and_told(inline: Inline) -> None:
+    legs = [inline.alone(RtpPhone()) for _ in range(2)]
+    inline.roster.end_orphans()
+
+    assert inline.told == [Ended(leg, "orphan") for leg in legs]
+    assert len(inline.roster) == 0
+    with pytest.raises(LegGone):
+        inline.ask(control.Stats(legs[0]))
+
+
+def test_digits_are_decoded_at_the_clock_of_the_phones_events(inline: Inline) -> None:
+    phone = RtpPhone(formats=((0, "PCMU/8000"), (96, "telephone-event/8000")))
+    leg = inline.alone(phone)
+    inline.ask(control.Digits(leg, True))
+    phone.press(9, payload_type=96)
+    inline.spin_until(lambda: any(isinstance(e, Digit) for e in inline.told))
+    inline.ask(control.Digits(leg, False))
+    phone.press(8, payload_type=96)
+    inline.spin()
+
+    assert [e.digit for e in inline.told if isinstance(e, Digit)] == ["9"]
+
+
+def test_digits_can_be_asked_for_before_anything_is_agreed(inline: Inline) -> None:
+    inline.ask(control.Digits(inline.open(RtpPhone()), True))
+
+
+def test_legs_without_a_codec_in_common_are_not_joined(inline: Inline) -> None:
+    one = inline.alone(RtpPhone())
+    other = inline.alone(RtpPhone(formats=((8, "PCMA/8000"),)))
+
+    with pytest.raises(Misuse, match="codec"):
+        inline.ask(control.Join(one, other))
+
+
+def test_nothing_is_played_in_a_codec_we_do_not_speak(inline: Inline) -> None:
+    one, other = (RtpPhone(formats=((18, "G729/8000"),)) for _ in range(2))
+    caller, callee = inline.open(one), inline.open(other)
+    inline.ask(control.TakeOffer(caller, one.sdp()))
+    other.read(inline.ask(control.MakeOffer(callee, like=caller)).sdp)
+    inline.ask(control.TakeAnswer(callee, other.sdp()))
+    one.read(inline.ask(control.MakeAnswer(caller, like=callee)).sdp)
+
+    with pytest.raises(Misuse, match="played"):
+        inline.ask(control.Feed(caller, Player(sounds=(Tone("beep"),))))
+    inline.ask(control.Join(caller, callee))  # but it passes untouched
+    one.send(b"\1" * 20, 18)
+    inline.spin_until(other.take)
+
+
+def test_a_player_that_was_held_up_does_not_hurry_after(inline: Inline) -> None:
+    phone = RtpPhone()
+    leg = inline.alone(phone)
+    inline.ask(control.Feed(leg, Player(sounds=(Tone("beep"),), times=0)))
+    inline.spin(0.1)
+    phone.take()
+    time.sleep(0.4)  # the loop itself is what is held up here
+    inline.spin(0.1)
+
+    assert len(phone.take()) <= 8
+
+
+def test_a_withdrawn_offer_leaves_the_leg_as_it_was(inline: Inline) -> None:
+    phone = RtpPhone()
+    leg = inline.alone(phone)
+    inline.ask(control.MakeOffer(leg, direction="sendonly"))
+    inline.ask(control.Withdraw(leg))
+    phone.send()
+
+    inline.spin_until(lambda: inline.stats(leg).received == 1)
+
+
+def test_the_last_report_says_goodbye(inline: Inline) -> None:
+    phone = RtpPhone()
+    leg = inline.alone(phone)
+    inline.ask(control.Drop(leg))
+
+    report = phone.listen_for_reports(2.0)
+    assert report is not None and b"\x81\xcb" in report
+
+
+def test_another_key_for_the_same_leg_is_a_rekey(inline: Inline) -> None:
+    phone = RtpPhone()
+    leg = inline.alone(phone)
+    phone.key = secrets.token_bytes(30)
+    phone.outbound = context(phone.suite, phone.key, inbound=False)
+    inline.ask(control.TakeOffer(leg, phone.sdp()))
+    inline.ask(control.MakeAnswer(leg))
+    phone.send()
+
+    inline.spin_until(lambda: inline.stats(leg).received == 1)
+    assert inline.stats(leg).rekeys == 1
+
+
+def test_a_phone_whose_rtcp_moves_is_found_again(inline: Inline) -> None:
+    phone = RtpPhone()
+    leg = inline.roster._legs[inline.alone(phone)]
+    report = compound(phone.ssrc, "phone", time.time(), None, ())
+    phone.send_report(report)
+    inline.spin_until(lambda: leg.control.endpoint.is_latched)
+    leg.control.heard_at -= 60
+    leg.control.send(report)
+
+    assert not leg.control.endpoint.is_latched
+
+
+def test_figures_before_anything_happened_are_empty(inline: Inline) -> None:
+    stats = inline.stats(inline.open(RtpPhone()))
+
+    assert (stats.suite, stats.mos, stats.round_trip_ms, stats.lost) == ("", None, None, 0)

@@ -1,0 +1,81 @@
+"""A worker's inside without its process: the same loop, run for as long as a test says."""
+
+from collections.abc import Callable
+from typing import Any
+
+from media import control
+from media.config import MediaConfig
+from media.control import Described, Measured, Opened
+from media.values import LegStats, MediaEvent
+from media.worker.leg import Surroundings
+from media.worker.loop import Loop
+from media.worker.roster import Roster
+from media.worker.sounds import Sounds
+from media.worker.srtp import Packet
+from tests.support.media_desk import place
+from tests.support.media_worker import free_range
+from tests.support.rtp_phone import RtpPhone
+
+SOUNDS = Sounds()
+
+
+class Inline:
+    """A roster of legs on real sockets, in this thread."""
+
+    def __init__(self, **config: Any) -> None:
+        first, last = free_range(40)
+        settings = {"workers": 1, "first_port": first, "last_port": last, **config}
+        self.loop = Loop()
+        self.told: list[MediaEvent] = []
+        around = Surroundings(
+            self.loop, Packet(), MediaConfig(**settings), SOUNDS, self.told.append
+        )
+        self.roster = Roster(0, around)
+        self.phones: list[RtpPhone] = []
+
+    def ask(self, verb: control.AnyVerb) -> Any:
+        """One request, one reply."""
+        return self.roster.act(1, verb)
+
+    def open(self, phone: RtpPhone, call: str = "call", **where: Any) -> str:
+        """A leg without anything said."""
+        self.phones.append(phone)
+        spot = place(phone)
+        fields = {name: getattr(spot, name) for name in spot.__struct_fields__} | where
+        reply = self.ask(control.Open(call, type(spot)(**fields)))
+        assert isinstance(reply, Opened)
+        return reply.leg
+
+    def alone(self, phone: RtpPhone, direction: str = "sendrecv", **where: Any) -> str:
+        """A leg whose phone offered and was answered."""
+        leg = self.open(phone, **where)
+        self.ask(control.TakeOffer(leg, phone.sdp(direction)))
+        answer = self.ask(control.MakeAnswer(leg))
+        assert isinstance(answer, Described)
+        phone.read(answer.sdp)
+        return leg
+
+    def stats(self, leg: str) -> LegStats:
+        """How it is doing."""
+        reply = self.ask(control.Stats(leg))
+        assert isinstance(reply, Measured)
+        return reply.stats
+
+    def spin(self, seconds: float = 0.05) -> None:
+        """Let the loop run for a while."""
+        self.loop.at(self.loop.now() + seconds, self.loop.stop)
+        self.loop.run()
+
+    def spin_until(self, ready: Callable[[], object], seconds: float = 5.0) -> None:
+        """Let the loop run until something is so."""
+        deadline = self.loop.now() + seconds
+        while not ready():
+            assert self.loop.now() < deadline, "it did not happen"
+            self.spin(0.005)
+
+    def close(self) -> None:
+        """Everything ends."""
+        self.roster.close()
+        self.loop.close()
+        for phone in self.phones:
+            phone.close()
