@@ -178,6 +178,8 @@ class Driver:
 
     def flow_ending(self, flow: Flow, ending: Ending, cause: Cause | None) -> None:
         now = self._loop.time()
+        if ending is Ending.PEER_LEFT and flow.known and not flow.messages:
+            ending = Ending.LEFT_UNHEARD  # PJSIP shakes hands first and judges afterwards
         self.endings.add(ending, cause, now)
         self._watch.ending(flow.id, now)
         if flow.identity is not None:

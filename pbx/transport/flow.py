@@ -34,6 +34,9 @@ class Ending(StrEnum):
     """Why a flow ended, for metrics and logs."""
 
     PEER_LEFT = "the peer closed the connection"
+    LEFT_UNHEARD = (
+        "the peer left before its first message; perhaps it does not trust our certificate"
+    )
     BROKEN = "the connection broke"
     HANDSHAKE_FAILED = "the handshake failed"
     HANDSHAKE_LATE = "the handshake took too long"

@@ -158,7 +158,7 @@ class Agent:
         config.regConfig.retryIntervalSec = int(options.get("retry", 5))
         config.regConfig.firstRetryIntervalSec = int(options.get("first_retry", 1))
         config.regConfig.randomRetryIntervalSec = 0
-        config.regConfig.proxyUse = 1
+        config.regConfig.proxyUse = 3
         config.sipConfig.authCreds.append(
             pj.AuthCredInfo("digest", "*", options["username"], 0, options["password"])
         )
