@@ -126,8 +126,8 @@ class Holder:
             ask = Ask(
                 request.act, proof, request.proof.origin, request.evidence, request.proof.session
             )
-            handler = self._logins.acts.get(type(request.act), self._administering.perform)
-            return await handler(ask)
+            answer = await self._logins.perform(ask)
+            return answer if answer is not None else await self._administering.perform(ask)
         finally:
             proof.secrets.wipe()
 

@@ -1,7 +1,5 @@
 """Log-in, enrolment and one's own factors: each proved by the person, nobody else."""
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 from uuid import UUID, uuid4
 
 import msgspec
@@ -15,8 +13,6 @@ from storage.keyholder.protocol import Answer, Done, Enrolment, Notice, Opened
 from storage.keyholder.records import Factors, Grant, Person, Standing
 from storage.sealed import primitives
 
-T = TypeVar("T", bound=acts.Act)
-
 
 class Logins:
     """Acts without a session, and acts on one's own factors with one."""
@@ -24,21 +20,34 @@ class Logins:
     def __init__(self, core: Core, attempts: Attempts) -> None:
         self._core = core
         self._attempts = attempts
-        self.acts: dict[type[acts.Act], Callable[[Ask], Awaitable[Answer]]] = {
-            acts.Bootstrap: self._bootstrap,
-            acts.LogIn: self._log_in,
-            acts.PhoneLogIn: self._phone_log_in,
-            acts.Enrol: self._enrol,
-            acts.ConfirmEnrolment: self._confirm_enrolment,
-            acts.ChangePassword: self._change_password,
-            acts.ReplaceTotp: self._replace_totp,
-            acts.ConfirmTotp: self._confirm_totp,
-            acts.SetPin: self._set_pin,
-            acts.StepUp: self._step_up,
-        }
 
-    async def _bootstrap(self, ask: Ask) -> Answer:
-        act = _expect(ask.act, acts.Bootstrap)
+    async def perform(self, ask: Ask) -> Answer | None:
+        """None for an act that is not one's own affair (`administering`)."""
+        match ask.act:
+            case acts.Bootstrap() as act:
+                return await self._bootstrap(ask, act)
+            case acts.LogIn(login=login):
+                return await self._log_in(ask, login)
+            case acts.PhoneLogIn(person=person):
+                return await self._phone_log_in(ask, person)
+            case acts.Enrol(login=login):
+                return await self._enrol(ask, login)
+            case acts.ConfirmEnrolment(login=login):
+                return await self._confirm_enrolment(ask, login)
+            case acts.ChangePassword():
+                return await self._change_password(ask)
+            case acts.ReplaceTotp():
+                return await self._replace_totp(ask)
+            case acts.ConfirmTotp():
+                return await self._confirm_totp(ask)
+            case acts.SetPin(extensions=extensions):
+                return await self._set_pin(ask, extensions)
+            case acts.StepUp():
+                return await self._step_up(ask)
+            case _:
+                return None
+
+    async def _bootstrap(self, ask: Ask, act: acts.Bootstrap) -> Answer:
         factors.check_new_password(ask.secrets.password, act.login)
         made, enrolment = await self._new_factors(ask.secrets.password, act.login)
         async with self._core.books.turn:
@@ -57,8 +66,8 @@ class Logins:
             await self._core.books.write(entry, draft.change())
         return Done(person=act.person, answer=answer, sole=True)
 
-    async def _log_in(self, ask: Ask) -> Answer:
-        found = self._core.person_with(_expect(ask.act, acts.LogIn).login)
+    async def _log_in(self, ask: Ask, login: str) -> Answer:
+        found = self._core.person_with(login)
         async with self._attempts.turn(ask.origin, found.id if found else None):
             # Read again: an earlier attempt of the same person may have been waited for.
             person = found and self._core.store.get(Person, found.id)
@@ -70,8 +79,7 @@ class Logins:
                         return await self._open(ask, spent, COMMAND_LINE)
             await self._attempts.failed(ask.origin, person, ask.entry(Event.REFUSED))
 
-    async def _phone_log_in(self, ask: Ask) -> Answer:
-        identifier = _expect(ask.act, acts.PhoneLogIn).person
+    async def _phone_log_in(self, ask: Ask, identifier: UUID) -> Answer:
         async with self._attempts.turn(ask.origin, identifier):
             person = self._core.store.get(Person, identifier)
             held = person.pin if person else None
@@ -115,19 +123,18 @@ class Logins:
         hashes = tuple(factors.code_hash(key, "recovery", code.encode()) for code in codes)
         return primitives.random(20), codes, hashes
 
-    async def _enrol(self, ask: Ask) -> Answer:
-        login = _expect(ask.act, acts.Enrol).login
+    async def _enrol(self, ask: Ask, login: str) -> Answer:
         factors.check_new_password(ask.secrets.new_password, login)
         found = self._core.person_with(login)
         async with self._attempts.turn(ask.origin, found.id if found else None):
-            if found is not None and self._is_invited(ask, found.id):
-                made, enrolment = await self._new_factors(ask.secrets.new_password, login)
-                async with self._core.books.turn:
-                    person = self._is_invited(ask, found.id)
-                    if person is not None:
-                        answer = ask.seal(enrolment)
-                        await self._put(ask, msgspec.structs.replace(person, pending=made))
-                        return Done(person=person.id, answer=answer)
+            # Also for a wrong code, so that the time does not tell whether there is such a person.
+            made, enrolment = await self._new_factors(ask.secrets.new_password, login)
+            async with self._core.books.turn:
+                person = self._is_invited(ask, found.id) if found else None
+                if person is not None:
+                    answer = ask.seal(enrolment)
+                    await self._put(ask, msgspec.structs.replace(person, pending=made))
+                    return Done(person=person.id, answer=answer)
             await self._attempts.failed(ask.origin, found, ask.entry(Event.REFUSED))
 
     def _is_invited(self, ask: Ask, identifier: UUID) -> Person | None:
@@ -139,8 +146,8 @@ class Logins:
         is_right = primitives.equal(code, person.invitation.code)
         return person if is_right and self._core.clock() < person.invitation.until else None
 
-    async def _confirm_enrolment(self, ask: Ask) -> Answer:
-        found = self._core.person_with(_expect(ask.act, acts.ConfirmEnrolment).login)
+    async def _confirm_enrolment(self, ask: Ask, login: str) -> Answer:
+        found = self._core.person_with(login)
         async with self._attempts.turn(ask.origin, found.id if found else None):
             person = found and self._core.store.get(Person, found.id)
             held = person.pending.password if person and person.pending else None
@@ -232,9 +239,9 @@ class Logins:
                     return Done(person=own.id)
             await self._attempts.failed(ask.origin, own, ask.entry(Event.REFUSED))
 
-    async def _set_pin(self, ask: Ask) -> Answer:
+    async def _set_pin(self, ask: Ask, extensions: tuple[str, ...]) -> Answer:
         session, person = self._core.session(ask.session)
-        factors.check_new_pin(ask.secrets.new_pin, _expect(ask.act, acts.SetPin).extensions)
+        factors.check_new_pin(ask.secrets.new_pin, extensions)
         stretched = await self._core.stretcher.stretch(ask.secrets.new_pin)
         async with self._attempts.turn(ask.origin, person.id):
             by_pin = session.kind == PHONE
@@ -273,9 +280,3 @@ class Logins:
 
 def _may_enrol(person: Person) -> bool:
     return person.standing in (Standing.INVITED, Standing.ACTIVE)
-
-
-def _expect(act: acts.Act, kind: type[T]) -> T:
-    if not isinstance(act, kind):
-        raise No("not this act")
-    return act
