@@ -74,7 +74,7 @@ async def touch(connection: AsyncConnection, session: UUID, now: int) -> None:
 
 async def live(connection: AsyncConnection, person: UUID | None = None) -> Sequence[SessionRecord]:
     """Sessions that have not ended, oldest first; of one person or of everybody."""
-    query = select(table).where(table.c.ended_at.is_(None)).order_by(table.c.id)
+    query = select(table).where(table.c.ended_at.is_(None)).order_by(table.c.started_at, table.c.id)
     if person is not None:
         query = query.where(table.c.person_id == person)
     return [_record(row) for row in (await connection.execute(query)).all()]

@@ -1,11 +1,13 @@
 """Fixtures every test may ask for; each lives in tests/support under its own subject."""
 
 from pbx import logs
+from tests.support.clinic import clinic
 from tests.support.databases import database, database_urls, postgres_cluster, sqlite_template
 from tests.support.directories import open_path
 from tests.support.stores import stores
 
 __all__ = [
+    "clinic",
     "database",
     "database_urls",
     "open_path",

@@ -38,7 +38,8 @@ async def authenticate(plane: Plane, caller: Caller, handle: bytes) -> None:
     reason = limits.expiry(session, roles, now, longer_idle=patient)
     if reason is None and (facts.state is not PersonState.ACTIVE or _is_over(facts.until, now)):
         reason = EndReason.SUSPENDED
-    if reason is None and not await _is_known(plane, handle):
+    # By a recorded exception a session outlives the key holder's own; what needs a proof does not.
+    if reason is None and not patient and not await _is_known(plane, handle):
         reason = EndReason.KEY_HOLDER
     if reason is not None:
         await end(plane, plane.deed(), record.id, reason)
