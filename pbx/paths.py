@@ -51,11 +51,6 @@ class Layout:
         return self.root / "keys"
 
     @property
-    def keyholder_pin(self) -> Path:
-        """The key holder's public signing key, owned by root; whoever seals checks against it."""
-        return self.root / "keyholder.pin"
-
-    @property
     def spool(self) -> Path:
         return self.root / "spool"
 

@@ -102,7 +102,6 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
     Role.PRACTICE_MANAGER: frozenset(
         {
             P.PERSON_READ,
-            P.PERSON_ADD,
             P.PERSON_CHANGE,
             P.PERSON_SUSPEND,
             P.PERSON_LEAVE,

@@ -16,13 +16,14 @@ from pbx.admin.given import GivenCaller, GivenPlane
 from pbx.admin.performed import performed
 from pbx.admin.plane import Caller, Plane
 from pbx.admin.rules import needs
-from pbx.admin.undoing import undo
+from pbx.admin.undoing import preview, undo
 from pbx.admin.wire.fields import Changed, Number, Performed
 from pbx.admin.wire.phones import (
     Assignment,
     ExtensionView,
     TenureView,
     Undoing,
+    UndoView,
     Versioned,
 )
 from storage import extensions, tenures
@@ -122,6 +123,17 @@ async def release_extension(
     return Changed(operation=caller.deed.operation)
 
 
+@get(
+    "/v1/extensions/{number:str}/undoing",
+    opt=needs(Privilege.EXTENSION_CHANGE, Action.EXTENSION_READ),
+    summary="What an undo would do",
+)
+async def preview_undo(
+    plane: GivenPlane, caller: GivenCaller, number: FromPath[Number]
+) -> UndoView:
+    return await preview(plane, caller, await resolve.extension(plane, number))
+
+
 @post(
     "/v1/extensions/{number:str}/undoing",
     opt=needs(Privilege.EXTENSION_CHANGE, Action.EXTENSION_UNDONE),
@@ -169,4 +181,11 @@ def _view(extension: Extension) -> ExtensionView:
     )
 
 
-ROUTES = [list_extensions, show_extension, assign_extension, release_extension, undo_extension]
+ROUTES = [
+    list_extensions,
+    show_extension,
+    assign_extension,
+    release_extension,
+    preview_undo,
+    undo_extension,
+]

@@ -22,6 +22,7 @@ from storage.exceptions import Exceptions
 from storage.extensions import Extensions
 from storage.grants import Grants
 from storage.identifiers import Clock, new_id
+from storage.keyholder import acts
 from storage.keyholder.acts import AnyAct
 from storage.keyholder.client import (
     InvalidRequest,
@@ -137,13 +138,18 @@ class Plane:
         evidence = await self.intend(caller.deed, action, subject)
         sealed = Proof(proof, caller.origin(), caller.handle)
         try:
-            return await self.keyholder.perform(act, sealed, evidence)
+            answer = await self.keyholder.perform(act, sealed, evidence)
         except Refused:
             await self._note(caller, action, subject, Outcome.REFUSED)
             raise Denied(REFUSED) from None
         except (InvalidRequest, KeyHolderUnavailable):
             await self._note(caller, action, subject, Outcome.FAILED)
             raise
+        if isinstance(answer, Waiting):
+            made = Subject("proposal", answer.proposal)
+            after = {"act": acts.name(act), "until": answer.until}
+            await self.committer.note(caller.deed.entry(Action.PROPOSAL_MADE, made, after=after))
+        return answer
 
     async def close_mailbox(self, mailbox: UUID, operation: UUID) -> None:
         """Only takes away, so it needs no proof, and waits while the key holder is away."""

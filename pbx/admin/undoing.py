@@ -7,11 +7,13 @@ undone first assignment just leaves the number to nobody. What was undone stays 
 
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from pbx.access.errors import RuleBroken
 from pbx.admin.performed import performed
 from pbx.admin.plane import Caller, Plane
 from pbx.admin.wire.fields import Performed
-from pbx.admin.wire.phones import Undoing
+from pbx.admin.wire.phones import Undoing, UndoView
 from storage import extensions, history, tenures
 from storage.conflicts import Stale, WrongState
 from storage.keyholder import acts
@@ -25,20 +27,30 @@ UNDOABLE = frozenset(
 )
 
 
+async def preview(plane: Plane, caller: Caller, extension: UUID) -> UndoView:
+    """What an undo would do: the command needs to know which mailbox its proof is about."""
+
+    async def work(unit: Unit) -> UndoView:
+        version, earlier, _ = await _found(unit.connection, extension)
+        unit.record(caller.deed.entry(Action.EXTENSION_READ, Subject("extension", extension)))
+        if earlier is None:
+            return UndoView(version=version, mailbox=None, person=None, until=None)
+        return UndoView(
+            version=version,
+            mailbox=earlier.mailbox,
+            person=earlier.person,
+            until=earlier.until,
+        )
+
+    return await plane.committer.run(work)
+
+
 async def undo(plane: Plane, caller: Caller, extension: UUID, data: Undoing) -> Performed:
     subject = Subject("extension", extension)
     async with plane.database.read() as connection:
-        if await extensions.version_of(connection, extension) != data.version:
-            raise Stale("extension")
-        last = await history.last_of(connection, subject, UNDOABLE)
-        present = await tenures.open_on(connection, extension)
-        if last.action == Action.EXTENSION_UNDONE:
-            raise WrongState("extension", "has no change left that could be undone")
-        earlier = (
-            None
-            if last.before is None
-            else await tenures.get(connection, UUID(last.before["tenure"]))
-        )
+        version, earlier, present = await _found(connection, extension)
+    if version != data.version:
+        raise Stale("extension")
     if earlier is None:
         return await _to_nobody(plane, caller, extension, present)
     if data.proof is None or data.mailbox != earlier.mailbox:
@@ -61,6 +73,20 @@ async def undo(plane: Plane, caller: Caller, extension: UUID, data: Undoing) -> 
     if ended is not None:
         await plane.close_mailbox(ended.mailbox, caller.deed.operation)
     return performed(caller, answer)
+
+
+async def _found(
+    connection: AsyncConnection, extension: UUID
+) -> tuple[int, Tenure | None, Tenure | None]:
+    """Version, the epoch an undo would let go on, and the one that would end."""
+    version = await extensions.version_of(connection, extension)
+    last = await history.last_of(connection, Subject("extension", extension), UNDOABLE)
+    if last.action == Action.EXTENSION_UNDONE:
+        raise WrongState("extension", "has no change left that could be undone")
+    present = await tenures.open_on(connection, extension)
+    if last.before is None:
+        return version, None, present
+    return version, await tenures.get(connection, UUID(last.before["tenure"])), present
 
 
 async def _to_nobody(

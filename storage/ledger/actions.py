@@ -39,6 +39,8 @@ class Action(StrEnum):
     GRANT_DECLINED = "grant.declined"
     GRANT_ENDED = "grant.ended"
     GRANT_LISTED = "grant.listed"
+    PROPOSAL_MADE = "proposal.made"
+    """An act waits for a second person; `after` names it."""
     PROPOSAL_LISTED = "proposal.listed"
     PROPOSAL_APPROVED = "proposal.approved"
     PROPOSAL_DECLINED = "proposal.declined"

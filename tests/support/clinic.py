@@ -68,6 +68,7 @@ class Clinic:
     plane: Plane
     http: httpx.AsyncClient
     lifecycle: Lifecycle
+    context: AdminContext
     members: dict[str, Member] = field(default_factory=dict)
 
     # -- time and identifiers
@@ -284,7 +285,7 @@ async def clinic(tmp_path: Path, sqlite_template: Path) -> AsyncIterator[Clinic]
         await server.start()
         transport = httpx.AsyncHTTPTransport(uds=str(layout.admin_socket))
         async with httpx.AsyncClient(transport=transport, base_url="http://pbx") as http:
-            yield Clinic(layout, house, plane, http, Lifecycle(plane))
+            yield Clinic(layout, house, plane, http, Lifecycle(plane), context)
         await server.stop()
     await keyholder.close()
     await edge.stop()

@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 
 from pbx.access.roles import (
+    APPROVING_ROLES,
     CONTENT_ROLES,
     EVERYBODY,
     MATRIX,
@@ -16,6 +17,7 @@ from pbx.access.roles import (
     matrix_rows,
     privileges_of,
 )
+from storage.keyholder import acts, decisions
 
 # Transcribed a second time, by role: what each may do to others.
 READS = {"person", "extension", "device", "exception", "policy", "history", "role", "session"}
@@ -24,7 +26,7 @@ ORACLE = {
     "help-desk": {"person-read", "person-unlock", "extension-read", "device-read"},
     "compliance-officer": {f"{noun}-read" for noun in READS} | {"keys-read"},
     "practice-manager": {f"{noun}-read" for noun in READS}
-    | {"person-add", "person-change", "person-suspend", "person-leave", "exception-close"}
+    | {"person-change", "person-suspend", "person-leave", "exception-close"}
     | {"enrolment-request", "role-request", "proposal-approve", "role-revoke"},
     "physician": set(),
     "clinical-staff": set(),
@@ -74,3 +76,34 @@ def test_the_printed_table_has_every_privilege_once_and_agrees_with_the_decision
         assert row.step_up is (row.privilege in STEP_UP)
         for role in Role:
             assert is_allowed([role], row.privilege) is (role in row.allowed or row.everybody)
+
+
+KEY_HOLDER = {
+    acts.AddPerson: Privilege.PERSON_ADD,
+    acts.IssueEnrolment: Privilege.ENROLMENT_REQUEST,
+    acts.GrantRole: Privilege.ROLE_REQUEST,
+    acts.RevokeRole: Privilege.ROLE_REVOKE,
+    acts.Suspend: Privilege.PERSON_SUSPEND,
+    acts.Reinstate: Privilege.PERSON_SUSPEND,
+    acts.Leave: Privilege.PERSON_LEAVE,
+    acts.LiftLock: Privilege.PERSON_UNLOCK,
+    acts.OpenTenure: Privilege.EXTENSION_CHANGE,
+    acts.ReopenTenure: Privilege.EXTENSION_CHANGE,
+    acts.Rotate: Privilege.KEYS_CHANGE,
+    acts.Backup: Privilege.KEYS_CHANGE,
+}
+
+
+@pytest.mark.parametrize(("act", "privilege"), KEY_HOLDER.items())
+def test_the_key_holder_decides_by_the_same_table(
+    act: type[acts.Act], privilege: Privilege
+) -> None:
+    allowed = {role for role in Role if privilege in MATRIX[role]}
+
+    assert decisions.RULES[act].askers == allowed
+
+
+def test_the_key_holder_knows_the_same_approvers_and_protected_roles() -> None:
+    assert decisions.RULES[acts.GrantRole].approvers == set(APPROVING_ROLES)
+    assert decisions.PROTECTED_ROLES == CONTENT_ROLES
+    assert decisions.SENSITIVE_ROLES == SENSITIVE_ROLES

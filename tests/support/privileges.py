@@ -1,0 +1,397 @@
+"""How to use each route of the administration API once, properly.
+
+The routes themselves are found in the running application; this only says what to put into them.
+A route without an entry here fails the tests that walk the application.
+"""
+
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import httpx
+
+from pbx.access.policy import DAY
+from pbx.access.roles import Role
+from pbx.admin.policies import step_up
+from storage.keyholder import acts
+from tests.support.clinic import Clinic, Member
+
+Use = Callable[[Clinic, Member], Awaitable[httpx.Response]]
+USES: dict[tuple[str, str], Use] = {}
+_serial = iter(range(10_000))
+
+
+def use(method: str, path: str) -> Callable[[Use], Use]:
+    def remember(function: Use) -> Use:
+        USES[method, path] = function
+        return function
+
+    return remember
+
+
+def reading(method: str, path: str, actual: str | None = None) -> None:
+    """A route that needs nothing but its path."""
+
+    async def plain(clinic: Clinic, who: Member) -> httpx.Response:
+        return await clinic.ask(who, method, actual or path)
+
+    USES[method, path] = plain
+
+
+for listing in ("session", "own/sessions", "sessions", "people", "grants", "proposals"):
+    reading("GET", f"/v1/{listing}")
+for listing in ("extensions", "devices", "exceptions", "policies", "keys", "roles", "status"):
+    reading("GET", f"/v1/{listing}")
+reading("GET", "/v1/people/{who:str}", "/v1/people/root")
+reading("GET", "/v1/history/{kind:str}/{what:str}", "/v1/history/person/root")
+reading("POST", "/v1/challenge")
+reading("DELETE", "/v1/session")
+
+
+async def newcomer(clinic: Clinic) -> Member:
+    """Somebody nobody will miss."""
+    root = clinic.members["root"]
+    await clinic.sign_in(root)
+    return await clinic.hire(f"new{next(_serial)}", root)
+
+
+async def enrolled(clinic: Clinic) -> Member:
+    person = await newcomer(clinic)
+    root, manager = clinic.members["root"], clinic.members["manager"]
+    await clinic.sign_in(manager)
+    await clinic.enrol(person, root, manager)
+    return person
+
+
+async def extension(clinic: Clinic, holder: Member | None = None) -> str:
+    """A number with a holder."""
+    root = clinic.members["root"]
+    holder = holder or await newcomer(clinic)
+    await clinic.sign_in(root)
+    number = f"2{next(_serial):04}"
+    answer = await assign(clinic, root, number, holder, 0)
+    assert answer.is_success, answer.text
+    return number
+
+
+async def assign(
+    clinic: Clinic, who: Member, number: str, holder: Member, version: int, until: int | None = None
+) -> httpx.Response:
+    tenure, mailbox = clinic.id(), clinic.id()
+    act = acts.OpenTenure(mailbox, tenure, holder.id, until)
+    body = {
+        "person": holder.id,
+        "tenure": tenure,
+        "mailbox": mailbox,
+        "version": version,
+        "until": until,
+        "proof": await clinic.proof(who, act),
+    }
+    return await clinic.ask(who, "POST", f"/v1/extensions/{number}/assignment", body)
+
+
+async def phone(clinic: Clinic) -> str:
+    root = clinic.members["root"]
+    await clinic.sign_in(root)
+    label = f"phone {next(_serial)}"
+    await clinic.do(root, "POST", "/v1/devices", {"id": clinic.id(), "label": label})
+    return label
+
+
+async def waiting(clinic: Clinic, who: Member) -> dict[str, str]:
+    """A proposal of somebody else's than `who`, about a third person."""
+    person = await newcomer(clinic)
+    asker = clinic.members["root" if who.login != "root" else "manager"]
+    if who.login not in ("root", "manager"):
+        asker = clinic.members["root"]
+    await clinic.sign_in(asker)
+    grant, start = clinic.id(), clinic.now
+    act = acts.GrantRole(grant, person.id, Role.FRONT_DESK, start)
+    body = {
+        "id": grant,
+        "person": person.id,
+        "role": Role.FRONT_DESK,
+        "reason": "needs it",
+        "start": start,
+        "proof": await clinic.proof(asker, act),
+    }
+    return dict(await clinic.do(asker, "POST", "/v1/grants", body))
+
+
+@use("POST", "/v1/session")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    return await clinic.try_sign_in(who)
+
+
+@use("DELETE", "/v1/own/sessions/{session:uuid}")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    return await clinic.ask(who, "DELETE", f"/v1/own/sessions/{who.session}")
+
+
+@use("DELETE", "/v1/sessions/{session:uuid}")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    other = await enrolled(clinic)
+    await clinic.sign_in(who)
+    return await clinic.ask(who, "DELETE", f"/v1/sessions/{other.session}")
+
+
+@use("POST", "/v1/enrolment")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    sealed, _ = await clinic.prove(
+        None, acts.Enrol(who.login), enrolment_code="wrong", new_password=who.password
+    )
+    return await clinic.ask(None, "POST", "/v1/enrolment", {"login": who.login, "proof": sealed})
+
+
+@use("POST", "/v1/enrolment/confirmation")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    sealed, _ = await clinic.prove(
+        None, acts.ConfirmEnrolment(who.login), password="wrong", totp="000000"
+    )
+    body = {"login": who.login, "proof": sealed}
+    return await clinic.ask(None, "POST", "/v1/enrolment/confirmation", body)
+
+
+@use("POST", "/v1/own/password")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    secrets = {"password": who.password, "new_password": f"{who.password} again"}
+    proof = await clinic.proof(who, acts.ChangePassword(), **secrets)
+    response = await clinic.ask(who, "POST", "/v1/own/password", {"proof": proof})
+    if response.is_success:
+        who.password = secrets["new_password"]
+    return response
+
+
+@use("POST", "/v1/own/second-factor")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    proof = await clinic.proof(who, acts.ReplaceTotp(), password=who.password)
+    return await clinic.ask(who, "POST", "/v1/own/second-factor", {"proof": proof})
+
+
+@use("POST", "/v1/own/second-factor/confirmation")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    import base64
+
+    from storage.keyholder.clock import SECOND
+    from storage.keyholder.protocol import Enrolment
+    from storage.sealed.primitives import hotp
+
+    secrets = {"totp": clinic.code(who), "password": who.password}
+    sealed, asker = await clinic.prove(who, acts.ReplaceTotp(), **secrets)
+    answer = await clinic.ask(who, "POST", "/v1/own/second-factor", {"proof": sealed})
+    enrolment = asker.open(base64.b64decode(answer.json()["answer"]), Enrolment)
+    secret = base64.b32decode(enrolment.totp_secret + "=" * (-len(enrolment.totp_secret) % 8))
+    code = hotp(secret, clinic.now // SECOND // 30)
+    sealed, _ = await clinic.prove(who, acts.ConfirmTotp(), totp=code)
+    path = "/v1/own/second-factor/confirmation"
+    response = await clinic.ask(who, "POST", path, {"proof": sealed})
+    if response.is_success:
+        who.totp = secret
+    return response
+
+
+@use("POST", "/v1/own/pin")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    proof = await clinic.proof(who, acts.SetPin(("1001",)), new_pin="739154")
+    return await clinic.ask(who, "POST", "/v1/own/pin", {"extensions": ["1001"], "proof": proof})
+
+
+@use("POST", "/v1/people")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    identifier, login = clinic.id(), f"new{next(_serial)}"
+    proof = await clinic.proof(who, acts.AddPerson(identifier, login))
+    body = {"id": identifier, "login": login, "name": "New", "proof": proof}
+    return await clinic.ask(who, "POST", "/v1/people", body)
+
+
+@use("POST", "/v1/people/{who:str}/name")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    person = await newcomer(clinic)
+    body = {"version": 1, "name": "Renamed"}
+    return await clinic.ask(who, "POST", f"/v1/people/{person.login}/name", body)
+
+
+@use("POST", "/v1/people/{who:str}/end")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    person = await newcomer(clinic)
+    body = {"version": 1, "until": clinic.now + DAY}
+    return await clinic.ask(who, "POST", f"/v1/people/{person.login}/end", body)
+
+
+@use("POST", "/v1/people/{who:str}/suspension")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    person = await newcomer(clinic)
+    return await clinic.ask(who, "POST", f"/v1/people/{person.login}/suspension")
+
+
+@use("POST", "/v1/people/{who:str}/resumption")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    person = await newcomer(clinic)
+    await clinic.do(clinic.members["root"], "POST", f"/v1/people/{person.login}/suspension")
+    proof = await clinic.proof(who, acts.Reinstate(person.id))
+    body = {"proof": proof}
+    return await clinic.ask(who, "POST", f"/v1/people/{person.login}/resumption", body)
+
+
+@use("POST", "/v1/people/{who:str}/departure")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    person = await newcomer(clinic)
+    return await clinic.ask(who, "POST", f"/v1/people/{person.login}/departure")
+
+
+@use("POST", "/v1/people/{who:str}/unlocking")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    person = await newcomer(clinic)
+    body = {"proof": await clinic.proof(who, acts.LiftLock(person.id))}
+    return await clinic.ask(who, "POST", f"/v1/people/{person.login}/unlocking", body)
+
+
+@use("POST", "/v1/people/{who:str}/enrolment")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    person = await newcomer(clinic)
+    body = {"proof": await clinic.proof(who, acts.IssueEnrolment(person.id))}
+    return await clinic.ask(who, "POST", f"/v1/people/{person.login}/enrolment", body)
+
+
+@use("POST", "/v1/grants")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    person = await newcomer(clinic)
+    grant, start = clinic.id(), clinic.now
+    act = acts.GrantRole(grant, person.id, Role.BILLING, start)
+    body = {"id": grant, "person": person.id, "role": Role.BILLING, "reason": "needs it"}
+    body |= {"start": start, "proof": await clinic.proof(who, act)}
+    return await clinic.ask(who, "POST", "/v1/grants", body)
+
+
+@use("POST", "/v1/grants/{grant:uuid}/revocation")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    person = await newcomer(clinic)
+    root, manager = clinic.members["root"], clinic.members["manager"]
+    await clinic.sign_in(manager)
+    grant = await clinic.grant(person, Role.BILLING, root, manager)
+    await clinic.sign_in(who)
+    body = {"proof": await clinic.proof(who, acts.RevokeRole(grant, person.id))}
+    return await clinic.ask(who, "POST", f"/v1/grants/{grant}/revocation", body)
+
+
+async def _decide(clinic: Clinic, who: Member, word: str, kind: type) -> httpx.Response:
+    import base64
+
+    proposal = await waiting(clinic, who)
+    await clinic.sign_in(who)
+    digest = base64.b64decode(proposal["digest"])
+    act = kind(UUID(proposal["proposal"]), digest)
+    body = {"digest": digest, "proof": await clinic.proof(who, act)}
+    return await clinic.ask(who, "POST", f"/v1/proposals/{proposal['proposal']}/{word}", body)
+
+
+@use("POST", "/v1/proposals/{proposal:uuid}/approval")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    return await _decide(clinic, who, "approval", acts.Approve)
+
+
+@use("POST", "/v1/proposals/{proposal:uuid}/refusal")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    return await _decide(clinic, who, "refusal", acts.Decline)
+
+
+@use("GET", "/v1/extensions/{number:str}")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    number = await extension(clinic)
+    return await clinic.ask(who, "GET", f"/v1/extensions/{number}")
+
+
+@use("GET", "/v1/extensions/{number:str}/undoing")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    number = await extension(clinic)
+    return await clinic.ask(who, "GET", f"/v1/extensions/{number}/undoing")
+
+
+@use("POST", "/v1/extensions/{number:str}/assignment")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    holder = await newcomer(clinic)
+    return await assign(clinic, who, f"3{next(_serial):04}", holder, 0)
+
+
+@use("POST", "/v1/extensions/{number:str}/release")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    number = await extension(clinic)
+    return await clinic.ask(who, "POST", f"/v1/extensions/{number}/release", {"version": 2})
+
+
+@use("POST", "/v1/extensions/{number:str}/undoing")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    number = await extension(clinic)
+    return await clinic.ask(who, "POST", f"/v1/extensions/{number}/undoing", {"version": 2})
+
+
+@use("GET", "/v1/devices/{label:str}")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    return await clinic.ask(who, "GET", f"/v1/devices/{await phone(clinic)}")
+
+
+@use("POST", "/v1/devices")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    body = {"id": clinic.id(), "label": f"phone {next(_serial)}"}
+    return await clinic.ask(who, "POST", "/v1/devices", body)
+
+
+@use("POST", "/v1/devices/{label:str}/place")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    body = {"version": 1, "place": "exam-room"}
+    return await clinic.ask(who, "POST", f"/v1/devices/{await phone(clinic)}/place", body)
+
+
+@use("POST", "/v1/devices/{label:str}/assignment")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    body = {"version": 1, "extension": await extension(clinic)}
+    return await clinic.ask(who, "POST", f"/v1/devices/{await phone(clinic)}/assignment", body)
+
+
+async def excepted(clinic: Clinic, who: Member) -> tuple[UUID, httpx.Response]:
+    person = await newcomer(clinic)
+    identifier = clinic.id()
+    body = {
+        "id": identifier,
+        "kind": "longer-idle",
+        "subject": person.id,
+        "owner": person.id,
+        "reason": "reads long reports",
+        "expires_at": clinic.now + DAY,
+    }
+    return identifier, await clinic.ask(who, "POST", "/v1/exceptions", body)
+
+
+@use("POST", "/v1/exceptions")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    return (await excepted(clinic, who))[1]
+
+
+@use("POST", "/v1/exceptions/{exception:uuid}/closing")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    await clinic.sign_in(clinic.members["root"])
+    exception, _ = await excepted(clinic, clinic.members["root"])
+    return await clinic.ask(who, "POST", f"/v1/exceptions/{exception}/closing")
+
+
+@use("PUT", "/v1/policies/{name:str}")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    name = "exception-days"
+    policies = await clinic.do(who, "GET", "/v1/policies")
+    [version] = [found["version"] for found in policies if found["name"] == name]
+    proof = await clinic.proof(who, step_up(name, version, 80, None))
+    body = {"version": version, "value": 80, "proof": proof}
+    return await clinic.ask(who, "PUT", f"/v1/policies/{name}", body)
+
+
+@use("POST", "/v1/keys/rotation")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    body = {"proof": await clinic.proof(who, acts.Rotate())}
+    return await clinic.ask(who, "POST", "/v1/keys/rotation", body)
+
+
+@use("POST", "/v1/keys/backup")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    directory = str(clinic.layout.root / "backup")
+    act = acts.Backup(directory, True)
+    body = {"directory": directory, "force": True, "proof": await clinic.proof(who, act)}
+    return await clinic.ask(who, "POST", "/v1/keys/backup", body)
