@@ -9,8 +9,9 @@ from pbx.admin.performed import performed
 from pbx.admin.plane import Caller, Plane
 from pbx.admin.rules import needs
 from pbx.admin.wire.fields import Performed, Proved
-from pbx.admin.wire.rules import Backup, KeysView
+from pbx.admin.wire.rules import Backup, KeysView, Recovery
 from storage.keyholder import acts
+from storage.keyholder.protocol import Waiting
 from storage.ledger.actions import Action
 from storage.ledger.unit import Unit
 
@@ -65,10 +66,37 @@ async def back_up_keys(
     return await _own(plane, caller, act, data.proof, Action.KEYS_BACKED_UP)
 
 
+@post(
+    "/v1/keys/recovery",
+    opt=needs(Privilege.KEYS_CHANGE, Action.RECOVERY_SET),
+    status_code=200,
+    summary="Who can bring a lost key store back; waits for a second person",
+)
+async def set_recovery(
+    plane: GivenPlane, caller: GivenCaller, data: JSONBody[Recovery]
+) -> Performed:
+    act = acts.SetRecovery(threshold=data.threshold, holders=tuple(data.holders))
+    return await _own(plane, caller, act, data.proof, Action.RECOVERY_SET)
+
+
+@post(
+    "/v1/own/recovery-share",
+    opt=needs(Privilege.OWN_FACTORS, Action.RECOVERY_COLLECTED),
+    status_code=200,
+    summary="Collect one's own share of the recovery secret, once",
+)
+async def collect_share(
+    plane: GivenPlane, caller: GivenCaller, data: JSONBody[Proved]
+) -> Performed:
+    return await _own(plane, caller, acts.CollectShare(), data.proof, Action.RECOVERY_COLLECTED)
+
+
 async def _own(
     plane: Plane, caller: Caller, act: acts.AnyAct, proof: bytes, action: Action
 ) -> Performed:
     answer = await plane.perform(caller, act, proof, action=action)
+    if isinstance(answer, Waiting):
+        return performed(caller, answer)
 
     async def work(unit: Unit) -> None:
         unit.record(caller.deed.entry(action))
@@ -77,4 +105,4 @@ async def _own(
     return performed(caller, answer)
 
 
-ROUTES = [show_keys, rotate_keys, back_up_keys]
+ROUTES = [show_keys, rotate_keys, back_up_keys, set_recovery, collect_share]

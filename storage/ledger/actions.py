@@ -90,6 +90,7 @@ class Action(StrEnum):
     KEYS_ROTATED = "keys.rotated"
     KEYS_BACKED_UP = "keys.backed_up"
     RECOVERY_SET = "recovery.set"
+    RECOVERY_COLLECTED = "recovery.collected"
 
     EMERGENCY_CALL_STARTED = "emergency_call.started"
     EMERGENCY_CALL_ENDED = "emergency_call.ended"

@@ -8,7 +8,7 @@ import asyncio
 import base64
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from storage.keyholder.clock import SECOND
 from storage.keyholder.edges import REQUESTS, Edge, Place
 from storage.keyholder.proofs import Asker, seal_proof
 from storage.keyholder.protocol import Enrolment, HalfCode, Protected
+from storage.keyholder.surroundings import Surroundings
 from storage.ledger.committer import Committer
 from storage.models.ledger import ledger
 from storage.sealed.fields import FieldKey
@@ -247,6 +248,17 @@ class Clinic:
         who.recovery = enrolment.recovery_codes
 
 
+def answering(house: House) -> Callable[[protocol.Request], Awaitable[protocol.Answer]]:
+    """As the process answers: its report is about its surroundings too."""
+
+    async def answer(request: protocol.Request) -> protocol.Answer:
+        if isinstance(request, protocol.KeyStatus):
+            return house.holder.report(Surroundings(False, False, False))
+        return await house.holder.answer(request)
+
+    return answer
+
+
 @pytest.fixture
 async def clinic(tmp_path: Path, sqlite_template: Path) -> AsyncIterator[Clinic]:
     layout = Layout(tmp_path / "pbx")
@@ -266,7 +278,7 @@ async def clinic(tmp_path: Path, sqlite_template: Path) -> AsyncIterator[Clinic]
     edge = Edge(
         Place(layout.keyholder_exchange_socket, frozenset({os.geteuid()})),
         REQUESTS[protocol.Edge.EXCHANGE],
-        lambda request: house.holder.answer(request),
+        answering(house),
     )
     await edge.start()
     database = await Database.open(sqlite_urls(layout.database_file).service)

@@ -389,9 +389,39 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
     return await clinic.ask(who, "POST", "/v1/keys/rotation", body)
 
 
+async def recovery(clinic: Clinic, who: Member, holders: tuple[UUID, ...]) -> httpx.Response:
+    act = acts.SetRecovery(len(holders), holders)
+    secrets = {} if holders else {"recovery_passphrase": "ten blue horses under water"}
+    body = {"threshold": act.threshold, "holders": list(holders)}
+    body |= {"proof": await clinic.proof(who, act, **secrets)}
+    return await clinic.ask(who, "POST", "/v1/keys/recovery", body)
+
+
+@use("POST", "/v1/keys/recovery")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    return await recovery(clinic, who, ())
+
+
+@use("POST", "/v1/own/recovery-share")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    root, manager = clinic.members["root"], clinic.members["manager"]
+    other = root if who is not root else manager
+    await clinic.sign_in(root)
+    await clinic.sign_in(manager)
+    await clinic.approve(manager, (await recovery(clinic, root, (who.id, other.id))).json())
+    await clinic.sign_in(who)
+    body = {"proof": await clinic.proof(who, acts.CollectShare())}
+    return await clinic.ask(who, "POST", "/v1/own/recovery-share", body)
+
+
 @use("POST", "/v1/keys/backup")
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
-    directory = str(clinic.layout.root / "backup")
-    act = acts.Backup(directory, True)
-    body = {"directory": directory, "force": True, "proof": await clinic.proof(who, act)}
+    root, manager = clinic.members["root"], clinic.members["manager"]
+    await clinic.sign_in(manager)
+    await clinic.approve(manager, (await recovery(clinic, root, (root.id, manager.id))).json())
+    await clinic.sign_in(who)
+    directory = clinic.layout.root / "backup"
+    directory.mkdir(exist_ok=True)
+    act = acts.Backup(str(directory), True)
+    body = {"directory": str(directory), "force": True, "proof": await clinic.proof(who, act)}
     return await clinic.ask(who, "POST", "/v1/keys/backup", body)

@@ -75,3 +75,11 @@ class Backup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     directory: Annotated[str, Meta(min_length=1, max_length=1000, pattern=r"^/[^\x00]*$")]
     force: bool = False
     proof: Sealed
+
+
+class Recovery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Two passphrases, or shares for named holders of whom `threshold` are needed."""
+
+    threshold: Annotated[int, Meta(ge=0, le=16)] = 0
+    holders: Annotated[list[UUID], Meta(max_length=16)] = msgspec.field(default_factory=list)
+    proof: Sealed
