@@ -11,11 +11,14 @@ from certs.authority import Authority
 from certs.renew import Prevented, renew_due
 from pbx.admin.api import create_app
 from pbx.admin.context import AdminContext
+from pbx.admin.lifecycle import Lifecycle
 from pbx.admin.models import Fact, Process
+from pbx.admin.plane import Plane
 from pbx.admin.server import AdminServer
 from pbx.config import Config, load
 from pbx.metrics import MetricsServer, gauge
 from pbx.paths import Layout
+from storage import directory
 from storage.config import database_url
 from storage.database import Database
 from storage.errors import StorageUnavailable
@@ -119,10 +122,24 @@ class Exchange:
         await self._stack.enter_async_context(self.committer)
         keeping = asyncio.create_task(keeper.run())
         self._stack.push_async_callback(_ended, keeping)
+        self._open_plane()
         self.context.sections["ledger"] = self._ledger
         _available.set_function(lambda: float(self.committer.health.is_available))
         _spooled.set_function(lambda: float(self.committer.health.waiting))
         _refused.set_function(lambda: float(self.committer.health.refused))
+
+    def _open_plane(self) -> None:
+        """People, phones and rules; what ends by itself ends from now on."""
+        plane = Plane(
+            self.database,
+            self.committer,
+            self.keyholder,
+            directory.load(self.layout.credentials),
+            system_clock,
+        )
+        self.context.plane = plane
+        living = asyncio.create_task(Lifecycle(plane).run())
+        self._stack.push_async_callback(_ended, living)
 
     def _ledger(self) -> dict[str, Fact]:
         health = self.committer.health

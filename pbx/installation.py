@@ -10,7 +10,7 @@ import fcntl
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,10 +20,11 @@ import msgspec
 from certs.authority import create_authority
 from certs.config import CertsConfig
 from pbx.config import Config, ExchangeConfig
+from pbx.first_people import BACK
 from pbx.paths import Layout
 from pbx.processes import accounts
 from pbx.processes.accounts import Accounts
-from storage import schema
+from storage import directory, schema
 from storage.config import StorageConfig, database_url
 from storage.identifiers import system_clock
 from storage.keyholder import founding
@@ -51,6 +52,8 @@ class Plan:
     database: str = ""
     database_owner: str = ""
     move_root_key: Path | None = None
+    founder: Callable[[Layout, Config], None] | None = None
+    """Makes the first people once keys and database are there; without one there are none."""
 
     def config(self) -> Config:
         return Config(
@@ -86,6 +89,9 @@ def _make(plan: Plan, config: Config, owners: Accounts) -> None:
     authority.issue_server()
     _make_database(config.storage, layout)
     _make_key_store(config.keyholder, layout)
+    directory.create(layout.credentials)
+    if plan.founder is not None:
+        plan.founder(layout, config)
     accounts.give(layout.keys, owners.keys)
     accounts.give(layout.credentials, owners.exchange)
     accounts.give(layout.database, owners.exchange)
@@ -98,9 +104,11 @@ def _make(plan: Plan, config: Config, owners: Accounts) -> None:
 
 
 def _make_key_store(config: KeyHolderConfig, layout: Layout) -> None:
-    """The pin stays root's, so that nobody's account can put another key holder's in its place."""
+    """Founded a little in the past: see `pbx.first_people`. The pin stays root's, so that nobody's
+    account can put another key holder's in its place."""
     keystore = prepare(config, layout.keys, os.environ)
-    founding.create(layout.keys, keystore, config, system_clock).write(layout.keyholder_pin)
+    founded = founding.create(layout.keys, keystore, config, lambda: system_clock() - BACK)
+    founded.write(layout.keyholder_pin)
 
 
 def _make_database(storage: StorageConfig, layout: Layout) -> None:

@@ -6,11 +6,14 @@ from typing import Annotated
 import typer
 
 from certs.errors import CertsError
+from pbx.admin.bootstrap import BootstrapRefused
+from pbx.cli.founders import Founders
 from pbx.cli.output import CommandError, DataOption, Exit, layout_of, say
 from pbx.config import DOMAIN
 from pbx.installation import InitRefused, Plan, initialise, own_addresses
 from pbx.processes.accounts import AccountError, Accounts
 from storage.errors import StorageError
+from storage.keyholder.client import InvalidRequest
 
 DomainOption = Annotated[
     str, typer.Option("--domain", help="The SIP domain: what stands after the @ of every phone.")
@@ -43,9 +46,16 @@ def init(
     database_owner: Annotated[
         str, typer.Option(help="The URL of the PostgreSQL role that owns the tables.")
     ] = "",
+    administrator: Annotated[
+        str, typer.Option(help="Log-in name of the first administrator.")
+    ] = "admin",
+    administrator_name: Annotated[str, typer.Option(help="Their name.")] = "Administrator",
+    generate_password: Annotated[
+        bool, typer.Option("--generate-password", help="Do not ask; show a random one once.")
+    ] = False,
     data: DataOption = None,
 ) -> None:
-    """Make the data directory: configuration, certificate authority, database.
+    """Make the data directory: configuration, certificates, database, keys, first administrator.
 
     Example: pbx init --domain pbx.clinic.example --ip 192.0.2.10 --move-root-key /mnt/root.key
     """
@@ -58,6 +68,7 @@ def init(
         database=database,
         database_owner=database_owner,
         move_root_key=move_root_key.absolute() if move_root_key else None,
+        founder=Founders(administrator, administrator_name, generate_password),
     )
     owners = made(plan)
     option = f" --data {layout.root}" if data else ""
@@ -69,7 +80,7 @@ def init(
         )
     else:
         say(f"The root CA's key is in {plan.move_root_key} alone; keep it off this machine.")
-    say(f"Next: pbx serve{option}")
+    say(f"Next: pbx serve{option}, then in another terminal: pbx login {administrator}{option}")
 
 
 def made(plan: Plan) -> Accounts:
@@ -79,5 +90,7 @@ def made(plan: Plan) -> Accounts:
     except (InitRefused, AccountError, CertsError, ValueError) as error:
         # ValueError: what a configuration table says of the values it was given.
         raise CommandError(str(error), Exit.USAGE) from None
+    except (InvalidRequest, BootstrapRefused) as error:
+        raise CommandError(f"Nothing was made: {error}.", Exit.REFUSED) from None
     except StorageError as error:
         raise CommandError(f"Nothing was made: {error}.", Exit.UNAVAILABLE) from None

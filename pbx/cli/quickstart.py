@@ -1,5 +1,6 @@
 """`pbx quickstart`: init with safe defaults where nothing is there yet, then serve."""
 
+from pbx.cli.founders import Founders
 from pbx.cli.init import AddressOption, DomainOption, made
 from pbx.cli.output import DataOption, layout_of, say
 from pbx.cli.serve import run
@@ -20,7 +21,8 @@ def quickstart(
     if not layout.is_initialised:
         say(f"Making {layout.root} ...")
         addresses = tuple(ip) if ip else own_addresses()
-        made(Plan(layout=layout, domain=domain, addresses=addresses))
+        founder = Founders(generate=True, samples=True)
+        made(Plan(layout=layout, domain=domain, addresses=addresses, founder=founder))
     run(layout, lambda *up: _announce(*up, named=data is not None))
 
 
@@ -33,4 +35,10 @@ def _announce(
     for what, where in (("data directory", str(layout.root)), *facts.items()):
         say(f"  {what:{width}}  {where}")
     say(f"  {'accounts':{width}}  {owners.mode}")
-    say("Next, in another terminal:", f"  pbx status{option}", "Ctrl-C stops it.", "")
+    say(
+        "Next, in another terminal:",
+        f"  pbx status{option}",
+        f"  pbx login admin{option}",
+        "Ctrl-C stops it.",
+        "",
+    )
