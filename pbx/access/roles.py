@@ -44,6 +44,7 @@ class Privilege(StrEnum):
     HISTORY_READ = "history-read"
     KEYS_READ = "keys-read"
     KEYS_CHANGE = "keys-change"
+    RECOVERY_COLLECT = "recovery-collect"
 
 
 P = Privilege
@@ -80,10 +81,13 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.HISTORY_READ,
             P.KEYS_READ,
             P.KEYS_CHANGE,
+            P.RECOVERY_COLLECT,
         }
     ),
     # Unlocks a person, looks a phone up; changes nothing else.
-    Role.HELP_DESK: frozenset({P.PERSON_READ, P.PERSON_UNLOCK, P.EXTENSION_READ, P.DEVICE_READ}),
+    Role.HELP_DESK: frozenset(
+        {P.PERSON_READ, P.PERSON_UNLOCK, P.EXTENSION_READ, P.DEVICE_READ, P.RECOVERY_COLLECT}
+    ),
     # Reads what was done and by whom; configures nothing, listens to nothing as a routine.
     Role.COMPLIANCE_OFFICER: frozenset(
         {
@@ -96,6 +100,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.POLICY_READ,
             P.HISTORY_READ,
             P.KEYS_READ,
+            P.RECOVERY_COLLECT,
         }
     ),
     # Decides who gets access and when it ends; configures nothing technical.
@@ -117,13 +122,15 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.EXCEPTION_CLOSE,
             P.POLICY_READ,
             P.HISTORY_READ,
+            P.RECOVERY_COLLECT,
         }
     ),
-    # Use their own extension, mailbox and history; administer nothing.
-    Role.PHYSICIAN: frozenset(),
-    Role.CLINICAL_STAFF: frozenset(),
-    Role.FRONT_DESK: frozenset(),
-    Role.BILLING: frozenset(),
+    # Use their own extension, mailbox and history; administer nothing. Any of them may be trusted
+    # with a share of the recovery secret.
+    Role.PHYSICIAN: frozenset({P.RECOVERY_COLLECT}),
+    Role.CLINICAL_STAFF: frozenset({P.RECOVERY_COLLECT}),
+    Role.FRONT_DESK: frozenset({P.RECOVERY_COLLECT}),
+    Role.BILLING: frozenset({P.RECOVERY_COLLECT}),
 }
 
 CONTENT_ROLES = frozenset(
@@ -154,6 +161,7 @@ STEP_UP = frozenset(
         P.EXTENSION_CHANGE,
         P.POLICY_CHANGE,
         P.KEYS_CHANGE,
+        P.RECOVERY_COLLECT,
     }
 )
 """Dangerous acts: the second factor is asked for again, in a proof that fits this one act."""

@@ -81,7 +81,7 @@ async def set_recovery(
 
 @post(
     "/v1/own/recovery-share",
-    opt=needs(Privilege.OWN_FACTORS, Action.RECOVERY_COLLECTED),
+    opt=needs(Privilege.RECOVERY_COLLECT, Action.RECOVERY_COLLECTED),
     status_code=200,
     summary="Collect one's own share of the recovery secret, once",
 )
