@@ -163,6 +163,9 @@ class Phones:
         known = await connection.scalar(
             select(phone_presence.c.id).where(phone_presence.c.id == seen.device)
         )
+        enrolled = select(phone_identity.c.id).where(phone_identity.c.id == seen.device)
+        if await connection.scalar(enrolled) is None:
+            return False  # removed since it registered
         values = {
             "seen_at": seen.seen_at,
             "registered_until": seen.registered_until,

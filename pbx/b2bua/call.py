@@ -88,7 +88,9 @@ class Call:
         board: Board,
         event: RequestReceived,
         device: UUID,
+        max_forwards: int,
     ) -> None:
+        self.max_forwards = max_forwards
         self.around = around
         self.agent, self.phones, self.media = around.agent, around.phones, around.media
         self.clock = around.clock
@@ -126,7 +128,8 @@ class Call:
         except OfferRefused as refusal:
             self._conclude(CallOutcome.REFUSED, "offer-refused")
             self.caller.reject(refusal.status, warning=refusal.reason)
-        except MediaError:
+        except MediaError as error:
+            log.warning("no media for a call", call=str(self.id), reason=str(error))
             self._conclude(CallOutcome.FAILED, "media-unavailable")
             self.caller.reject(503)
         except Exception:
@@ -212,7 +215,7 @@ class Call:
             domain=self.around.domain,
             number=number,
             shown=shown_to(self.identity, place, is_emergency=self.is_emergency),
-            max_forwards=max(0, (self.caller.request.max_forwards or 70) - 1),
+            max_forwards=self.max_forwards,
             is_emergency=self.is_emergency,
         )
         await leg.invite(invitation, self.caller)
@@ -230,6 +233,7 @@ class Call:
 
     async def join(self, callee: Leg) -> None:
         """Each hears the other."""
+        await self.caller.prepare(callee)
         if self.caller.media is not None and callee.media is not None:
             self._partner = {self.caller: callee, callee: self.caller}
             await self.media.join(self.caller.media, callee.media)

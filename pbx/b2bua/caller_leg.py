@@ -30,6 +30,8 @@ class CallerLeg(Leg):
         self.request = event.request
         self._transaction = event.transaction
         self._answer = b""
+        self._has_path = False
+        """A 183 has been sent: the phone plays what we send, not its own ringback."""
 
     @property
     def dialled(self) -> str:
@@ -45,13 +47,19 @@ class CallerLeg(Leg):
 
     def ring(self) -> None:
         """The phone makes its own ringback from this."""
-        if self.is_beginning and not self._answer:
+        if self.is_beginning and not self._has_path:
             self._respond(self._with_session(response_to(self.request, 180), b""))
+
+    async def prepare(self, like: Leg) -> None:
+        """Settle our answer, so that sound can flow the moment it is sent."""
+        if self.is_beginning:
+            await self._make_answer(like)
 
     async def progress(self, like: Leg | None = None) -> None:
         """Open the path before anybody answered: for a prompt, or early media."""
-        if self.is_beginning and not self._answer:
+        if self.is_beginning and not self._has_path:
             body = await self._make_answer(like)
+            self._has_path = True
             self._respond(self._with_session(response_to(self.request, 183), body))
 
     async def accept(self, like: Leg | None = None) -> None:

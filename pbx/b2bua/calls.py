@@ -15,7 +15,9 @@ from pbx.b2bua.leg import Leg
 from pbx.dialplan import plan
 from pbx.sip import events as sip
 from pbx.sip.dialog import Dialog, DialogId
+from pbx.sip.errors import PeerError
 from pbx.sip.events import TransactionId
+from pbx.sip.loops import forwards
 from pbx.sip.message import response_to
 from pbx.sip.uri import SipUri
 from storage.calls import CallRecord
@@ -73,7 +75,12 @@ class Calls:
         if not isinstance(route, plan.Emergency) and (refusal := self._over_limit(device)):
             around.agent.respond(event.transaction, response_to(event.request, refusal))
             return
-        call = Call(around, self, event, device)
+        try:
+            max_forwards = forwards(event.request)
+        except PeerError as error:
+            around.agent.respond(event.transaction, response_to(event.request, error.status))
+            return
+        call = Call(around, self, event, device, max_forwards)
         self._live[call.id] = call
         self._idle.clear()
         self.listen(event.transaction, call.caller)

@@ -13,14 +13,15 @@ Event = dict[str, Any]
 
 CONFIG = """\
 poll_method epoll
-sip_listen {bind}:{sip_port}
+sip_listen {listen}:0
 sip_certificate {certificate}
 sip_trans_def tls
-audio_player aufile,{heard}
+audio_player aubridge,nowhere
 audio_source ausine,{tone}
 audio_alert ausine,{tone}
-audio_srate {rate}-{rate}
-audio_channels 1-1
+ausrc_srate 48000
+ausrc_channels 2
+auplay_channels 1
 rtp_ports {rtp}
 rtcp_mux {rtcp_mux}
 jitter_buffer_delay 5-10
@@ -30,7 +31,9 @@ module_app contact.so
 module_app menu.so
 module_app mwi.so
 module ausine.so
-module aufile.so
+module aubridge.so
+module sndfile.so
+snd_path {folder}
 {codecs}
 module srtp.so
 module dtls_srtp.so
@@ -71,22 +74,21 @@ class BaresipPhone:
         register_interval: int = 300,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.heard = folder, folder / "heard.wav"
+        self.folder = folder
         self._control = free_port()
         rtp = 20_000 + free_port() % 20_000 // 20 * 20
         (folder / "config").write_text(
             CONFIG.format(
                 bind=bind,
-                sip_port=free_port(),
+                listen=f"[{bind}]" if ":" in bind else bind,
                 certificate=certificate or "",
-                heard=self.heard,
+                folder=folder,
                 tone=tone_hz,
-                rate=16000 if codecs[0] == "g722" else 48000 if codecs[0] == "opus" else 8000,
                 rtp=f"{rtp}-{rtp + 18}",
                 rtcp_mux="yes" if rtcp_mux else "no",
                 codecs="\n".join(f"module {codec}.so" for codec in codecs),
                 control=f"127.0.0.1:{self._control}",
-                interface="lo",
+                interface=bind,
             )
         )
         (folder / "accounts").write_text(
@@ -104,7 +106,7 @@ class BaresipPhone:
 
     @staticmethod
     def _names(codecs: tuple[str, ...]) -> list[str]:
-        names = {"g711": ["pcmu", "pcma"], "g722": ["g722"], "opus": ["opus/48000/2"]}
+        names = {"g711": ["pcmu", "pcma"], "g722": ["g722/16000/1"], "opus": ["opus/48000/2"]}
         return [name for codec in codecs for name in names[codec]]
 
     async def __aenter__(self) -> BaresipPhone:
@@ -147,6 +149,11 @@ class BaresipPhone:
         """The phone vanishes without a word."""
         assert self._process
         self._process.kill()
+
+    @property
+    def heard(self) -> Path:
+        """What the phone decoded, as its sndfile module writes it."""
+        return next(iter(sorted(self.folder.glob("dump-*-dec.wav"))), self.folder / "not-yet.wav")
 
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")[-4000:]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -38,3 +41,25 @@ def seconds_of(samples: list[int], rate: int, hertz: float, *, window: float = 0
     size = int(rate * window)
     windows = [samples[at : at + size] for at in range(0, len(samples) - size + 1, size)]
     return window * sum(power(part, rate, hertz) > 0.5 for part in windows)
+
+
+async def until_heard(
+    path: str | Path | Callable[[], Path],
+    hertz: float,
+    *,
+    seconds: float,
+    patience: float = 15.0,
+    rate: int = 16_000,
+) -> None:
+    """Wait until this much of the tone stands in a recording that is still being written."""
+    heard = 0.0
+    try:
+        async with asyncio.timeout(patience):
+            while heard < seconds:
+                await asyncio.sleep(0.1)
+                file = path() if callable(path) else path
+                if os.path.exists(file):  # noqa: ASYNC240 - a test, a local file
+                    samples, rate = read_wav(file, rate)
+                    heard = seconds_of(samples, rate, hertz)
+    except TimeoutError:
+        raise AssertionError(f"{heard:.2f} s of {hertz} Hz heard, not {seconds} s") from None

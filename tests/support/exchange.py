@@ -1,0 +1,239 @@
+"""An exchange in this process: the real stack, transport, registrar, calls, ledger and workers.
+
+What `pbx.service` puts together, with a directory that the test writes; phones connect over TLS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+from sqlalchemy import select
+
+from certs.authority import create_authority
+from certs.config import CertsConfig
+from certs.contexts import identities, mutual_context, server_context
+from media.client import MediaClient
+from pbx.access.authenticate import Doors, Failure, Gate
+from pbx.access.lockout import Lockout, LockoutConfig
+from pbx.access.nonces import Nonces
+from pbx.b2bua.call import Surroundings
+from pbx.b2bua.calls import Calls
+from pbx.b2bua.config import CallsConfig
+from pbx.b2bua.identity import Place
+from pbx.b2bua.recorder import CallRecorder
+from pbx.b2bua.snapshot import SnapshotKey
+from pbx.directory import DeviceEntry, Directory, Entries, TenancyEntry
+from pbx.features.serve import serve
+from pbx.location import Location
+from pbx.registrar import Registrar
+from pbx.registrations import RegistrationJournal
+from pbx.signalling import CAPABILITIES, Agent, Parts, RegisteredPhones, Signalling
+from pbx.sip.digest import Algorithm, ha1
+from pbx.sip.shared import StackConfig
+from pbx.sip.stack import Stack
+from pbx.transport.config import SipConfig
+from pbx.transport.driver import Driver
+from storage import calls as call_store
+from storage.calls import CallRecord
+from storage.database import Database
+from storage.deeds import Deed
+from storage.devices import Devices
+from storage.ledger.committer import Committer
+from storage.ledger.entry import SYSTEM
+from storage.ledger.unit import Unit
+from storage.models.calls import call as call_table
+from storage.models.ledger import ledger
+from storage.phones import Phones
+from storage.records import HourlyKeys, RecordsKey
+from storage.sealed.fields import FieldKey
+from tests.support.media_worker import WorkerProcess
+from tests.support.sip_server import DOMAIN
+
+SECRET = "a-secret-of-a-test-phone"
+
+
+def clock() -> int:
+    return time.time_ns() // 1000
+
+
+class TestExchange:
+    """`async with TestExchange(folder, database) as exchange:`"""
+
+    __test__ = False
+
+    def __init__(
+        self, folder: Path, database: Database, *, addresses: tuple[str, ...] = ("127.0.0.1",),
+        workers: int = 1, media: dict[str, Any] | None = None, **calls: Any,
+    ) -> None:  # fmt: skip
+        self.folder, self.database = folder, database
+        self.addresses = addresses
+        self.directory = Directory(Entries(made_at=0))
+        self._calls_config = CallsConfig(**calls)
+        self._entered = AsyncExitStack()
+        self.workers = [
+            WorkerProcess(folder / f"worker-{index}", index, **(media or {}))
+            for index in range(workers)
+        ]
+        self.keys = HourlyKeys(b"", lambda: None, clock)
+        self.fields = FieldKey(bytes(32), "test")
+
+    async def __aenter__(self) -> TestExchange:
+        for worker in self.workers:
+            await self._entered.enter_async_context(worker)
+        certificates = self.folder / "certs"
+        certificates.mkdir(mode=0o700)
+        config = CertsConfig(addresses=("127.0.0.1", "::1"))
+        self.authority = create_authority(certificates, DOMAIN, clock, config)
+        self.authority.issue_server()
+        self.media = MediaClient({worker.index: worker.socket for worker in self.workers})
+        await self.media.start()
+        self._entered.push_async_callback(self.media.close)
+        self.committer = await self._entered.enter_async_context(
+            Committer(self.database, "exchange", clock=clock)
+        )
+        self._signalling()
+        return self
+
+    def _signalling(self) -> None:
+        self.stack = Stack(StackConfig(capabilities=CAPABILITIES))
+        config = msgspec.convert({"listen": self.addresses}, SipConfig)
+        self.driver = Driver(self.stack, config, lambda event: self.signalling.deliver(event))
+        self.location = Location()
+        self.phones = RegisteredPhones(self.location)
+        agent = Agent(self.stack, self.driver.poke)
+        self.recorder = CallRecorder(self.committer, self.keys, clock)
+        self.journal = RegistrationJournal(self.committer, Phones(self.fields), clock)
+        around = Surroundings(
+            agent=agent, phones=self.phones, media=self.media,
+            directory=lambda: self.directory, snapshots=SnapshotKey(bytes(32)), clock=clock,
+            config=self._calls_config, domain=DOMAIN,
+        )  # fmt: skip
+        self.calls = Calls(around, serve, self.recorder.started, self.recorder.ended)
+        self.failures: list[Failure] = []
+        self.lockout = Lockout(LockoutConfig())
+        self.gate = Gate(
+            Doors(
+                realm=DOMAIN, devices=lambda: self.directory, nonces=Nonces(bytes(32)),
+                lockout=self.lockout, clock=clock, failed=self.failures.append,
+            )
+        )  # fmt: skip
+        self.signalling = Signalling(
+            Parts(
+                agent=agent, gate=self.gate, location=self.location, phones=self.phones,
+                registrar=Registrar(self.location, frozenset({DOMAIN})), calls=self.calls,
+                directory=lambda: self.directory, authenticated=self.driver.authenticated,
+                changed=self.journal.changed,
+            )
+        )  # fmt: skip
+        found = identities(self.authority.stock)
+        self.listener = self.driver.listener("sha256", server_context(found))
+        self.certificate_listener = self.driver.listener(
+            "certificate", mutual_context(found, self.authority.stock)
+        )
+        self.md5_listener = self.driver.listener("md5", server_context(found))
+        for listener in (self.listener, self.certificate_listener, self.md5_listener):
+            listener.open(self.addresses, 0)
+        self._tasks = [
+            asyncio.create_task(self.recorder.run()),
+            asyncio.create_task(self.journal.run()),
+        ]
+
+    async def __aexit__(self, *_: object) -> None:
+        for listener in (self.listener, self.certificate_listener, self.md5_listener):
+            listener.close()
+        await self.calls.drain(0.1)
+        await self.driver.stop()
+        self.signalling.close()
+        await self.flush()
+        await self._entered.aclose()
+
+    async def flush(self) -> None:
+        """Everything that waits is written."""
+        self.recorder.close()
+        self.journal.close()
+        await asyncio.gather(*self._tasks)
+
+    # -- what a test sets up and looks at
+
+    @property
+    def port(self) -> int:
+        return self.listener.endpoints[0][1]
+
+    @property
+    def md5_port(self) -> int:
+        return self.md5_listener.endpoints[0][1]
+
+    @property
+    def ca_file(self) -> Path:
+        return self.authority.root_pem_path
+
+    async def enrol(
+        self, number: str, *phones: str, place: Place = Place.PRIVATE, md5: bool = False,
+        emergency: bool = False,
+    ) -> list[UUID]:  # fmt: skip
+        """An extension, its person, and phones with these usernames; returns the devices."""
+        extension = uuid4()
+        algorithm = Algorithm.MD5 if md5 else Algorithm.SHA_256
+        devices = [
+            DeviceEntry(
+                id=uuid4(),
+                username=username,
+                place=place,
+                extension=extension,
+                algorithm=algorithm.value,
+                ha1=ha1(algorithm, username, DOMAIN, SECRET),
+                md5_until=2**62 if md5 else 0,
+                certificate=f"sip:{username}@{DOMAIN}",
+                answers_emergency=emergency,
+            )
+            for username in phones
+        ]
+        entries = self.directory.entries
+        tenancy = TenancyEntry(
+            number=number, extension=extension, tenure=uuid4(), person=uuid4(),
+            name=f"Person {number}", devices=tuple(device.id for device in devices),
+        )  # fmt: skip
+        self.directory = Directory(
+            Entries(
+                made_at=clock(),
+                devices=(*entries.devices, *devices),
+                tenancies=(*entries.tenancies, tenancy),
+            )
+        )
+        await self.committer.run(partial(self._store, devices=devices))
+        return [device.id for device in devices]
+
+    async def _store(self, unit: Unit, *, devices: list[DeviceEntry]) -> None:
+        deed = Deed(SYSTEM, uuid4(), clock())
+        for device in devices:
+            await Devices(self.fields).add(unit, deed, device.id, device.username)
+            await Phones(self.fields).enrol(unit, deed, device.id, device.username)
+
+    def phone_options(self, username: str, **more: Any) -> dict[str, Any]:
+        """For PjsuaPhone."""
+        return {
+            "user": username, "username": username, "password": SECRET, "domain": DOMAIN,
+            "host": "127.0.0.1", "port": self.port, "ca_file": str(self.ca_file),
+            "bind": "127.0.0.1", "codecs": ["PCMU"], "record_to": str(self.folder), **more,
+        }  # fmt: skip
+
+    async def records(self) -> list[CallRecord]:
+        """The call records written, oldest first."""
+        key: RecordsKey | None = self.keys.current()
+        async with self.database.read() as connection:
+            ids = (await connection.scalars(select(call_table.c.id))).all()
+            sealed = [await call_store.read(connection, id) for id in ids]
+        found = [call.opened(key.fields if key else None) for call in sealed]
+        return sorted(found, key=lambda record: record.started_at)
+
+    async def ledger_actions(self) -> list[str]:
+        async with self.database.read() as connection:
+            query = select(ledger.c.action).order_by(ledger.c.sequence)
+            return list((await connection.scalars(query)).all())
