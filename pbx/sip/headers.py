@@ -116,6 +116,12 @@ class Headers:
             self._fields = [field for field in self._fields if field[0] != key]
         self._typed.clear()
 
+    def pick(self, keys: frozenset[str]) -> Headers:
+        """A copy of the lines with these keys, in the order they have here."""
+        first = self._first
+        fields = [field for field in self._fields if field[0] in keys]
+        return Headers.parsed(fields, {key: first[key] for key in keys if key in first}, {})
+
     def copy(self) -> Headers:
         """An independent copy."""
         return Headers.parsed(list(self._fields), dict(self._first), {})

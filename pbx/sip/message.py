@@ -291,15 +291,15 @@ class Response(Message):
         return f"<Response {self.status}>"
 
 
+_COPIED = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
+
+
 def response_to(
     request: Request, status: int, reason: str | None = None, *, to_tag: str | None = None
 ) -> Response:
     """A response with the fields of section 8.2.6.2; `to_tag` is added if To has none."""
-    response = Response(status, reason)
-    headers = response.headers
-    for name in ("Via", "From", "To", "Call-ID", "CSeq"):
-        for value in request.headers.all(name):
-            headers.add(name, value)
+    headers = request.headers.pick(_COPIED)
+    response = Response(status, reason, headers)
     if to_tag is not None and _has_no_tag(request):
         headers.set("To", f"{request.headers.first('To')};tag={token(to_tag, 'To')}")
     return response

@@ -163,3 +163,12 @@ def test_the_representation_shows_no_value() -> None:
     assert repr(some()) == "<Headers Via To Via X-Clinic>"
     with pytest.raises(TypeError):
         hash(some())
+
+
+def test_picking_copies_the_lines_with_some_keys() -> None:
+    headers = Headers(("Via", "one"), ("To", "t"), ("Via", "two"), ("From", "f"))
+    picked = headers.pick(frozenset({"Via", "From", "CSeq"}))
+    assert list(picked) == [("Via", "one"), ("Via", "two"), ("From", "f")]
+    assert (picked.first("Via"), picked.first("To"), "CSeq" in picked) == ("one", None, False)
+    picked.set("From", "g")
+    assert headers.first("From") == "f"
