@@ -68,6 +68,7 @@ class Listener:
     def wrap(self, plain: socket.socket) -> ssl.SSLSocket:
         """TLS around a connection, by today's context; OSError if it is gone already."""
         plain.setblocking(False)
+        plain.getpeername()  # raises if it is gone; `wrap_socket` would leave a socket unclosed
         return self._context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
 
     def close(self) -> None:
