@@ -10,7 +10,6 @@ import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import msgspec
 import structlog
 
 from media import control
@@ -215,7 +214,7 @@ class MediaClient:
         """Stay connected to a worker; when it goes, its legs are gone."""
         link = self._links[index]
         while True:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError, msgspec.DecodeError):
+            with contextlib.suppress(OSError):
                 await link.serve()
             self._lost(index)
             await asyncio.sleep(RECONNECT_EVERY)

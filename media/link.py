@@ -1,7 +1,6 @@
 """The client's end of one worker's control socket: numbered requests, replies, events."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import msgspec
 
 from media.control import (
     LENGTH,
-    MAX_MESSAGE,
     AnyReply,
     AnyVerb,
     Failed,
@@ -21,22 +19,24 @@ from media.control import (
 from media.errors import AnswerRefused, LegGone, MediaFull, MediaUnavailable, Misuse, OfferRefused
 from media.values import MediaEvent, Told
 
-PING_EVERY = 10.0
+PING_EVERY = 2.0
 """Tells the worker that the exchange lives: its legs are not orphans."""
-REPLY_WITHIN = 5.0
+REPLY_WITHIN = 3.0
 """A worker that takes longer hangs; its loop answers within a millisecond."""
 
 
-class Link:
+class Link(asyncio.Protocol):
     """One worker, connected or not."""
 
     def __init__(self, path: Path, tell: Callable[[MediaEvent], None]) -> None:
         self._path, self._tell = path, tell
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder: msgspec.msgpack.Decoder[AnyReply] = msgspec.msgpack.Decoder(AnyReply)
-        self._writer: asyncio.StreamWriter | None = None
+        self._transport: asyncio.Transport | None = None
+        self._incoming = bytearray()
         self._waiting: dict[int, asyncio.Future[AnyReply]] = {}
         self._number = 0
+        self._ended = asyncio.Event()
         self.arrived = asyncio.Event()
         self.legs = 0
 
@@ -46,24 +46,22 @@ class Link:
         return self.arrived.is_set()
 
     async def serve(self) -> None:
-        """Connect and read until the connection ends."""
-        reader, writer = await asyncio.open_unix_connection(str(self._path), limit=MAX_MESSAGE)
-        self._writer = writer
+        """Connect and stay until the connection ends."""
+        self._ended.clear()
+        self._incoming.clear()
+        loop = asyncio.get_running_loop()
+        self._transport, _ = await loop.create_unix_connection(lambda: self, str(self._path))
         pinging = asyncio.create_task(self._ping())
         try:
-            while True:
-                (size,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
-                self._receive(self._decoder.decode(await reader.readexactly(size)))
+            await self._ended.wait()
         finally:
             pinging.cancel()
+            self._transport.abort()
             self._down()
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
 
     async def ask(self, verb: AnyVerb) -> AnyReply:
         """The worker's reply, or the error it replied with."""
-        if self._writer is None or not self.is_up:
+        if self._transport is None or not self.is_up:
             raise MediaUnavailable("the media worker does not answer")
         self._number += 1
         number = self._number
@@ -71,16 +69,35 @@ class Link:
         self._waiting[number] = future
         try:
             body = self._encoder.encode(Request(number, verb))
-            self._writer.write(LENGTH.pack(len(body)) + body)
-            async with asyncio.timeout(REPLY_WITHIN):
-                reply = await future
-        except TimeoutError:
-            raise MediaUnavailable("the media worker does not answer") from None
+            self._transport.write(LENGTH.pack(len(body)) + body)
+            reply = await future
         finally:
             self._waiting.pop(number, None)
         if isinstance(reply, Failed):
             raise error_of(reply.fault)
         return reply
+
+    # --- asyncio's side
+
+    def data_received(self, data: bytes) -> None:
+        """Replies and events, as they come."""
+        incoming = self._incoming
+        incoming += data
+        while len(incoming) >= LENGTH.size:
+            end = LENGTH.size + LENGTH.unpack_from(incoming)[0]
+            if len(incoming) < end:
+                break
+            message = bytes(incoming[LENGTH.size : end])
+            del incoming[:end]
+            try:
+                self._receive(self._decoder.decode(message))
+            except msgspec.DecodeError:
+                self._ended.set()  # not our worker, or not its version
+                return
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The worker closed, or died."""
+        self._ended.set()
 
     def _receive(self, reply: AnyReply) -> None:
         if isinstance(reply, Told):
@@ -95,16 +112,20 @@ class Link:
 
     def _down(self) -> None:
         self.arrived.clear()
-        self._writer = None
+        self._transport = None
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(MediaUnavailable("the media worker died"))
 
     async def _ping(self) -> None:
+        """One timer for the whole link, not one for each question: a worker that hangs is left."""
         while True:
             await asyncio.sleep(PING_EVERY)
-            with contextlib.suppress(MediaUnavailable):
-                await self.ask(Ping())
+            try:
+                async with asyncio.timeout(REPLY_WITHIN):
+                    await self.ask(Ping())
+            except (TimeoutError, MediaUnavailable):
+                self._ended.set()
 
 
 def error_of(fault: Fault) -> Exception:

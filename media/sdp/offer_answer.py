@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from media.errors import AnswerRefused, Misuse, OfferRefused
 from media.sdp import audio
 from media.sdp.audio import INCOMPATIBLE_FORMAT, NO_AUDIO, Audio, Unacceptable, both, mirrored
-from media.sdp.crypto_attribute import SUITES, CryptoAttribute
+from media.sdp.crypto_attribute import SUITES, CryptoAttribute, Suite
 from media.sdp.formats import OURS, Codec, Formats, attributes_of, common, number_of, renumbered
 from media.sdp.model import Attribute, Connection, Media, SessionDescription
 from media.sdp.parser import Malformed, parse
@@ -69,7 +69,7 @@ class Negotiation:
         self._session_id = str(secrets.randbits(62))
         self._version = 0
         self._last: tuple[Media, ...] = ()
-        self._keys = {s: secrets.token_bytes(s.master_length) for s in SUITES}
+        self._keys = _fresh_keys()
         self._streams: tuple[Media, ...] = ()
         self._place = 0
         self._offered: _Offered | None = None
@@ -196,6 +196,14 @@ class Negotiation:
             self._last = tuple(streams)
         session = SessionDescription(self._session_id, self._version, self._where, self._last)
         return session.encode()
+
+
+def _fresh_keys() -> dict[Suite, bytes]:
+    """A key and salt for each suite, from one draw: the kernel is asked once a leg."""
+    drawn, keys = secrets.token_bytes(sum(s.master_length for s in SUITES)), {}
+    for suite in SUITES:
+        keys[suite], drawn = drawn[: suite.master_length], drawn[suite.master_length :]
+    return keys
 
 
 def _choose(session: SessionDescription) -> _Offered:

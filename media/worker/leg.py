@@ -155,10 +155,17 @@ class Leg:
 
     def close(self) -> None:
         """Ports, keys and timers gone."""
-        self.part()
+        self.stop_playing()
+        if self._feeder is not None:
+            self._feeder._unlink()
+        if self._partner is not None:
+            self._partner._feeder = None
+            self._partner = None
+        self.path.lead(None, NOTHING)
         self._reporting.cancel()
         self.watchdog.stop()
-        self.control.send(self.reports.goodbye())
+        if self.stream.packets:
+            self.control.send(self.reports.goodbye())
         self.control.close()
         self._around.loop.forget(self.path.endpoint.socket.fileno())
         self.path.close()
@@ -211,11 +218,13 @@ class Leg:
             self.path.reopen()
 
     def _may_send_to(self, address: str) -> bool:
-        there = ipaddress.ip_address(address)
-        if there.version != ipaddress.ip_address(self._place.local).version:
+        if (":" in address) != (":" in self._place.local):
             return False
+        if address == self._place.peer:
+            return True
+        there = ipaddress.ip_address(address)
         networks = map(ipaddress.ip_network, self._around.config.early_networks)
-        return there == ipaddress.ip_address(self._place.peer) or any(there in n for n in networks)
+        return there == _address(self._place.peer) or any(there in n for n in networks)
 
     def _relink(self) -> None:
         if self._applied is None:
@@ -256,6 +265,14 @@ class Leg:
             self.reports.sent += 1
         loop = self._around.loop
         self._reporting = loop.at(loop.now() + self.reports.interval(), self._report)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The flow's source as an address; an IPv6 one may be written with its zone."""
+    try:
+        return ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
 
 
 def _named_by(agreed: Agreed) -> tuple[str | None, int, int]:

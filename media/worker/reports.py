@@ -22,7 +22,6 @@ class Reports:
         self, place: Place, path: Path, stream: Stream, wall: Callable[[], float] = time.time
     ) -> None:
         self._path, self._stream, self._wall = path, stream, wall
-        self._random = random.Random(secrets.randbits(64))  # noqa: S311 - spreads reports in time
         self._cname = place.cname or f"{secrets.token_hex(8)}@anonymous.invalid"  # RFC 7022 §4.2
         self._heard: tuple[int, int] | None = None
         self._heard_at = 0.0
@@ -35,7 +34,7 @@ class Reports:
 
     def interval(self) -> float:
         """Seconds until the next report."""
-        return INTERVAL * (0.5 + self._random.random())
+        return INTERVAL * (0.5 + random.random())  # noqa: S311 - spreads reports in time
 
     def receive(self, data: bytes) -> None:
         """A compound packet of the phone, authenticated."""

@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 CREDENTIALS = struct.Struct("3i")
 MAX_UNSENT = 4 * MAX_MESSAGE
-CHUNK = 65_536
+CHUNK = 16_384
 SOCKET_MODE = 0o660
 
 
@@ -43,6 +43,7 @@ class Server:
         self._connection: socket.socket | None = None
         self._incoming = bytearray()
         self._unsent = bytearray()
+        self._is_waiting = False
         self.asked_at = loop.now()
         """When the exchange last said anything."""
         path.unlink(missing_ok=True)
@@ -147,12 +148,15 @@ class Server:
             self._hang_up()
             return
         del self._unsent[:sent]
-        self._loop.want_write(connection.fileno(), bool(self._unsent))
+        if bool(self._unsent) != self._is_waiting:
+            self._is_waiting = bool(self._unsent)
+            self._loop.want_write(connection.fileno(), self._is_waiting)
 
     def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
         self._incoming.clear()
         self._unsent.clear()
+        self._is_waiting = False
         if connection is not None:
             self._loop.forget(connection.fileno())
             connection.close()

@@ -45,9 +45,10 @@ class Stream:
         self.endpoint = endpoint
         self._packet = packet
         # RFC 3711 §3.3.1: a first sequence below 2^15 leaves no doubt about the roll-over counter.
-        self._position: Position = (secrets.randbits(15), secrets.randbits(32), now)
+        first, timestamp, ssrc = struct.unpack("!HII", secrets.token_bytes(10))
+        self._position: Position = (first & 0x7FFF, timestamp, now)
         self._feeder: Callable[[], Position | None] | None = None
-        self.ssrc = secrets.randbits(32)
+        self.ssrc: int = ssrc
         self.clock = 8000
         self.packets = 0
         self.octets = 0

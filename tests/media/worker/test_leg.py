@@ -235,6 +235,8 @@ def test_a_withdrawn_offer_leaves_the_leg_as_it_was(inline: Inline) -> None:
 def test_the_last_report_says_goodbye(inline: Inline) -> None:
     phone = RtpPhone()
     leg = inline.alone(phone)
+    inline.ask(control.Feed(leg, Player(sounds=(Tone("beep"),))))
+    inline.spin_until(phone.take)
     inline.ask(control.Drop(leg))
 
     report = phone.listen_for_reports(2.0)
