@@ -108,3 +108,15 @@ def test_an_ack_before_or_after_the_2xx_is_not_kept():
     machine.acknowledge("bob1", make_request("ACK"))
     happen(machine, "200")
     assert happen(machine, "200") == ["deliver 200"]
+
+
+@pytest.mark.parametrize(("status", "state"), [(199, P), (200, A), (299, A), (300, T)])
+def test_classes_of_responses_have_sharp_edges(status, state):
+    machine = transaction(CA)
+    happen(machine, str(status))
+    assert machine.state is state
+
+
+@pytest.mark.parametrize(("status", "effects"), [(199, []), (299, ["deliver 299"]), (300, [])])
+def test_nothing_but_a_2xx_is_heard_after_a_2xx(status, effects):
+    assert happen(transaction(A), str(status)) == effects

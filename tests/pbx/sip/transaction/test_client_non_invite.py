@@ -52,3 +52,10 @@ def test_every_state_and_event_follows_figure_6(state, event):
     assert read(seen) == effects
     assert machine.state is next_state
     assert machine.deadline == DEADLINE[next_state]
+
+
+@pytest.mark.parametrize(("status", "state"), [(199, P), (200, T)])
+def test_200_is_final_and_199_is_not(status, state):
+    machine = transaction(TR)
+    machine.receive(make_response("BYE", status), 101.0)
+    assert machine.state is state

@@ -103,3 +103,18 @@ def test_a_late_refusal_waits_its_full_timer_h():
     machine = transaction(NEW)
     happen(machine, "486", 150.0)
     assert machine.deadline == 182.0
+
+
+@pytest.mark.parametrize(("status", "state"), [(199, P), (200, A), (299, A), (300, C), (699, C)])
+def test_classes_of_responses_have_sharp_edges(status, state):
+    machine = transaction(NEW)
+    machine.respond(make_response("INVITE", status), START)
+    assert machine.state is state
+
+
+@pytest.mark.parametrize("status", [199, 300])
+def test_nothing_but_a_2xx_follows_a_2xx(status):
+    machine = transaction(A)
+    with pytest.raises(LocalError):
+        machine.respond(make_response("INVITE", status), START)
+    assert read(machine.respond(make_response("INVITE", 299), START)) == ["send 299"]

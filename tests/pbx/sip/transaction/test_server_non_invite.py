@@ -75,3 +75,9 @@ def test_a_100_does_not_prolong_the_time_to_answer():
     happen(machine, "deadline", 103.5)
     happen(machine, "100", 120.0)
     assert machine.deadline == 132.0
+
+
+@pytest.mark.parametrize("status", [101, 199])
+def test_all_other_provisional_responses_are_refused(status):
+    with pytest.raises(LocalError, match="only INVITE"):
+        happen(transaction(TR), str(status), START)
