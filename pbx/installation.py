@@ -63,15 +63,18 @@ class Plan:
         )
 
 
-def initialise(plan: Plan) -> Accounts:
-    """Makes the installation; raises InitRefused before anything has been changed."""
+def initialise(plan: Plan, owners: Accounts | None = None) -> Accounts:
+    """Makes the installation; raises InitRefused before anything has been changed.
+
+    `owners` are by default the three accounts for root, created if need be, and one otherwise.
+    """
     layout = plan.layout
     config = plan.config()
     _check_lengths(layout)
     if plan.move_root_key is not None and plan.move_root_key.exists():
         raise InitRefused(f"{plan.move_root_key} exists already; name a new file.")
     _check_empty(layout)
-    owners = accounts.ensure()
+    owners = owners or accounts.ensure()
     if not owners.is_single:
         _check_reachable(layout)
     with _all_or_nothing(layout):

@@ -89,7 +89,7 @@ def main(arguments: list[str]) -> int:
         config = load(layout.config_file)
         logs.configure(process=name, debug=config.logs.debug)
         systemd = Systemd.of(os.environ) if not lifeline.is_held else Systemd(None, None)
-        own = accounts.current(by_name=options.separate)
+        own = accounts.named() if options.separate else accounts.own()
         run = {"exchange": exchange, "worker": worker, "keyholder": keyholder}[options.kind]
         run(Setting(layout, config, own, options.index, lifeline, systemd))
     except (ConfigError, AccountError) as error:

@@ -15,9 +15,9 @@ from typing import Final
 
 import structlog
 
+from pbx.admin.models import Process
 from pbx.config import Config, ConfigError, load
 from pbx.paths import Layout
-from pbx.processes import hardening
 from pbx.processes.accounts import Accounts
 from pbx.processes.child import Child, Role
 from pbx.processes.lifeline import Failed, News
@@ -59,7 +59,6 @@ class Supervisor:
 
     async def run(self) -> None:
         """Returns when told to stop and nothing of ours is left running."""
-        hardening.keep_memory_private()
         with only_one(self._layout.serve_lock):
             self._listen_to_signals()
             async with asyncio.TaskGroup() as group:
@@ -71,6 +70,9 @@ class Supervisor:
                 await self._end()
         if self._failure is not None:
             raise Stopped(self._failure.sentence, self._failure.code)
+
+    def snapshot(self) -> list[Process]:
+        return [child.snapshot() for child in self._children]
 
     def _roles(self) -> list[Role]:
         accounts, shared = self._accounts, (self._accounts.config,)
@@ -127,7 +129,7 @@ class Supervisor:
         self._was_ready, self._reloading = True, False
 
     def _tell_news(self) -> None:
-        news = News([child.snapshot() for child in self._children])
+        news = News(self.snapshot())
         for child in self._children:
             if child.role.kind == "exchange" and child.watch is not None:
                 child.watch.send(news)

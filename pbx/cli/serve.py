@@ -35,6 +35,7 @@ def run(layout: Layout, announce: Announce) -> None:
         owners = accounts.current()
         _check_owner(layout)
         logs.configure(process="supervisor", debug=config.logs.debug)
+        hardening.keep_memory_private()
         hardening.allow_files(config.media.files_per_worker)
         accounts.lay_out(accounts.places(layout, owners, config.media.worker_count))
         supervisor = Supervisor(

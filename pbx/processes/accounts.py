@@ -62,14 +62,19 @@ class Accounts:
         return SINGLE if self.is_single else SEPARATE
 
 
-def current(*, by_name: bool = False) -> Accounts:
-    """The accounts of this machine for the one who asks; raises AccountError when missing.
+def current() -> Accounts:
+    """Three accounts for root, one for anybody else; raises AccountError when missing."""
+    return named() if os.geteuid() == 0 else own()
 
-    A process that has already dropped root's rights asks `by_name`.
-    """
-    if os.geteuid() != 0 and not by_name:
-        own = Account(pwd.getpwuid(os.geteuid()).pw_name, os.geteuid(), os.getegid())
-        return Accounts(own, own, own, own.gid, own.gid)
+
+def own() -> Accounts:
+    """Single-account mode: everything runs as we do."""
+    account = Account(name_of(os.geteuid()), os.geteuid(), os.getegid())
+    return Accounts(account, account, account, account.gid, account.gid)
+
+
+def named() -> Accounts:
+    """The three accounts of this machine."""
     try:
         return Accounts(
             _account(EXCHANGE),

@@ -140,6 +140,8 @@ class Child:
             self._hear()
             return code
         finally:
+            # Only a supervisor that is itself being torn down leaves a living child here.
+            self.send(signal.SIGKILL)
             loop.remove_reader(watch.fileno())
             watch.close()
             self._watch = None

@@ -43,9 +43,10 @@ class Systemd:
             return
         name = f"\0{self.address[1:]}" if self.address.startswith("@") else self.address
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            # A manager that does not read must not stop us from serving calls.
+            channel.settimeout(0.5)
             try:
                 channel.connect(name)
                 channel.send("\n".join(lines).encode())
             except OSError:
-                # A manager that went away is no reason to stop serving calls.
                 return
