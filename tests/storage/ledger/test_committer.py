@@ -204,6 +204,20 @@ async def test_while_the_ledger_is_down_units_are_refused_and_notes_spooled(
     assert (await verify(database, Scope())).is_whole
 
 
+async def test_it_comes_back_with_nothing_in_the_spool(
+    database: Database, spool: Spool, outage: Outage
+) -> None:
+    async with Committer(
+        database, "exchange", clock=TestClock(), spool=spool, retry_seconds=3600
+    ) as committer:
+        outage.begin()
+        with pytest.raises(LedgerUnavailable):
+            await committer.run(note_and_return)
+        outage.end()
+
+        assert await committer.retry()
+
+
 async def test_it_comes_back_by_itself_also_under_load(
     database: Database, spool: Spool, outage: Outage
 ) -> None:

@@ -1,4 +1,5 @@
-from storage.ledger.unit import Pending
+from storage.database import Database
+from storage.ledger.unit import Pending, Unit
 from tests.support.ledger import entry
 
 
@@ -22,6 +23,16 @@ async def test_a_failure_is_given_once() -> None:
     pending.succeed(1)
 
     assert isinstance(pending.answer.exception(), ValueError)
+
+
+async def test_a_unit_collects_what_it_records(database: Database) -> None:
+    async with database.begin() as connection:
+        unit = Unit(connection)
+        unit.record(entry(1))
+        unit.record(entry(2))
+
+    assert unit.entries == [entry(1), entry(2)]
+    assert unit.rows == ()
 
 
 async def test_only_work_can_be_abandoned_a_note_is_written_all_the_same() -> None:

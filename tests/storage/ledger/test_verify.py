@@ -14,7 +14,7 @@ from storage.ledger.spool import Spool
 from storage.ledger.spool_file import BODY
 from storage.ledger.verify import Scope, verify
 from tests.support.databases import Urls
-from tests.support.ledger import Attacker, Signer, TestClock, entry, fill, rows_in
+from tests.support.ledger import Attacker, Signer, TestClock, entry, fill, rehash, rows_in
 
 MONTHS = (1_704_100_000_000_000, 1_706_800_000_000_000)
 
@@ -42,6 +42,22 @@ async def test_progress_is_told_up_to_the_whole(
 
     assert report.is_whole
     assert told == [(2, 5), (4, 5), (5, 5)]
+
+
+async def test_rows_that_changed_places_are_named_with_where_they_stand(
+    database: Database, database_urls: Urls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "CHUNK", 2)
+    rows = await fill(database, 8)
+    others = await fill(database, 1, "other")
+    rows[1], rows[6] = rows[6]._replace(sequence=2), rows[1]._replace(sequence=7)
+    attacker = Attacker(database_urls.owner)
+    attacker.put(rows + others)
+    attacker.close()
+
+    report = await verify(database, Scope())
+
+    assert faults(report) == [(Fault.REORDERED, "exchange", 2)]
 
 
 async def test_each_chain_names_its_own_first_fault(
@@ -157,8 +173,9 @@ async def test_rows_that_came_home_and_then_vanished_are_missed_by_the_spool(
     spool.append([entry(1), entry(2)], TestClock())
     await drain(database, spool, TestClock())
     spool.close()
+    others = await fill(database, 1, "other")
     attacker = Attacker(database_urls.owner)
-    attacker.put([])
+    attacker.put(others)
     attacker.close()
 
     report = await verify(database, Scope(spools=[tmp_path / "s"]))
@@ -171,6 +188,23 @@ async def test_a_spool_that_cannot_be_read_is_no_whole_ledger(
 ) -> None:
     with pytest.raises(StorageUnavailable):
         await verify(database, Scope(spools=[tmp_path / "missing"]))
+
+
+async def test_an_owner_who_recomputes_the_chain_is_caught_by_an_anchor(
+    database: Database, database_urls: Urls
+) -> None:
+    rows = await fill(database, 4)
+    others = await fill(database, 1, "other")
+    anchor = await anchors.take(database, TestClock())
+    rows[1] = rows[1]._replace(outcome="failed")
+    attacker = Attacker(database_urls.owner)
+    attacker.put(rehash(rows) + others)
+    attacker.close()
+
+    report = await verify(database, Scope(anchors=[anchor]))
+
+    assert faults(report) == [(Fault.ALTERED, "exchange", 1)]
+    assert report.findings[-1].last == 4
 
 
 async def test_an_anchor_of_a_chain_nobody_knows_any_more(database: Database) -> None:
@@ -202,6 +236,7 @@ async def departed(
     await fill(database, 3, clock=clock)
     await HeadKeeper(database, "exchange", clock=clock, signer=signer).keep()
     attacker = Attacker.armed(database_urls.owner)
+    await fill(database, 1, "other")
     found = attacker.select("SELECT * FROM ledger_segment ORDER BY month")
     attacker.close()
     closed = [Segment(*row) for row in found]
@@ -217,21 +252,21 @@ async def test_what_moved_off_is_walked_where_its_file_is_and_noted_where_not(
     walked = await verify(database, scope)
     noted = await verify(database, replace(scope, segment_directory=None))
 
-    assert (walked.is_whole, walked.rows, walked.notices) == (True, 9, [])
-    assert (noted.is_whole, noted.rows, len(noted.notices)) == (True, 6, 1)
+    assert (walked.is_whole, walked.rows, walked.notices) == (True, 10, [])
+    assert (noted.is_whole, noted.rows, len(noted.notices)) == (True, 7, 1)
 
 
 async def test_a_window_behind_what_moved_off(
     database: Database, database_urls: Urls, departed: tuple[Scope, list[Segment]]
 ) -> None:
     scope, _ = departed
-    rows = rows_in(database_urls.owner)
+    rows = rows_in(database_urls.owner, "exchange")
 
     report = await verify(database, replace(scope, since=rows[1].recorded_at))
     from_first = await verify(database, replace(scope, since=rows[0].recorded_at))
 
-    assert (report.is_whole, report.rows) == (True, 5)
-    assert (from_first.is_whole, from_first.rows) == (True, 9)
+    assert (report.is_whole, report.rows) == (True, 6)
+    assert (from_first.is_whole, from_first.rows) == (True, 10)
 
 
 async def test_a_missing_file_stops_the_walk_of_that_chain(
