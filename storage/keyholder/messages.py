@@ -23,6 +23,7 @@ from storage.sealed import primitives
 
 TICKET_LIFE = 60 * SECOND
 MAX_TICKETS = 10_000
+MAX_COUNTED = 1_000
 LOOK_UPS = 20
 """Look-ups of one session in a minute: all North American numbers are tried in no useful time."""
 
@@ -203,7 +204,7 @@ class Messages:
     def _limit(self, session: bytes) -> None:
         now, key = self._core.clock(), primitives.sha256(session)
         recent = [at for at in self._look_ups.pop(key, []) if at > now - 60 * SECOND]
-        if len(self._look_ups) >= 1000:
+        if len(self._look_ups) >= MAX_COUNTED:
             self._look_ups.popitem(last=False)
         self._look_ups[key] = recent
         if len(recent) >= LOOK_UPS:

@@ -6,7 +6,7 @@ are there and say what is the matter; nothing is opened unless both are whole.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,12 +63,14 @@ class KeyHolderProcess:
         wall: Clock = wall_clock,
         monotonic: Clock = monotonic_clock,
         cost: Argon2 | None = None,
+        close: Callable[[], bool] = close_memory,
     ) -> None:
         self._places = places
         self._config = config
         self._environment = environment
         self._clocks = (wall, monotonic)
         self._cost = cost or Argon2()
+        self._close_memory = close
         self._holder: Holder | None = None
         self._state = State.EMPTY
         self._reason = ""
@@ -79,7 +81,7 @@ class KeyHolderProcess:
         ]
 
     async def start(self) -> dict[str, str]:
-        if not close_memory():
+        if not self._close_memory():
             log.warning("memory is not locked: use encrypted swap or none")
         if founding.exists(self._places.keys):
             await self._start_store()

@@ -1,0 +1,72 @@
+"""storage/keyholder/founding.py"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from storage.keyholder import founding
+from storage.keyholder.config import KeyHolderConfig
+from storage.keyholder.keystores import KeyStoreError
+from storage.keyholder.keystores.file import FileKeyStore
+from storage.keyholder.store import StoreError
+from tests.support.keyholder import FakeTime, House
+
+TIME = FakeTime()
+
+
+def keystore(path: Path) -> FileKeyStore:
+    store = FileKeyStore(path)
+    store.create()
+    return store
+
+
+def test_a_store_is_made_once(tmp_path: Path) -> None:
+    root = keystore(tmp_path / "root")
+    pin = founding.create(tmp_path / "keys", root, KeyHolderConfig(), TIME.wall_clock)
+
+    assert len(pin.signing_key) == 32
+    assert {path.name for path in (tmp_path / "keys").iterdir()} == {"store", "journal"}
+    assert (tmp_path / "keys" / "store").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(StoreError, match="exists already"):
+        founding.create(tmp_path / "keys", root, KeyHolderConfig(), TIME.wall_clock)
+
+
+def test_a_founding_that_was_cut_short_is_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, real = keystore(tmp_path / "root"), os.replace
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        founding.create(tmp_path / "keys", root, KeyHolderConfig(), TIME.wall_clock)
+    assert not founding.exists(tmp_path / "keys")
+    monkeypatch.setattr(os, "replace", real)
+
+    founding.create(tmp_path / "keys", root, KeyHolderConfig(), TIME.wall_clock)
+
+    assert founding.exists(tmp_path / "keys")
+
+
+def test_another_root_key_opens_nothing(tmp_path: Path) -> None:
+    house = House(tmp_path / "keys")
+    house.close()
+
+    with pytest.raises(KeyStoreError, match="does not open"):
+        House(tmp_path / "keys", keystore=keystore(tmp_path / "other"))
+
+
+def test_time_goes_on_from_where_the_store_has_been(tmp_path: Path) -> None:
+    time = FakeTime()
+    house = House(tmp_path / "keys", time=time)
+    before = house.core.clock()
+    house.close()
+    time.wall -= 10**12
+
+    house.open()
+
+    assert house.core.clock() >= before
+    house.close()

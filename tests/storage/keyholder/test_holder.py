@@ -1,0 +1,166 @@
+"""storage/keyholder/holder.py"""
+
+import sqlite3
+from uuid import uuid4
+
+import pytest
+
+from storage.keyholder import acts, journal, protocol
+from storage.keyholder.acts import Role
+from storage.keyholder.journal import Event
+from storage.keyholder.keystores.file import FileKeyStore
+from storage.keyholder.protocol import (
+    Done,
+    EndSession,
+    EndSessions,
+    EndTenure,
+    ListMailboxes,
+    ListPeople,
+    ListSessions,
+    MailboxList,
+    Origin,
+    PersonList,
+    Ping,
+    Pong,
+    Proof,
+    ReadJournal,
+    Refusal,
+    Revoke,
+    SessionList,
+    SessionState,
+    Shut,
+    State,
+    Touch,
+)
+from storage.keyholder.records import KeyRow, Person
+from storage.keyholder.store import Change
+from storage.keyholder.surroundings import Surroundings
+from tests.support.keyholder import House, evidence
+
+
+async def last(house: House) -> journal.Entry:
+    page = await house.ask(ReadJournal(1), protocol.JournalPage)
+    return journal.parse_record(page.entries[-1])[0]
+
+
+async def test_a_session_is_touched_listed_and_ended(house: House) -> None:
+    admin = await house.administrator()
+    await house.log_in(admin)
+
+    state = await house.ask(Touch(admin.session), SessionState)
+    listed = await house.ask(ListSessions(admin.id), SessionList)
+    assert state.roles == (Role.SYSTEM_ADMINISTRATOR,)
+    assert state.view in listed.sessions
+    await house.ask(EndSession(admin.session), Done)
+
+    assert (await last(house)).event is Event.SESSION_ENDED
+    assert await house.holder.answer(EndSession(admin.session)) == Refusal()
+    assert await house.holder.answer(Touch(admin.session)) == Refusal()
+    assert (await last(house)).event is Event.SESSION_ENDED, "an old handle is no refusal"
+
+
+async def test_ending_leaving_and_closing_need_no_proof(house: House) -> None:
+    admin = await house.administrator()
+    manager = await house.enrolled("manager", Role.PRACTICE_MANAGER, admin)
+    mailbox = uuid4()
+    await house.done(admin, acts.OpenTenure(mailbox, uuid4(), manager.id))
+
+    await house.ask(EndSessions(admin.id, None, evidence()), Done)
+    await house.ask(EndTenure(mailbox, evidence()), Done)
+    await house.ask(Revoke(manager.id, False, evidence()), Done)
+    await house.ask(Revoke(manager.id, True, evidence()), Done)
+
+    assert (await house.ask(ListSessions(), SessionList)).sessions == ()
+    people = (await house.ask(ListPeople(), PersonList)).people
+    assert {person.login: person.state for person in people}["manager"] == "left"
+    boxes = (await house.ask(ListMailboxes(), MailboxList)).mailboxes
+    assert boxes[0].closed is not None
+    assert (await last(house)).reason == "taken away without proof"
+    unknown = await house.holder.answer(Revoke(uuid4(), False, evidence()))
+    assert unknown == Refusal()
+
+
+@pytest.mark.parametrize("sealed", [b"", b"noise" * 500])
+async def test_what_is_no_proof_is_refused_and_journalled(house: House, sealed: bytes) -> None:
+    tied = evidence()
+    request = protocol.Perform(acts.Rotate(), Proof(sealed, Origin("d", "s")), tied)
+
+    assert await house.holder.answer(request) == Refusal()
+
+    entry = await last(house)
+    assert (entry.event, entry.act, entry.operation) == (Event.REFUSED, "rotate", tied.operation)
+
+
+async def test_a_proof_of_one_session_is_refused_with_another(house: House) -> None:
+    from storage.keyholder.proofs import seal_proof
+
+    admin = await house.administrator()
+    challenge = await house.ask(protocol.AskChallenge(), protocol.Challenge)
+    assert house.pin is not None
+    sealed, _ = seal_proof(
+        house.pin.signing_key,
+        challenge,
+        acts.Rotate(),
+        protocol.Protected(),
+        now=house.core.clock(),
+        session=b"mine",
+    )
+    proof = Proof(sealed, Origin("d", "s"), admin.session)
+
+    answer = await house.holder.answer(protocol.Perform(acts.Rotate(), proof, evidence()))
+
+    assert answer == Refusal()
+    assert (await last(house)).reason == "the proof is for another session"
+
+
+async def test_without_a_proof_key_nothing_is_performed(house: House) -> None:
+    store = house.core.store
+    keys = [(KeyRow, row.id) for row in store.all(KeyRow)]
+    store.commit(Change(delete=keys), store.state.position, 0)
+    house.reopen()
+    request = protocol.Perform(acts.Rotate(), Proof(b"", Origin("d", "s")), evidence())
+
+    assert await house.holder.answer(request) == Refusal()
+
+
+async def test_a_disk_that_refuses_shuts_what_has_to_be_journalled(house: House) -> None:
+    admin = await house.administrator()
+    other = sqlite3.connect(house.directory / "store", isolation_level=None)
+    house.core.store._writer.execute("PRAGMA busy_timeout = 1")
+    other.execute("BEGIN IMMEDIATE")
+
+    full = Shut(State.FULL)
+    assert await house.holder.answer(EndSession(admin.session)) == full
+    assert await house.holder.answer(Revoke(uuid4(), False, evidence())) == full
+    assert await house.ask(Ping(), Pong)
+    other.execute("ROLLBACK")
+    other.close()
+    assert isinstance(await house.log_in(admin), protocol.Opened)
+
+
+async def test_a_store_altered_while_in_use_is_an_alarm(house: House) -> None:
+    admin = await house.administrator()
+    with sqlite3.connect(house.directory / "store") as connection:
+        connection.execute("UPDATE rows SET body = zeroblob(80) WHERE kind = 'person'")
+
+    assert await house.holder.answer(Touch(admin.session)) == Shut(State.ALARMED)
+
+    report = house.holder.report(Surroundings(True, True, True))
+    assert "altered while in use" in report.alarms[0]
+    assert (report.same_device, report.same_account, report.root_beside) == (True,) * 3
+    assert report.keystore == "key-file"
+    assert isinstance(house.keystore, FileKeyStore)
+
+
+async def test_what_is_known_about_people_holds_no_secret(house: House) -> None:
+    admin = await house.administrator()
+    import msgspec
+
+    people = await house.ask(ListPeople(), PersonList)
+    encoded = msgspec.msgpack.encode(people)
+
+    row = house.core.store.get(Person, admin.id)
+    assert row is not None
+    assert row.factors is not None
+    for secret in (row.factors.totp, row.factors.password.hash, row.factors.recovery[0]):
+        assert secret not in encoded

@@ -1,0 +1,278 @@
+"""storage/keyholder/messages.py"""
+
+import json
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+
+from storage.keyholder import acts, journal, messages, protocol, signing, slots
+from storage.keyholder.acts import Role
+from storage.keyholder.clock import DAY
+from storage.keyholder.journal import Event
+from storage.keyholder.protocol import (
+    AdoptMessage,
+    AskTicket,
+    DestroyDepositKey,
+    DestroyMessage,
+    Done,
+    Evidence,
+    Indexed,
+    IndexNumbers,
+    KeyList,
+    LookUpNumber,
+    MessageKey,
+    OpenMessage,
+    OpenRecordsKey,
+    PublicKeys,
+    RecordsKey,
+    Refusal,
+    Statement,
+    Ticket,
+    Wrapped,
+)
+from storage.keyholder.records import SETTINGS, KeyRow, MessageSecret, Settings
+from storage.keyholder.signing import SignedKey
+from storage.keyholder.store import Change
+from tests.support.keyholder import House, Someone, evidence
+
+CONTENT, KEY = b"content id", b"m" * 32
+
+
+@dataclass
+class Box:
+    admin: Someone
+    manager: Someone
+    doctor: Someone
+    id: UUID
+    key: SignedKey
+    message: UUID
+    slot: bytes
+    deposit: bytes
+
+
+@pytest.fixture
+async def box(house: House) -> Box:
+    admin = await house.administrator()
+    manager = await house.enrolled("manager", Role.PRACTICE_MANAGER, admin)
+    doctor = await house.enrolled("doctor", Role.PHYSICIAN, admin, manager)
+    mailbox = uuid4()
+    await house.done(admin, acts.OpenTenure(mailbox, uuid4(), doctor.id))
+    key = (await house.ask(PublicKeys("deposit", mailbox), KeyList)).keys[0]
+    deposit = slots.deposit_slot(key, CONTENT, KEY)
+    message = uuid4()
+    adopt = AdoptMessage(message, mailbox, CONTENT, key.id, deposit, evidence())
+    wrapped = await house.ask(adopt, Wrapped)
+    return Box(admin, manager, doctor, mailbox, key, message, wrapped.slot, deposit)
+
+
+async def opened(house: House, box: Box, who: Someone, tied: Evidence | None = None) -> object:
+    answer = await house.holder.answer(AskTicket(who.session, box.message, tied or evidence()))
+    if not isinstance(answer, Ticket):
+        return answer
+    return await house.holder.answer(OpenMessage(answer.ticket, CONTENT, box.slot))
+
+
+async def entries(house: House, event: Event) -> list[journal.Entry]:
+    page = await house.ask(protocol.ReadJournal(1), protocol.JournalPage)
+    found = [journal.parse_record(record)[0] for record in page.entries]
+    return [entry for entry in found if entry.event is event]
+
+
+async def test_the_owner_hears_and_the_journal_names_the_ledger_row(house: House, box: Box) -> None:
+    tied = evidence()
+
+    assert await opened(house, box, box.doctor, tied) == MessageKey(KEY)
+
+    entry = (await entries(house, Event.MESSAGE_OPENED))[0]
+    assert (entry.person, entry.subject) == (box.doctor.id, box.message)
+    assert (entry.operation, entry.ledger_row) == (tied.operation, tied.ledger_row)
+
+
+async def test_nobody_else_hears(house: House, box: Box) -> None:
+    for someone in (box.admin, box.manager):
+        assert await opened(house, box, someone) == Refusal()
+    assert await entries(house, Event.MESSAGE_OPENED) == []
+
+
+async def test_a_ticket_is_good_once_for_a_minute_and_one_message(house: House, box: Box) -> None:
+    ask = AskTicket(box.doctor.session, box.message, evidence())
+    first, second = await house.ask(ask, Ticket), await house.ask(ask, Ticket)
+    redeem = OpenMessage(first.ticket, CONTENT, box.slot)
+
+    assert isinstance(await house.holder.answer(redeem), MessageKey)
+    assert await house.holder.answer(redeem) == Refusal()
+    house.time.pass_(60)
+    assert await house.holder.answer(OpenMessage(second.ticket, CONTENT, box.slot)) == Refusal()
+    third = await house.ask(ask, Ticket)
+    other = OpenMessage(third.ticket, b"another content", box.slot)
+    assert await house.holder.answer(other) == Refusal()
+
+
+async def test_a_membership_that_ended_within_the_minute_opens_nothing(
+    house: House, box: Box
+) -> None:
+    ask = AskTicket(box.doctor.session, box.message, evidence())
+    ticket = await house.ask(ask, Ticket)
+    await house.ask(protocol.EndTenure(box.id, evidence()), Done)
+
+    assert await house.holder.answer(OpenMessage(ticket.ticket, CONTENT, box.slot)) == Refusal()
+
+
+async def test_break_glass_opens_one_mailbox_for_half_an_hour(house: House, box: Box) -> None:
+    nurse = await house.enrolled("nurse", Role.CLINICAL_STAFF, box.admin, box.manager)
+    assert await opened(house, box, nurse) == Refusal()
+
+    answer, _ = await house.two_people(nurse, box.manager, acts.BreakGlass(box.id))
+    assert isinstance(answer, Done)
+    assert await opened(house, box, nurse) == MessageKey(KEY)
+
+    for _ in range(3):
+        house.time.pass_(600)
+        await house.holder.answer(protocol.Touch(nurse.session))
+    assert await opened(house, box, nurse) == Refusal()
+
+
+async def test_adopting_again_after_a_crash_gives_the_same_secret(house: House, box: Box) -> None:
+    again = AdoptMessage(box.message, box.id, CONTENT, box.key.id, box.deposit, evidence())
+
+    wrapped = await house.ask(again, Wrapped)
+
+    box.slot = wrapped.slot
+    assert await opened(house, box, box.doctor) == MessageKey(KEY)
+    assert len(await entries(house, Event.MESSAGE_ADOPTED)) == 1
+
+
+async def test_a_message_is_adopted_by_its_own_mailbox_alone(house: House, box: Box) -> None:
+    other = uuid4()
+    await house.done(box.admin, acts.OpenTenure(other, uuid4(), box.admin.id))
+    key = (await house.ask(PublicKeys("deposit", other), KeyList)).keys[0]
+    slot = slots.deposit_slot(key, CONTENT, KEY)
+    good = AdoptMessage(uuid4(), box.id, CONTENT, box.key.id, box.deposit, evidence())
+    records = (await house.ask(PublicKeys("records"), KeyList)).keys[0]
+    for bad in (
+        msgspec.structs.replace(good, key=key.id),
+        msgspec.structs.replace(good, key=records.id),
+        msgspec.structs.replace(good, key=uuid4()),
+        msgspec.structs.replace(good, content=b"x"),
+        AdoptMessage(box.message, other, CONTENT, key.id, slot, evidence()),
+    ):
+        assert await house.holder.answer(bad) == Refusal()
+
+
+async def test_a_destroyed_message_is_gone_for_good(house: House, box: Box) -> None:
+    destroy = DestroyMessage(box.message, "90 days after listening", box.admin.id, evidence())
+
+    statement = (await house.ask(destroy, Statement)).statement
+
+    assert await opened(house, box, box.doctor) == Refusal()
+    assert await house.holder.answer(destroy) == Refusal()
+    again = AdoptMessage(box.message, box.id, CONTENT, box.key.id, box.deposit, evidence())
+    assert await house.holder.answer(again) == Refusal()
+    assert house.pin is not None
+    assert signing.is_signed(house.pin.signing_key, statement)
+    facts = json.loads(statement.text)
+    assert facts["what"].endswith(str(box.message))
+    assert facts["destroyed"] == facts["last backup that could open it lapses"]
+
+
+async def test_the_certificate_names_the_day_the_last_backup_lapses(house: House, box: Box) -> None:
+    store = house.core.store
+    settings = store.get(Settings, SETTINGS)
+    now = house.core.clock()
+    backed = Change(put=[msgspec.structs.replace(settings, last_backup=now)])
+    store.commit(backed, store.state.position, 0)
+
+    request = DestroyMessage(box.message, "", None, evidence())
+    facts = json.loads((await house.ask(request, Statement)).statement.text)
+
+    assert facts["by"] == "retention"
+    assert facts["last backup that could open it lapses"] == messages._date(now + 35 * DAY)
+
+
+async def test_a_hold_stops_destruction(house: House, box: Box) -> None:
+    officer = await house.enrolled("officer", Role.COMPLIANCE_OFFICER, box.admin, box.manager)
+    await house.done(officer, acts.Hold(box.id, uuid4()))
+
+    request = DestroyMessage(box.message, "", None, evidence())
+
+    assert await house.holder.answer(request) == Refusal()
+    assert await opened(house, box, box.doctor) == MessageKey(KEY)
+
+
+async def test_an_expired_weeks_key_is_destroyed_when_nothing_depends_on_it(
+    house: House, box: Box
+) -> None:
+    request = DestroyDepositKey(box.key.id, evidence())
+    records = (await house.ask(PublicKeys("records"), KeyList)).keys[0]
+    assert await house.holder.answer(request) == Refusal()
+    house.time.pass_(8 * 86_400)
+    assert await house.holder.answer(DestroyDepositKey(records.id, evidence())) == Refusal()
+
+    await house.ask(request, Done)
+
+    assert house.core.store.get(KeyRow, box.key.id) is None
+    assert await house.holder.answer(request) == Refusal()
+
+
+async def test_an_hourly_key_opens_for_readers_of_records(house: House, box: Box) -> None:
+    records = (await house.ask(PublicKeys("records"), KeyList)).keys[0]
+    sealed = slots.sealed_records_key(records, b"h" * 32)
+
+    def ask(who: Someone, key: UUID = records.id) -> OpenRecordsKey:
+        return OpenRecordsKey(who.session, key, sealed, evidence())
+
+    assert await house.holder.answer(ask(box.manager)) == RecordsKey(b"h" * 32)
+    assert await house.holder.answer(ask(box.admin)) == Refusal()
+    assert await house.holder.answer(ask(box.manager, box.key.id)) == Refusal()
+    assert len(await entries(house, Event.RECORDS_OPENED)) == 1
+
+
+async def test_numbers_are_indexed_in_batches_and_looked_up_with_a_limit(
+    house: House, box: Box
+) -> None:
+    values = (
+        await house.ask(IndexNumbers(("+1 555 0100", "15550199"), evidence()), Indexed)
+    ).values
+    look_up = LookUpNumber(box.manager.session, "1-555-0100", evidence())
+
+    found = await house.ask(look_up, Indexed)
+
+    assert found.values == values[:1]
+    assert values[0] != values[1]
+    too_many = IndexNumbers(("1",) * 1001, evidence())
+    assert await house.holder.answer(too_many) == Refusal()
+    refused = LookUpNumber(box.admin.session, "1", evidence())
+    assert await house.holder.answer(refused) == Refusal()
+    for _ in range(19):
+        await house.ask(look_up, Indexed)
+    assert await house.holder.answer(look_up) == Refusal()
+    house.time.pass_(61)
+    await house.ask(look_up, Indexed)
+
+
+async def test_tables_in_memory_are_bounded(
+    house: House, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages, "MAX_TICKETS", 1)
+    monkeypatch.setattr(messages, "MAX_COUNTED", 1)
+    ask = AskTicket(box.doctor.session, box.message, evidence())
+    first = await house.ask(ask, Ticket)
+    await house.ask(ask, Ticket)
+    assert await house.holder.answer(OpenMessage(first.ticket, CONTENT, box.slot)) == Refusal()
+    for someone in (box.manager, box.doctor, box.manager):
+        await house.ask(LookUpNumber(someone.session, "1", evidence()), Indexed)
+
+
+async def test_a_message_without_its_mailbox_opens_for_nobody(house: House, box: Box) -> None:
+    stray, store = uuid4(), house.core.store
+    row = MessageSecret(stray, uuid4(), bytearray(32), 0)
+    store.commit(Change(put=[row]), store.state.position, 0)
+
+    for request in (
+        AskTicket(box.doctor.session, stray, evidence()),
+        AskTicket(box.doctor.session, uuid4(), evidence()),
+        DestroyMessage(stray, "", None, evidence()),
+    ):
+        assert await house.holder.answer(request) == Refusal()
