@@ -23,9 +23,7 @@ def softhsm(tmp_path_factory: pytest.TempPathFactory) -> SoftHsm:
     os.environ["SOFTHSM2_CONF"] = str(configuration)
     pin_file = directory / "pin"
     pin_file.write_text("13579246")
-    subprocess.run(
-        "softhsm2-util --init-token --free --label hipaa-pbx --pin 13579246 --so-pin 24681357".split(),
-        check=True,
-        capture_output=True,
-    )
+    command = ["softhsm2-util", "--init-token", "--free", "--label", "hipaa-pbx"]
+    command += ["--pin", "13579246", "--so-pin", "24681357"]
+    subprocess.run(command, check=True, capture_output=True)
     return SoftHsm("/usr/lib/softhsm/libsofthsm2.so", pin_file)

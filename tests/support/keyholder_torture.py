@@ -1,0 +1,93 @@
+"""A key holder that works until it is killed: says each thing once it is acknowledged.
+
+python -m tests.support.keyholder_torture DIRECTORY SEED [POINTS]: stops itself by SIGKILL at the
+POINTS-th named point, if given; else it goes on until somebody else does.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import sys
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from storage.keyholder import acts, slots
+from storage.keyholder.books import going_on
+from storage.keyholder.protocol import (  # fmt: skip
+    AdoptMessage,
+    DestroyMessage,
+    Head,
+    KeyList,
+    PublicKeys,
+    SignHead,
+    Statement,
+    Wrapped,
+)
+from tests.support.keyholder import FakeTime, House, Someone, evidence
+
+WRITER = UUID(int=5)
+
+
+def say(*words: object) -> None:
+    os.write(1, (" ".join(str(word) for word in words) + "\n").encode())
+
+
+async def work(house: House, admin: Someone, dice: random.Random) -> None:
+    mailbox = uuid4()
+    await house.done(admin, acts.OpenTenure(mailbox, uuid4(), admin.id))
+    key = (await house.ask(PublicKeys("deposit", mailbox), KeyList)).keys[0]
+    alive: list[UUID] = []
+    sequence, head = 0, None
+    while True:
+        match dice.randrange(6):
+            case 0 | 1:
+                message = uuid4()
+                slot = slots.deposit_slot(key, b"c", b"m" * 32)
+                ask = AdoptMessage(message, mailbox, b"c", key.id, slot, evidence())
+                await house.ask(ask, Wrapped)
+                alive.append(message)
+                say("adopted", message)
+            case 2 if alive:
+                message = alive.pop(dice.randrange(len(alive)))
+                say("destroying", message)
+                await house.ask(DestroyMessage(message, "", None, evidence()), Statement)
+                say("destroyed", message)
+            case 3:
+                await house.log_in(admin)
+                await house.done(admin, acts.Rotate())
+                say("rotated")
+            case 4:
+                await house.log_in(admin)
+                usb = str(house.directory.parent / "usb")
+                await house.done(admin, acts.Backup(usb, force=True))
+                say("backed-up")
+            case _:
+                leaf = os.urandom(32)
+                answer = await house.ask(SignHead(WRITER, sequence, (leaf,), head), Head)
+                sequence, head = answer.head.sequence, answer.head
+                say("signed", sequence)
+
+
+async def main() -> None:
+    directory, seed = Path(sys.argv[1]), int(sys.argv[2])
+    house = House(directory, time=FakeTime())
+    admin = await house.administrator()
+    await house.done(admin, acts.SetRecovery(), recovery_passphrase="first long passphrase")
+    house.close()
+    left = [int(sys.argv[3])] if len(sys.argv) > 3 else []
+
+    def stop(_: str) -> None:
+        left[0] -= 1
+        if left[0] <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    house.at = stop if left else going_on
+    say("ready")
+    house.open()
+    await house.log_in(admin)
+    await work(house, admin, random.Random(seed))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
