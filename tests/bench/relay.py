@@ -17,12 +17,15 @@ from tests.support.media_worker import ROOT, WorkerProcess
 CALLS = (50, 200, 400, 600, 700)
 RUNS = 3
 SECONDS = 6
+FIRST, LAST = 10_000, 20_000
 SUITE = "AES_CM_128_HMAC_SHA1_80"
 
 
-async def _one(calls: int, suite: str, seconds: int = SECONDS) -> dict[str, float]:
+async def _one(
+    calls: int, suite: str, seconds: int = SECONDS, strangers: int = 0
+) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as directory:
-        worker = WorkerProcess(Path(directory), first_port=10_000, last_port=20_000)
+        worker = WorkerProcess(Path(directory), first_port=FIRST, last_port=LAST)
         await worker.start("taskset", "-c", "0")
         assert worker.process is not None
         command = [sys.executable, "-m", "tests.bench._rtp_generator", str(worker.socket)]
@@ -30,10 +33,21 @@ async def _one(calls: int, suite: str, seconds: int = SECONDS) -> dict[str, floa
         generator = await asyncio.create_subprocess_exec(
             "taskset", "-c", "1", *command, cwd=ROOT, stdout=subprocess.PIPE
         )
+        flood = await _flood(strangers) if strangers else None
         output, _ = await generator.communicate()
+        if flood:
+            flood.kill()
+            await flood.wait()
         await worker.kill()
     figures: dict[str, float] = json.loads(output)
     return figures
+
+
+async def _flood(rate: int) -> asyncio.subprocess.Process:
+    command = [sys.executable, "-m", "tests.support.flood", str(FIRST), str(LAST), str(rate)]
+    return await asyncio.create_subprocess_exec(
+        "taskset", "-c", "1", *command, cwd=ROOT, stdout=subprocess.DEVNULL
+    )
 
 
 def _spread(figures: list[dict[str, float]], key: str, digits: int = 1) -> str:
@@ -42,8 +56,8 @@ def _spread(figures: list[dict[str, float]], key: str, digits: int = 1) -> str:
     return f"{middle:.{digits}f} [{values[0]:.{digits}f}-{values[-1]:.{digits}f}]"
 
 
-def _line(calls: int, suite: str, runs: int) -> None:
-    figures = [asyncio.run(_one(calls, suite)) for _ in range(runs)]
+def _line(calls: int, suite: str, runs: int, strangers: int = 0) -> None:
+    figures = [asyncio.run(_one(calls, suite, strangers=strangers)) for _ in range(runs)]
     print(
         f"{calls:4d} calls: {_spread(figures, 'us_per_packet')} us/packet,"
         f" core {_spread(figures, 'cpu_share', 2)},"
@@ -61,3 +75,5 @@ def run() -> None:
         _line(calls, SUITE, RUNS)
     print("AEAD_AES_256_GCM")
     _line(400, "AEAD_AES_256_GCM", RUNS)
+    print(f"{SUITE}, 20,000 packets a second of strangers to all ports of the worker meanwhile")
+    _line(50, SUITE, RUNS, strangers=20_000)

@@ -340,24 +340,6 @@ async def test_a_leg_that_falls_silent_is_told(desk: Desk) -> None:
     assert silent.seconds >= 1.0
 
 
-FLOOD = """
-import socket, sys, time
-target, source = ("127.0.0.1", int(sys.argv[1])), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-replayed = bytes.fromhex(sys.argv[2])
-wrong = bytes([0x80, 0]) + bytes(180)
-kinds = (wrong, replayed, b"\\0", b"\\x80" * 9000)
-kinds += (b"\\0\\1\\0\\0" + bytes(16), b"\\x16\\xfe\\xfd" + bytes(50))
-print("ready", flush=True)
-start, sent = time.monotonic(), 0
-while True:
-    due = int((time.monotonic() - start) * 20_000)
-    for n in range(sent, min(due, sent + 50)):
-        source.sendto(kinds[n % 6], (target[0], target[1] + n // 6 % 2))
-        sent += 1
-    time.sleep(0.001)
-"""
-
-
 async def test_strangers_at_20000_packets_a_second_do_not_disturb_the_tone(desk: Desk) -> None:
     a, b = RtpPhone(), RtpPhone(GCM)
     caller, _ = await desk.call(a, b)
@@ -365,7 +347,10 @@ async def test_strangers_at_20000_packets_a_second_do_not_disturb_the_tone(desk:
     await until(b, 1)
     assert a.there is not None
     flood = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", FLOOD, str(a.there[1]), wire.hex(), stdout=subprocess.PIPE
+        *(sys.executable, "-m", "tests.support.flood"),
+        *(str(a.there[1]), str(a.there[1] + 1), "20000", wire.hex()),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
     )
     try:
         assert flood.stdout is not None

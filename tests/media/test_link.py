@@ -1,0 +1,73 @@
+"""The client's end of the control socket, against peers that are no worker."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from media import control, link
+from media.control import LENGTH, Hello
+from media.errors import MediaUnavailable
+from media.link import Link
+
+GREETING = msgspec.msgpack.encode(Hello(0, "run", 0, 10))
+
+
+@asynccontextmanager
+async def peer(path: Path, octets: bytes) -> AsyncIterator[None]:
+    """One that says this and then nothing."""
+    talking = []
+
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talking.append(asyncio.current_task())
+        writer.write(octets)
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_unix_server(say, str(path)):
+        yield
+        await asyncio.gather(*filter(None, talking))
+
+
+async def test_a_peer_that_does_not_speak_our_language_is_left(tmp_path: Path) -> None:
+    async with peer(tmp_path / "s", LENGTH.pack(2) + b"\xc1\xc1"):
+        async with asyncio.timeout(5):
+            await Link(tmp_path / "s", lambda event: None).serve()
+
+
+async def test_a_worker_that_hangs_is_left_and_its_askers_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "PING_EVERY", 0.05)
+    monkeypatch.setattr(link, "REPLY_WITHIN", 0.05)
+    greeting = LENGTH.pack(len(GREETING)) + GREETING
+    async with peer(tmp_path / "s", greeting):
+        one = Link(tmp_path / "s", lambda event: None)
+        async with asyncio.timeout(5):
+            serving = asyncio.create_task(one.serve())
+            await one.arrived.wait()
+            with pytest.raises(MediaUnavailable, match="died"):
+                await one.ask(control.ListCalls())
+            await serving
+
+    assert not one.is_up
+    with pytest.raises(MediaUnavailable, match="answer"):
+        await one.ask(control.Ping())
+
+
+async def test_a_reply_nobody_waits_for_is_passed_over(tmp_path: Path) -> None:
+    late = msgspec.msgpack.encode(control.Done(99))
+    octets = b"".join(LENGTH.pack(len(body)) + body for body in (GREETING, late, GREETING))
+    async with peer(tmp_path / "s", octets):
+        one = Link(tmp_path / "s", lambda event: None)
+        serving = asyncio.create_task(one.serve())
+        async with asyncio.timeout(5):
+            await one.arrived.wait()
+        assert one.is_up
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        assert not one.is_up
