@@ -4,11 +4,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from certs.authority import Authority, create_authority
 from certs.config import CertsConfig
 from certs.errors import AuthorityError, CertsError, NameRefused
 from certs.files import write_atomically
+from certs.issue import common_name
 from certs.revoke import Reason
 from tests.support.clock import DAY, HandClock
 
@@ -174,3 +178,28 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
 
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["server.pem"]
+
+
+def test_a_device_may_keep_its_own_key(authority: Authority) -> None:
+    key = ec.generate_private_key(ec.SECP384R1())
+    name = common_name("whatever the device says")
+    request = x509.CertificateSigningRequestBuilder().subject_name(name)
+    pem = request.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    device = authority.issue_device_for_request(f"sip:1001@{DOMAIN}", pem)
+
+    certificate = x509.load_pem_x509_certificate(device.chain_pem)
+    assert device.key_pem is None
+    assert certificate.public_key() == key.public_key()
+    assert certificate.subject == common_name("device")
+
+
+def test_requests_that_are_none_or_on_weak_keys_are_refused(authority: Authority) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    request = x509.CertificateSigningRequestBuilder().subject_name(common_name("x"))
+    pem = request.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    with pytest.raises(CertsError, match="on P-256 or P-384"):
+        authority.issue_device_for_request(f"sip:1001@{DOMAIN}", pem)
+    with pytest.raises(CertsError, match="signing request"):
+        authority.issue_device_for_request(f"sip:1001@{DOMAIN}", b"nonsense")

@@ -453,3 +453,35 @@ async def test_a_deaf_peer_does_not_keep_us_from_stopping(
     await asyncio.wait_for(server.stop(), 5)
 
     assert server.driver.snapshot() == []
+
+
+async def test_a_peer_that_reads_late_gets_every_byte_in_order_also_at_the_end(
+    server: SipServer, connect: Connect
+) -> None:
+    server.log_in_everybody()
+    phone = await connect(server)
+    await phone.ask(options(method="MESSAGE"))
+    phone.writer.transport.pause_reading()
+    (flow,) = server.driver.flows.values()
+    sent = b""
+    while not flow.unsent:
+        block = bytes([len(sent) // 100_000 % 256]) * 100_000
+        flow.write(block)
+        sent += block
+    held = server.driver.memory.used
+
+    phone.writer.transport.resume_reading()
+    received = await phone.reader.readexactly(len(sent))
+    await server.until(lambda: server.driver.memory.used == 0)
+    phone.writer.transport.pause_reading()
+    while not flow.unsent:
+        flow.write(b"z" * 100_000)
+    server.driver.close(flow.id)
+    phone.writer.transport.resume_reading()
+    rest = await phone.rest()
+
+    assert received == sent
+    assert held > 0
+    assert set(rest) == {ord("z")}
+    assert len(rest) % 100_000 == 0
+    assert server.count(Ending.WITHDRAWN) == 1
