@@ -8,7 +8,27 @@ import structlog
 import typer
 
 from pbx import logs
-from pbx.cli import audit, cert, config, db, init, quickstart, serve, status
+from pbx.cli import (
+    approval,
+    audit,
+    cert,
+    config,
+    db,
+    device,
+    exceptions,
+    extension,
+    history,
+    init,
+    keys,
+    login,
+    person,
+    policy,
+    quickstart,
+    role,
+    serve,
+    sessions,
+    status,
+)
 from pbx.cli.output import CommandError, Exit, say, warn
 from pbx.version import VERSION
 
@@ -32,6 +52,24 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(cert.app, name="cert")
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")
+app.add_typer(approval.app, name="approval")
+app.add_typer(device.app, name="device")
+app.add_typer(exceptions.app, name="exceptions")
+app.add_typer(extension.app, name="extension")
+app.add_typer(keys.app, name="keys")
+app.add_typer(person.app, name="person")
+app.add_typer(policy.app, name="policy")
+app.add_typer(role.app, name="role")
+app.add_typer(sessions.app, name="sessions")
+app.command("login")(login.login)
+app.command("logout")(login.logout)
+app.command("whoami")(login.whoami)
+app.command("enrol")(login.enrol)
+app.command("password")(login.password)
+app.command("second-factor")(login.second_factor)
+app.command("pin")(login.pin)
+app.command("history")(history.history)
+app.command("undo")(extension.undo)
 app.command("init")(init.init)
 app.command("quickstart")(quickstart.quickstart)
 app.command("serve")(serve.serve)

@@ -50,14 +50,14 @@ reading("DELETE", "/v1/session")
 async def newcomer(clinic: Clinic) -> Member:
     """Somebody nobody will miss."""
     root = clinic.members["root"]
-    await clinic.sign_in(root)
+    await clinic.present(root)
     return await clinic.hire(f"new{next(_serial)}", root)
 
 
 async def enrolled(clinic: Clinic) -> Member:
     person = await newcomer(clinic)
     root, manager = clinic.members["root"], clinic.members["manager"]
-    await clinic.sign_in(manager)
+    await clinic.present(manager)
     await clinic.enrol(person, root, manager)
     return person
 
@@ -66,7 +66,7 @@ async def extension(clinic: Clinic, holder: Member | None = None) -> str:
     """A number with a holder."""
     root = clinic.members["root"]
     holder = holder or await newcomer(clinic)
-    await clinic.sign_in(root)
+    await clinic.present(root)
     number = f"2{next(_serial):04}"
     answer = await assign(clinic, root, number, holder, 0)
     assert answer.is_success, answer.text
@@ -91,7 +91,7 @@ async def assign(
 
 async def phone(clinic: Clinic) -> str:
     root = clinic.members["root"]
-    await clinic.sign_in(root)
+    await clinic.present(root)
     label = f"phone {next(_serial)}"
     await clinic.do(root, "POST", "/v1/devices", {"id": clinic.id(), "label": label})
     return label
@@ -103,7 +103,7 @@ async def waiting(clinic: Clinic, who: Member) -> dict[str, str]:
     asker = clinic.members["root" if who.login != "root" else "manager"]
     if who.login not in ("root", "manager"):
         asker = clinic.members["root"]
-    await clinic.sign_in(asker)
+    await clinic.present(asker)
     grant, start = clinic.id(), clinic.now
     act = acts.GrantRole(grant, person.id, Role.FRONT_DESK, start)
     body = {
@@ -130,7 +130,7 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
 @use("DELETE", "/v1/sessions/{session:uuid}")
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
     other = await enrolled(clinic)
-    await clinic.sign_in(who)
+    await clinic.present(who)
     return await clinic.ask(who, "DELETE", f"/v1/sessions/{other.session}")
 
 
@@ -266,9 +266,9 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
     person = await newcomer(clinic)
     root, manager = clinic.members["root"], clinic.members["manager"]
-    await clinic.sign_in(manager)
+    await clinic.present(manager)
     grant = await clinic.grant(person, Role.BILLING, root, manager)
-    await clinic.sign_in(who)
+    await clinic.present(who)
     body = {"proof": await clinic.proof(who, acts.RevokeRole(grant, person.id))}
     return await clinic.ask(who, "POST", f"/v1/grants/{grant}/revocation", body)
 
@@ -277,7 +277,7 @@ async def _decide(clinic: Clinic, who: Member, word: str, kind: type) -> httpx.R
     import base64
 
     proposal = await waiting(clinic, who)
-    await clinic.sign_in(who)
+    await clinic.present(who)
     digest = base64.b64decode(proposal["digest"])
     act = kind(UUID(proposal["proposal"]), digest)
     body = {"digest": digest, "proof": await clinic.proof(who, act)}
@@ -368,7 +368,7 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
 
 @use("POST", "/v1/exceptions/{exception:uuid}/closing")
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
-    await clinic.sign_in(clinic.members["root"])
+    await clinic.present(clinic.members["root"])
     exception, _ = await excepted(clinic, clinic.members["root"])
     return await clinic.ask(who, "POST", f"/v1/exceptions/{exception}/closing")
 
@@ -406,10 +406,10 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
     root, manager = clinic.members["root"], clinic.members["manager"]
     other = root if who is not root else manager
-    await clinic.sign_in(root)
-    await clinic.sign_in(manager)
+    await clinic.present(root)
+    await clinic.present(manager)
     await clinic.approve(manager, (await recovery(clinic, root, (who.id, other.id))).json())
-    await clinic.sign_in(who)
+    await clinic.present(who)
     body = {"proof": await clinic.proof(who, acts.CollectShare())}
     return await clinic.ask(who, "POST", "/v1/own/recovery-share", body)
 
@@ -417,9 +417,9 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
 @use("POST", "/v1/keys/backup")
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
     root, manager = clinic.members["root"], clinic.members["manager"]
-    await clinic.sign_in(manager)
+    await clinic.present(manager)
     await clinic.approve(manager, (await recovery(clinic, root, (root.id, manager.id))).json())
-    await clinic.sign_in(who)
+    await clinic.present(who)
     directory = clinic.layout.root / "backup"
     directory.mkdir(exist_ok=True)
     act = acts.Backup(str(directory), True)

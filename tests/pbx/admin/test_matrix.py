@@ -49,10 +49,10 @@ async def whole_clinic(clinic: Clinic) -> AsyncIterator[Clinic]:
         if role in (Role.SYSTEM_ADMINISTRATOR, Role.PRACTICE_MANAGER):
             continue
         for name in ("root", "manager"):
-            await clinic.sign_in(clinic.members[name])
+            await clinic.present(clinic.members[name])
         await clinic.with_role(f"{role}", role)
     for name in ("root", "manager"):
-        await clinic.sign_in(clinic.members[name])
+        await clinic.present(clinic.members[name])
     await clinic.with_role("nobody")
     yield clinic
 
@@ -83,9 +83,8 @@ async def test_every_pair_of_role_and_route(whole_clinic: Clinic) -> None:
     guarded = [route for route in routes(clinic) if route[2].privilege is not None]
     assert len(guarded) > 40
 
-    for (method, path, rule), role in itertools.product(guarded, [*Role, None]):
-        who = member_of(clinic, role)
-        await clinic.sign_in(who)
+    for role, (method, path, rule) in itertools.product([*Role, None], guarded):
+        who = await clinic.present(member_of(clinic, role))
         assert rule.privilege is not None
         assert rule.action is not None
         pair = f"{role or 'nobody'} {method} {path}"
@@ -96,6 +95,8 @@ async def test_every_pair_of_role_and_route(whole_clinic: Clinic) -> None:
             waits = isinstance(response.json(), dict) and response.json().get("proposal")
             expected = Action.PROPOSAL_MADE if waits else rule.action
             assert (expected, "done") in await rows_after(clinic, count), pair
+            if method == "DELETE" or path.startswith("/v1/own/"):
+                who.token = ""  # it may just have ended
         else:
             before = await fingerprint(clinic)
             response = await clinic.ask(who, method, _filled(path))

@@ -1,0 +1,139 @@
+"""`pbx extension`: whose number it is; and `pbx undo`."""
+
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+
+from pbx.admin.wire.fields import Changed, Performed
+from pbx.admin.wire.phones import ExtensionView, UndoView
+from pbx.cli.client import AdminClient
+from pbx.cli.moments import UntilOption, shown, until
+from pbx.cli.output import DataOption, JsonOption, YesOption, as_json, as_table, confirm, say
+from pbx.cli.person import person_of
+from pbx.cli.proofs import Desk, tell
+from pbx.cli.session import signed_in
+from storage.identifiers import new_id, system_clock
+from storage.keyholder import acts
+
+app = typer.Typer(no_args_is_help=True, help="Extensions: assign, release, show.")
+
+NumberArgument = Annotated[str, typer.Argument(help="The number.")]
+
+
+def _path(number: str, verb: str = "") -> str:
+    return f"/v1/extensions/{quote(number, safe='')}{verb}"
+
+
+def _all(client: AdminClient) -> list[ExtensionView]:
+    return client.get("/v1/extensions", list[ExtensionView])
+
+
+@app.command("list")
+def list_(data: DataOption = None, json: JsonOption = False) -> None:
+    """List extensions and their holders.
+
+    Example: pbx extension list
+    """
+    with signed_in(data) as client:
+        found = _all(client)
+    as_json(found) if json else _table(found)
+
+
+@app.command()
+def show(number: NumberArgument, data: DataOption = None, json: JsonOption = False) -> None:
+    """Show one extension.
+
+    Example: pbx extension show 1042
+    """
+    with signed_in(data) as client:
+        found = client.get(_path(number), ExtensionView)
+    as_json(found) if json else _table([found])
+
+
+def _table(found: list[ExtensionView]) -> None:
+    as_table(
+        ("NUMBER", "HOLDER", "SINCE", "UNTIL"),
+        (
+            (e.number, t.person, shown(t.started_at), shown(t.until))
+            if (t := e.tenure)
+            else (e.number, "nobody", "", "")
+            for e in found
+        ),
+    )
+
+
+@app.command()
+def assign(
+    number: NumberArgument,
+    who: Annotated[str, typer.Argument(help="A log-in name or identifier.")],
+    until_: UntilOption = None,
+    yes: YesOption = False,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Give a number to a person: a new mailbox, an empty history. With --until it reverts itself.
+
+    Example: pbx extension assign 1042 anna
+    """
+    end = until(until_)
+    desk = Desk.signed_in(data)
+    with desk.client:
+        present = next((e for e in _all(desk.client) if e.number == number), None)
+        if present is not None and present.tenure is not None:
+            confirm("Somebody has this number; their mailbox closes. Go on?", yes=yes)
+        person = person_of(desk.client, who).id
+        tenure, mailbox = new_id(system_clock), new_id(system_clock)
+        act = acts.OpenTenure(mailbox=mailbox, tenure=tenure, owner=person, until=end)
+        body = {
+            "person": person,
+            "tenure": tenure,
+            "mailbox": mailbox,
+            "version": 0 if present is None else present.version,
+            "until": end,
+        }
+        answer, _ = desk.perform(_path(number, "/assignment"), act, body)
+    tell(answer, "The number is assigned.", json=json)
+
+
+@app.command()
+def release(
+    number: NumberArgument,
+    yes: YesOption = False,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take a number from its holder; nobody has it then.
+
+    Example: pbx extension release 1042
+    """
+    confirm("The holder's mailbox closes. Release the number?", yes=yes)
+    with signed_in(data) as client:
+        version = client.get(_path(number), ExtensionView).version
+        answer = client.post(_path(number, "/release"), Changed, {"version": version})
+    as_json(answer) if json else say("The number is free.")
+
+
+def undo(
+    number: NumberArgument,
+    yes: YesOption = False,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Undo the last change of an extension.
+
+    Example: pbx undo 1042
+    """
+    desk = Desk.signed_in(data)
+    with desk.client:
+        found = desk.client.get(_path(number, "/undoing"), UndoView)
+        holder = found.person or "nobody"
+        confirm(f"The number goes back to {holder}. Undo the last change?", yes=yes)
+        body: dict[str, object] = {"version": found.version, "mailbox": found.mailbox}
+        path = _path(number, "/undoing")
+        if found.mailbox is None:
+            answer = desk.client.post(path, Performed, body)
+        else:
+            act = acts.ReopenTenure(mailbox=found.mailbox, until=found.until)
+            answer, _ = desk.perform(path, act, body)
+    tell(answer, "The last change is undone.", json=json)

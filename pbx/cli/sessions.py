@@ -1,0 +1,58 @@
+"""`pbx sessions`: who is signed in."""
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from pbx.admin.wire.fields import Changed
+from pbx.admin.wire.sessions import SessionView
+from pbx.cli.moments import shown
+from pbx.cli.output import DataOption, JsonOption, YesOption, as_json, as_table, confirm, say
+from pbx.cli.session import signed_in
+
+app = typer.Typer(no_args_is_help=True, help="Live sessions: see them, end them.")
+
+AllOption = Annotated[bool, typer.Option("--all", help="Everybody's, not only your own.")]
+
+
+@app.command("list")
+def list_(everybody: AllOption = False, data: DataOption = None, json: JsonOption = False) -> None:
+    """List live sessions.
+
+    Example: pbx sessions list --all
+    """
+    with signed_in(data) as client:
+        path = "/v1/sessions" if everybody else "/v1/own/sessions"
+        found = client.get(path, list[SessionView])
+    if json:
+        as_json(found)
+        return
+    as_table(
+        ("SESSION", "PERSON", "ACCOUNT", "SINCE", "LAST SEEN", ""),
+        (
+            (s.id, s.person, s.os_uid, shown(s.started_at), shown(s.seen_at), "this" * s.is_this)
+            for s in found
+        ),
+    )
+
+
+@app.command()
+def end(
+    session: Annotated[UUID, typer.Argument(help="From `pbx sessions list`.")],
+    anybody: Annotated[
+        bool, typer.Option("--anybody", help="A session that is not your own.")
+    ] = False,
+    yes: YesOption = False,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """End a session at once.
+
+    Example: pbx sessions end 0197…
+    """
+    confirm("End this session?", yes=yes)
+    with signed_in(data) as client:
+        base = "/v1/sessions" if anybody else "/v1/own/sessions"
+        answer = client.send("DELETE", f"{base}/{session}", Changed)
+    as_json(answer) if json else say("The session has ended.")
