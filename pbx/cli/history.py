@@ -8,7 +8,7 @@ import typer
 
 from pbx.admin.wire.rules import ChangeView
 from pbx.cli.moments import shown
-from pbx.cli.output import DataOption, JsonOption, as_json, as_table
+from pbx.cli.output import DataOption, JsonOption, as_json, say
 from pbx.cli.session import signed_in
 
 
@@ -33,21 +33,14 @@ def history(
     if json:
         as_json(found)
         return
-    as_table(
-        ("WHEN", "ACTION", "OUTCOME", "BY", "BEFORE", "AFTER"),
-        (
-            (
-                shown(c.occurred_at),
-                c.action,
-                c.outcome,
-                c.actor or c.actor_kind,
-                _json(c.before),
-                _json(c.after),
-            )
-            for c in found
-        ),
-    )
+    for change in found:
+        say(f"{shown(change.occurred_at)}  {change.action} ({change.outcome})")
+        say(f"  by {change.actor or change.actor_kind}, operation {change.operation}")
+        if change.before is not None:
+            say(f"  before {_json(change.before)}")
+        if change.after is not None:
+            say(f"  after  {_json(change.after)}")
 
 
 def _json(value: object) -> str:
-    return "" if value is None else msgspec.json.encode(value).decode()
+    return msgspec.json.encode(value).decode()

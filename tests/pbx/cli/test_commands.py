@@ -1,0 +1,171 @@
+"""The commands as people use them, against a clinic's real administration plane."""
+
+import asyncio
+import io
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from pbx.access.roles import Role
+from pbx.cli import main as cli
+from pbx.cli.output import Exit
+from tests.support.clinic import Clinic, Member
+
+Command = Callable[..., Awaitable[tuple[int, str, str]]]
+
+
+@pytest.fixture
+def command(clinic: Clinic, capsys: Any, monkeypatch: Any, tmp_path: Any) -> Command:
+    """Runs `pbx ...` as one member, whose secrets come on standard input."""
+
+    async def run(who: Member | None, *words: str, typed: str = "") -> tuple[int, str, str]:
+        monkeypatch.setenv("PBX_SESSION", str(tmp_path / (who.login if who else "nobody")))
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        capsys.readouterr()
+        code = await asyncio.to_thread(cli.run, [*words, "--data", str(clinic.layout.root)])
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run
+
+
+async def signed_in(clinic: Clinic, command: Command, who: Member) -> None:
+    code, _, error = await command(
+        who, "login", who.login, typed=f"{who.password}\n{clinic.code(who)}\n"
+    )
+    assert code == Exit.DONE, error
+
+
+async def test_signing_in_looking_around_and_signing_out(clinic: Clinic, command: Command) -> None:
+    root = await clinic.found()
+    await signed_in(clinic, command, root)
+
+    code, shown, _ = await command(root, "whoami", "--json")
+    assert code == Exit.DONE
+    assert json.loads(shown)["login"] == "root"
+    assert (await command(root, "logout"))[0] == Exit.DONE
+
+    code, _, error = await command(root, "whoami")
+    assert (code, error) == (Exit.REFUSED, "pbx: Sign in first: pbx login\n")
+
+
+async def test_a_wrong_code_is_refused_with_exit_3(clinic: Clinic, command: Command) -> None:
+    root = await clinic.found()
+
+    code, _, error = await command(root, "login", "root", typed=f"{root.password}\n000000\n")
+
+    assert code == Exit.REFUSED
+    assert "refused" in error
+    assert root.password not in error
+
+
+async def test_a_session_file_that_others_can_read_is_not_used(
+    clinic: Clinic, command: Command, tmp_path: Any
+) -> None:
+    root = await clinic.found()
+    await signed_in(clinic, command, root)
+    assert (tmp_path / "root").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "root").chmod(0o644)
+
+    assert (await command(root, "whoami"))[0] == Exit.REFUSED
+
+
+async def test_a_person_from_first_day_to_last(clinic: Clinic, command: Command) -> None:
+    root = await clinic.found()
+    await signed_in(clinic, command, root)
+    anna = Member(clinic.id(), "anna")
+
+    def code_() -> str:
+        return f"{clinic.code(root)}\n"
+
+    done, _, error = await command(root, "person", "add", "anna", "Anna Able", typed=code_())
+    assert done == Exit.DONE, error
+    done, shown, error = await command(root, "person", "enrolment", "anna", typed=code_())
+    assert done == Exit.DONE, error
+    one_time = shown.split("shown once: ")[1].split("\n")[0]
+    done, shown, error = await command(root, "extension", "assign", "1042", "anna", typed=code_())
+    assert done == Exit.DONE, error
+    done, shown, _ = await command(root, "extension", "show", "1042")
+    assert "1042" in shown
+
+    await clinic.use_code(anna, one_time)
+    clinic.members["anna"] = anna
+    await signed_in(clinic, command, anna)
+    assert (await command(anna, "person", "list"))[0] == Exit.REFUSED
+    assert (await command(anna, "sessions", "list"))[0] == Exit.DONE
+
+    done, shown, error = await command(root, "person", "leave", "anna", "--yes")
+    assert done == Exit.DONE, error
+    assert "everything ended within" in shown
+    assert (await command(anna, "whoami"))[0] == Exit.REFUSED
+    done, shown, _ = await command(root, "history", "extension", "1042")
+    assert "extension.released" in shown
+
+
+async def test_a_grant_takes_two_people(clinic: Clinic, command: Command) -> None:
+    await clinic.staffed()
+    root, manager = clinic.members["root"], clinic.members["manager"]
+    await clinic.present(root)
+    desk = await clinic.hire("desk", root)
+    await signed_in(clinic, command, root)
+    await signed_in(clinic, command, manager)
+
+    words = ("role", "grant", "desk", Role.FRONT_DESK, "--reason", "reception", "--json")
+    done, shown, error = await command(root, *words, typed=f"{clinic.code(root)}\n")
+    assert done == Exit.DONE, error
+    proposal = json.loads(shown)["proposal"]
+    approve = ("approval", "approve", proposal, "--yes")
+    refused, _, error = await command(root, *approve, typed=f"{clinic.code(root)}\n")
+    assert refused == Exit.REFUSED, error
+    done, _, error = await command(manager, *approve, typed=f"{clinic.code(manager)}\n")
+    assert done == Exit.DONE, error
+
+    _, shown, _ = await command(manager, "role", "list", "--person", str(desk.id), "--json")
+    [grant] = json.loads(shown)
+    assert (grant["role"], grant["state"]) == ("front-desk", "active")
+    assert grant["approved_by"] == str(manager.id)
+    assert not grant["by_installation"]
+
+
+async def test_undo_gives_the_number_back_with_its_mailbox(
+    clinic: Clinic, command: Command
+) -> None:
+    root = await clinic.found()
+    await clinic.hire("anna", root)
+    await clinic.hire("ben", root)
+    await signed_in(clinic, command, root)
+    for who in ("anna", "ben"):
+        words = ("extension", "assign", "1042", who, "--yes")
+        assert (await command(root, *words, typed=f"{clinic.code(root)}\n"))[0] == Exit.DONE
+
+    done, _, error = await command(root, "undo", "1042", "--yes", typed=f"{clinic.code(root)}\n")
+
+    assert done == Exit.DONE, error
+    boxes = await clinic.plane.keyholder.mailboxes()
+    opened = [box.owner for box in boxes if box.closed is None]
+    assert opened == [clinic.members["anna"].id]
+    done, _, error = await command(root, "undo", "1042", "--yes")
+    assert done == Exit.REFUSED
+    assert "could be undone" in error
+
+
+async def test_the_role_table_needs_no_session(clinic: Clinic, command: Command) -> None:
+    done, shown, _ = await command(None, "role", "matrix")
+
+    assert done == Exit.DONE
+    assert "person-leave" in shown
+
+
+async def test_without_a_terminal_what_cannot_be_undone_wants_yes(
+    clinic: Clinic, command: Command
+) -> None:
+    root = await clinic.found()
+    await clinic.hire("anna", root)
+    await signed_in(clinic, command, root)
+
+    done, _, error = await command(root, "person", "leave", "anna")
+
+    assert done == Exit.REFUSED
+    assert "--yes" in error
