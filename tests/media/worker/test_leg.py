@@ -272,3 +272,31 @@ def test_figures_before_anything_happened_are_empty(inline: Inline) -> None:
     stats = inline.stats(inline.open(RtpPhone()))
 
     assert (stats.suite, stats.mos, stats.round_trip_ms, stats.lost) == ("", None, None, 0)
+
+
+def test_a_shared_port_carries_both_and_the_other_one_is_given_up(inline: Inline) -> None:
+    phone = RtpPhone(muxed=True)
+    leg = inline.alone(phone)
+    inline.ask(control.Join(leg, leg))
+    phone.send()
+    report = compound(phone.ssrc, "phone", time.time(), None, ())
+    phone.throw(phone.outbound.protect_rtcp(report))
+    inline.spin_until(lambda: inline.stats(leg).rtcp_received == 1)
+
+    assert inline.stats(leg).received == 1
+    inline.ask(control.TakeOffer(leg, phone.sdp()))
+    assert b"a=rtcp-mux" in inline.ask(control.MakeAnswer(leg)).sdp
+    inside = inline.roster._legs[leg]
+    assert inside.control.endpoint is inside.path.endpoint
+    assert inside.control.send(report)
+
+
+def test_a_leg_whose_name_has_a_zone_may_be_sent_to(inline: Inline) -> None:
+    one = inline.open(RtpPhone(), peer="127.0.0.9%lo")
+    other = inline.open(RtpPhone(), peer="not an address")
+    for leg in (one, other):
+        phone = RtpPhone()
+        inline.phones.append(phone)
+        inline.ask(control.TakeOffer(leg, phone.sdp()))
+        inline.ask(control.MakeAnswer(leg))
+        assert inline.roster._legs[leg].path.endpoint.destination is None
