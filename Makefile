@@ -38,6 +38,12 @@ format: install
 bench: install ## Figures, not verdicts.
 	$(BIN)/python -m tests.bench
 
+FUZZ_SECONDS ?= 60
+fuzz: install ## Fuzz the parsers, FUZZ_SECONDS each; finds stay in tests/vectors/fuzz.
+	$(BIN)/python -m tests.fuzz message $(FUZZ_SECONDS)
+	$(BIN)/python -m tests.fuzz uri $(FUZZ_SECONDS)
+	$(BIN)/python -m tests.fuzz credentials $(FUZZ_SECONDS)
+
 lock: ## Refresh the hashed lock files.
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-emit-find-links --custom-compile-command "make lock" pyproject.toml -o requirements.lock

@@ -113,6 +113,21 @@ def _split_quoted(text: str, header: str) -> list[str]:
         start = end + 1
 
 
+def unfolded(lines: list[str]) -> list[str]:
+    """Lines that begin with a space continue the one before (LWS); never a regular expression:
+    one that looks for the spaces before a line end takes quadratic time."""
+    whole: list[list[str]] = []
+    for line in lines:
+        if line[:1] in (" ", "\t") and whole:
+            whole[-1].append(line)
+        else:
+            whole.append([line])
+    return [
+        pieces[0] if len(pieces) == 1 else " ".join([piece.strip(" \t") for piece in pieces])
+        for pieces in whole
+    ]
+
+
 def quote(text: str) -> str:
     """A quoted-string that reads as `text`."""
     return '"' + checked(text, "quoted-string").replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -12,7 +12,7 @@ import re
 from pbx.sip.address import Address
 from pbx.sip.cseq import CSeq
 from pbx.sip.errors import PeerError
-from pbx.sip.grammar import is_token, number, split_list
+from pbx.sip.grammar import is_token, number, split_list, unfolded
 from pbx.sip.headers import Field, Headers
 from pbx.sip.message import Request, Response
 from pbx.sip.names import KNOWN, SINGULAR, canonical
@@ -29,7 +29,6 @@ LONGEST_CALL_ID = 255
 # word [ "@" word ]
 _WORD = r"[A-Za-z0-9\-.!%*_+`'~()<>:\\\"/\[\]?{}]++"
 _call_id = re.compile(rf"{_WORD}(?:@{_WORD})?").fullmatch
-_fold = re.compile(r"[ \t]*+\r\n[ \t]++")
 _quoted_pair = re.compile(r"\\(.)", re.DOTALL)
 _version = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE).fullmatch
 
@@ -101,7 +100,7 @@ def _unfolded(lines: list[str]) -> list[str]:
     # name. The second line continues the start line, which may not be folded.
     if lines[1][:1] in (" ", "\t"):
         raise PeerError("start line", "is one line")
-    return _fold.sub(" ", "\r\n".join(lines)).split("\r\n")
+    return unfolded(lines)
 
 
 def _body(rest: bytes, length: str | None, stream: bool) -> bytes:

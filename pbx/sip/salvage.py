@@ -9,19 +9,18 @@ from __future__ import annotations
 import re
 
 from pbx.sip.errors import PeerError
-from pbx.sip.grammar import is_token
+from pbx.sip.grammar import is_token, unfolded
 from pbx.sip.headers import Headers
 from pbx.sip.message import Request
 from pbx.sip.names import canonical
 
 _COPIED = ("Via", "From", "To", "Call-ID", "CSeq")
-_fold = re.compile(r"[ \t]*+\r\n[ \t]++")
 _unwritable = re.compile(r"[\r\n\0]")
 
 
 def salvage(text: str) -> Request | None:
     """The answerable part of a refused head; None for a response, an ACK or too little."""
-    lines = _fold.sub(" ", text).split("\r\n")
+    lines = unfolded(text.split("\r\n"))
     method = lines[0].partition(" ")[0]
     if method == "ACK" or not is_token(method):
         return None

@@ -32,9 +32,7 @@ _sip = re.compile(
     re.IGNORECASE,
 ).fullmatch
 _tel = re.compile(
-    rf"tel:(\+[0-9\-.()]*[0-9][0-9\-.()]*|[0-9A-F*#\-.()]*[0-9A-F*#][0-9A-F*#\-.()]*)"
-    rf"((?:;{_PART}(?:={_PART})?)*)",
-    re.IGNORECASE,
+    rf"tel:(\+[0-9\-.()]++|[0-9A-F*#\-.()]++)((?:;{_PART}(?:={_PART})?)*)", re.IGNORECASE
 ).fullmatch
 _absolute = re.compile(
     rf"([A-Za-z][A-Za-z0-9+\-.]*+):((?:[{_UNRESERVED};/?:@&=+$,#\[\]]++|{_ESCAPED})+)"
@@ -185,7 +183,7 @@ def _sip_uri(match: re.Match[str]) -> SipUri:
 
 def _tel_uri(text: str) -> TelUri:
     match = _tel(text)
-    if match is None:
+    if match is None or match[1].translate(_SEPARATORS) in ("", "+"):
         raise PeerError("URI", "follows the tel-URI grammar")
     parameters = _read(match[2])
     if not match[1].startswith("+") and "phone-context" not in parameters:

@@ -15,6 +15,7 @@ from pbx.sip.grammar import (
     quote,
     split_list,
     token,
+    unfolded,
     unquote,
     value_and_parameters,
     write_parameters,
@@ -124,3 +125,8 @@ def test_line_ends_and_nul_are_not_writable(text: str) -> None:
         checked(text, "X")
     with pytest.raises(LocalError):
         quote(text)
+
+
+def test_a_line_that_begins_with_a_space_continues_the_one_before() -> None:
+    assert unfolded(["a", "b ", " c\t", "\t d", "", "e"]) == ["a", "b c d", "", "e"]
+    assert unfolded([" a", "b"]) == [" a", "b"]

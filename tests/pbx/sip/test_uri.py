@@ -105,6 +105,8 @@ def test_a_sip_uri(text: str, uri: SipUri) -> None:
         "tel:abc",
         "tel:1234",
         "tel:+",
+        "tel:+-",
+        "tel:(.);phone-context=a",
         "nothing",
         "1a:b",
         "mailto:<a>",
