@@ -4,7 +4,7 @@ import gc
 import secrets
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from media.config import MediaConfig
@@ -31,8 +31,14 @@ def run(
     peers: frozenset[int],
     prompts: Path | None = None,
     ready: Callable[[], None] = lambda: None,
+    reloaded: Callable[[], None] | None = None,
+    watch: Mapping[int, Callable[[], None]] | None = None,
 ) -> None:
-    """Serve one worker's slice of ports until SIGTERM; `peers` are the accounts that may ask."""
+    """Serve one worker's slice of ports until SIGTERM; `peers` are the accounts that may ask.
+
+    SIGHUP reads the prompts again, then `reloaded` is called. `watch` has descriptors of whoever
+    started us and what to do when one is readable; what that raises ends the worker.
+    """
     limits.raise_files(config)
     limits.forbid_dumps()
     loop = Loop()
@@ -41,7 +47,8 @@ def run(
     def tell(event: MediaEvent) -> None:
         told[0].tell(event)
 
-    around = Surroundings(loop, Packet(), config, Sounds(prompts), tell)
+    sounds = Sounds(prompts)
+    around = Surroundings(loop, Packet(), config, sounds, tell)
     run_id = secrets.token_hex(4)
     roster = Roster(index, around, f"{run_id}-")
 
@@ -56,8 +63,15 @@ def run(
             roster.end_orphans()
         loop.at(loop.now() + LOOK_FOR_ORPHANS, look_for_orphans)
 
+    def reload() -> None:
+        sounds.reload()
+        if reloaded is not None:
+            reloaded()
+
     look_for_orphans()
-    wakeup = _stop_on_signals(loop)
+    wakeup = _obey_signals(loop, reload if reloaded is not None else None)
+    for descriptor, act in (watch or {}).items():
+        loop.watch(descriptor, act)
     # Legs free themselves; a full collection among thousands of them would be an audible click.
     gc.collect()
     gc.freeze()
@@ -75,8 +89,10 @@ def run(
         gc.enable()
 
 
-def _stop_on_signals(loop: Loop) -> tuple[socket.socket, socket.socket]:
-    """A signal becomes a readable socket: the loop wakes and stops between two packets."""
+def _obey_signals(
+    loop: Loop, reload: Callable[[], None] | None
+) -> tuple[socket.socket, socket.socket]:
+    """A signal becomes a readable socket: it is obeyed between two packets."""
     reader, writer = socket.socketpair()
     reader.setblocking(False)
     writer.setblocking(False)
@@ -86,8 +102,10 @@ def _stop_on_signals(loop: Loop) -> tuple[socket.socket, socket.socket]:
         signals = reader.recv(64)
         if signal.SIGTERM in signals or signal.SIGINT in signals:
             loop.stop()
+        elif signal.SIGHUP in signals and reload is not None:
+            reload()
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGINT, *((signal.SIGHUP,) if reload else ())):
         signal.signal(number, lambda *_: None)
     loop.watch(reader.fileno(), woken)
     return reader, writer

@@ -28,7 +28,13 @@ class Sounds:
             "pcma": bytes([g711.ALAW_SILENCE]) * FRAME,
             "g722": quiet[-FRAME:],
         }
-        self._prompts = dict(_read(directory)) if directory else {}
+        self._directory = directory
+        self._prompts: dict[tuple[str, str], bytes] = {}
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the prompts again: a few files, seldom, at somebody's command."""
+        self._prompts = dict(_read(self._directory)) if self._directory else {}
 
     def frames(self, player: Player, codec: str) -> Iterator[bytes]:
         """What a player sends, 20 ms at a time."""

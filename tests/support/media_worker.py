@@ -91,6 +91,7 @@ def main() -> None:
         peers=frozenset({os.getuid()}),
         prompts=Path(prompts) if prompts else None,
         ready=lambda: print("ready", flush=True),
+        reloaded=lambda: print("reloaded", flush=True),
     )
 
 

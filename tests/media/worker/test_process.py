@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import signal
 import socket
 import struct
 import subprocess
@@ -210,6 +211,15 @@ async def test_prompts_are_played_in_the_legs_codec(
         assert {h.payload_type for h in heard} == {format_[0]}
         await desk.client.feed(leg, Player(sounds=(Prompt("nobody-recorded-this"),)))
         assert len(await until(phone, 50)) >= 50  # the tone that stands for it
+
+        (prompts / f"goodbye.{codec}").write_bytes(b"\7" * 160)
+        assert worker.process is not None and worker.process.stdout is not None
+        worker.process.send_signal(signal.SIGHUP)
+        assert await worker.process.stdout.readline() == b"reloaded\n"
+        await desk.client.feed(leg, Player(sounds=(Prompt("goodbye"),)))
+        phone.take()
+        await desk.event(Fed)
+        assert phone.take()[-1].payload == b"\7" * 160
         await desk.close()
 
 
@@ -561,6 +571,28 @@ async def test_another_account_is_turned_away(tmp_path: Path) -> None:
     writer.close()
     process.terminate()
     assert await process.wait() == 0
+    assert not (tmp_path / "control.sock").exists()
+
+
+async def test_whoever_started_the_worker_can_end_it_by_its_descriptor(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from media.config import MediaConfig\n"
+        "from media.worker.process import run\n"
+        "def gone(): raise SystemExit(7)\n"
+        "run(Path(sys.argv[1]), 0, MediaConfig(), peers=frozenset(), watch={0: gone},"
+        " ready=lambda: print('ready', flush=True))"
+    )
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program, str(tmp_path)),
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None and process.stdin is not None
+    await process.stdout.readline()
+    process.stdin.close()
+
+    assert await process.wait() == 7
     assert not (tmp_path / "control.sock").exists()
 
 
