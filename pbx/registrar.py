@@ -77,7 +77,9 @@ class _Wish:
     contact: Address
     expires: int
     old: Binding | None
-    is_outbound: bool
+    instance: str | None
+    reg_id: int | None
+    """With an instance, else None: RFC 5626 outbound."""
 
 
 class Registrar:
@@ -133,7 +135,7 @@ class Registrar:
             raise PeerError("Contact", "is not repeated so often", 403)
         wishes = self._wishes(request, held)
         path = tuple(request.headers.elements("Path"))
-        if any(wish.is_outbound for wish in wishes):
+        if any(wish.reg_id is not None for wish in wishes):
             _check_outbound(request, wishes, path)
         new = [self._binding(request, registrant, arrival, wish, path, now) for wish in wishes]
         changes: list[Change] = []
@@ -161,15 +163,18 @@ class Registrar:
             raise PeerError("Contact", "is not repeated so often", 403)
         wishes: list[_Wish] = []
         for contact in contacts:
-            if not isinstance(contact.uri, SipUri):
+            instance = contact.instance
+            reg_id = None if instance is None else contact.reg_id
+            old = _same(contact, held, instance, reg_id)
+            is_known = old is not None and old.uri == contact.uri_text
+            if not is_known and not isinstance(contact.uri, SipUri):
                 raise PeerError("Contact", "is a SIP URI")
-            is_outbound = contact.instance is not None and contact.reg_id is not None
-            old = _same(contact, held, is_outbound)
             if old is not None:
                 if any(wish.old is old for wish in wishes):
                     raise PeerError("Contact", "is not repeated")
                 _check_order(request, old)
-            wishes.append(_Wish(contact, self._expires(request, contact), old, is_outbound))
+            expires = self._expires(request, contact)
+            wishes.append(_Wish(contact, expires, old, instance, reg_id))
         return wishes
 
     def _expires(self, request: Request, contact: Address) -> int:
@@ -201,8 +206,8 @@ class Registrar:
             uri=contact.uri_text,
             parameters=write_parameters(parameters),
             q=contact.q,
-            instance=contact.instance,
-            reg_id=contact.reg_id if wish.is_outbound else None,
+            instance=wish.instance,
+            reg_id=wish.reg_id,
             path=path,
             call_id=request.call_id,
             cseq=request.cseq.number,
@@ -259,11 +264,13 @@ class _TooBrief(Exception):
     """An interval below Min-Expires."""
 
 
-def _same(contact: Address, held: list[Binding], is_outbound: bool) -> Binding | None:
+def _same(
+    contact: Address, held: list[Binding], instance: str | None, reg_id: int | None
+) -> Binding | None:
     """The binding a Contact updates: by instance and reg-id (RFC 5626 §6), else by URI."""
     for binding in held:
-        if is_outbound:
-            if (binding.instance, binding.reg_id) == (contact.instance, contact.reg_id):
+        if reg_id is not None:
+            if (binding.instance, binding.reg_id) == (instance, reg_id):
                 return binding
         elif binding.reg_id is None and _is_same_uri(binding.uri, contact):
             return binding
@@ -282,7 +289,7 @@ def _check_order(request: Request, binding: Binding) -> None:
 
 def _check_outbound(request: Request, wishes: list[_Wish], path: tuple[str, ...]) -> None:
     """RFC 5626 §6: one flow at a time, and an edge between must know about outbound."""
-    if sum(wish.is_outbound and wish.expires > 0 for wish in wishes) > 1:
+    if sum(wish.reg_id is not None and wish.expires > 0 for wish in wishes) > 1:
         raise PeerError("Contact", "names one flow")
     if len(request.headers.elements("Via")) > 1:
         first_hop = Address.parse(path[-1], "Path").uri if path else None
