@@ -86,6 +86,8 @@ class _Connection:
             return answer
         finally:
             self._waiting.pop(number, None)
+            if future.done() and not future.cancelled():
+                future.exception()  # seen, should the writer have failed first
 
     async def _connected(self) -> asyncio.StreamWriter:
         async with self._connecting:

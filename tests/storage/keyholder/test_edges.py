@@ -1,0 +1,164 @@
+"""storage/keyholder/edges.py"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from storage.keyholder import edges, protocol
+from storage.keyholder.client import KeyHolderUnavailable, WorkerKeyHolder
+from storage.keyholder.edges import REQUESTS, Edge, Place
+from storage.keyholder.framing import frame
+from storage.keyholder.protocol import Answer, Ping, Pong, Refusal, Request, State
+
+OWN = frozenset({os.geteuid()})
+
+
+class Slow:
+    """Answers when told to."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.asked = 0
+        self.first = asyncio.Event()
+
+    async def answer(self, request: Request) -> Answer:
+        self.asked += 1
+        self.first.set()
+        if isinstance(request, Ping):
+            return Pong(State.READY, 1)
+        await self.go.wait()
+        return Refusal()
+
+
+@pytest.fixture
+async def slow(open_path: Path) -> AsyncIterator[tuple[Slow, Path]]:
+    one, path = Slow(), open_path / "s"
+    edge = Edge(Place(path, OWN), REQUESTS[protocol.Edge.WORKER], one.answer)
+    await edge.start()
+    yield one, path
+    one.go.set()
+    await edge.stop()
+    assert not path.exists()
+
+
+async def test_a_slow_answer_does_not_hold_up_the_next(slow: tuple[Slow, Path]) -> None:
+    one, path = slow
+    client = WorkerKeyHolder(path)
+    waiting = asyncio.create_task(client.ask(protocol.AskChallenge(), protocol.Challenge))
+    await one.first.wait()
+
+    assert await client.ping() == Pong(State.READY, 1)
+
+    one.go.set()
+    with pytest.raises(Exception, match="refused"):
+        await waiting
+    await client.close()
+
+
+async def test_another_account_is_refused_before_a_byte_is_read(open_path: Path) -> None:
+    one = Slow()
+    edge = Edge(
+        Place(open_path / "s", frozenset({65_533})), REQUESTS[protocol.Edge.WORKER], one.answer
+    )
+    await edge.start()
+    client = WorkerKeyHolder(open_path / "s")
+
+    with pytest.raises(KeyHolderUnavailable):
+        await client.ping()
+
+    assert one.asked == 0
+    await client.close()
+    await edge.stop()
+
+
+async def test_what_is_no_message_of_the_edge_closes_the_connection_alone(
+    slow: tuple[Slow, Path],
+) -> None:
+    _, path = slow
+    client = WorkerKeyHolder(path)
+    await client.ping()
+    reader, writer = await asyncio.open_unix_connection(str(path))
+    writer.write(frame(1, protocol.KeyStatus()))
+
+    assert await reader.read() == b""
+
+    writer.close()
+    assert await client.ping() == Pong(State.READY, 1)
+    await client.close()
+
+
+async def test_connections_are_counted(
+    slow: tuple[Slow, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, path = slow
+    monkeypatch.setattr(edges, "CONNECTIONS", 1)
+    first, second = WorkerKeyHolder(path), WorkerKeyHolder(path)
+    await first.ping()
+
+    with pytest.raises(KeyHolderUnavailable):
+        await second.ping()
+    await first.close()
+    await second.close()
+
+
+async def test_questions_of_one_connection_wait_for_room(slow: tuple[Slow, Path]) -> None:
+    one, path = slow
+    reader, writer = await asyncio.open_unix_connection(str(path))
+    for number in range(edges.IN_FLIGHT + 5):
+        writer.write(frame(number, protocol.AskChallenge()))
+    await writer.drain()
+    client = WorkerKeyHolder(path)
+    await client.ping()
+    while one.asked < edges.IN_FLIGHT + 1:
+        await client.ping()
+    one.go.set()
+    for _ in range(edges.IN_FLIGHT + 5):
+        length = int.from_bytes(await reader.readexactly(4), "big")
+        await reader.readexactly(length)
+    writer.close()
+    await client.close()
+
+
+async def test_a_peer_that_left_is_not_answered(slow: tuple[Slow, Path]) -> None:
+    one, path = slow
+    _, writer = await asyncio.open_unix_connection(str(path))
+    writer.write(frame(1, protocol.AskChallenge()))
+    await writer.drain()
+    await one.first.wait()
+    writer.transport.abort()
+    client = WorkerKeyHolder(path)
+    await client.ping()
+    one.go.set()
+
+    assert await client.ping() == Pong(State.READY, 1)
+    await client.close()
+
+
+async def test_a_writer_that_breaks_is_a_peer_that_left() -> None:
+    edge = Edge(Place(Path("unused"), OWN), REQUESTS[protocol.Edge.WORKER], Slow().answer)
+
+    class Broken:
+        closing = False
+
+        def is_closing(self) -> bool:
+            return self.closing
+
+        def write(self, _: bytes) -> None:
+            raise ConnectionResetError
+
+    room, broken = asyncio.Semaphore(0), Broken()
+    await edge._one(room, broken, 1, Ping())  # type: ignore[arg-type]
+    broken.closing = True
+    await edge._one(room, broken, 1, Ping())  # type: ignore[arg-type]
+    assert not room.locked()
+    await edge.stop()
+
+
+async def test_a_place_that_cannot_be_bound_is_an_error(open_path: Path) -> None:
+    edge = Edge(Place(open_path / "none" / "s", OWN), REQUESTS[protocol.Edge.WORKER], Slow().answer)
+
+    with pytest.raises(OSError, match="No such file"):
+        await edge.start()
