@@ -61,7 +61,7 @@ def until(claim: Callable[[], bool], seconds: float = 60) -> None:
 
 @contextlib.contextmanager
 def quickstart(layout: Layout) -> Iterator[subprocess.Popen[str]]:
-    with (layout.root.parent / "output").open("a+") as output:
+    with (layout.root.parent / "output").open("w+") as output:
         process = subprocess.Popen(
             [*PBX, "quickstart", "--data", str(layout.root)],
             stdout=output,
