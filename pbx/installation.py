@@ -19,6 +19,7 @@ import msgspec
 
 from certs.authority import create_authority
 from certs.config import CertsConfig
+from media import prompts
 from pbx.config import Config, ExchangeConfig
 from pbx.first_people import BACK
 from pbx.paths import Layout
@@ -91,6 +92,7 @@ def _make(plan: Plan, config: Config, owners: Accounts) -> None:
     )
     authority.issue_server()
     _make_database(config.storage, layout)
+    prompts.prepare(layout.prompts, Path(config.media.prompts) if config.media.prompts else None)
     _make_key_store(config.keyholder, layout)
     directory.create(layout.credentials)
     if plan.founder is not None:

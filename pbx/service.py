@@ -7,21 +7,23 @@ supervisor or by a systemd unit; nothing else constructs what these processes ar
 import argparse
 import asyncio
 import os
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Final
 
 import structlog
 
 from certs.errors import CertsError
+from media.worker.limits import LimitError as WorkerLimit
 from pbx import logs
 from pbx.cli.output import Exit
 from pbx.config import Config, ConfigError, load
 from pbx.paths import Layout
 from pbx.processes import accounts, hardening, runner
 from pbx.processes.accounts import AccountError, Accounts
-from pbx.processes.idle import Idle
 from pbx.processes.lifeline import Lifeline
 from pbx.processes.notify import Systemd
 from storage.errors import StorageError
@@ -55,7 +57,21 @@ def exchange(setting: Setting) -> None:
 
 
 def worker(setting: Setting) -> None:
-    asyncio.run(runner.run(Idle(), setting.lifeline, setting.systemd))
+    from media.worker import process
+
+    lifeline = setting.lifeline
+    # Its loop is its own, and nothing it was given at the start changes: SIGHUP is acknowledged.
+    signal.signal(signal.SIGHUP, lambda *_: lifeline.ready())
+    if lifeline.is_held:
+        Thread(target=lifeline.answer_forever, daemon=True).start()
+    process.run(
+        setting.layout.worker_socket(setting.index).parent,
+        setting.index,
+        setting.config.media,
+        peers=frozenset({setting.accounts.exchange.uid}),
+        prompts=setting.layout.prompts,
+        ready=lifeline.ready,
+    )
 
 
 def keyholder(setting: Setting) -> None:
@@ -94,7 +110,7 @@ def main(arguments: list[str]) -> int:
         run(Setting(layout, config, own, options.index, lifeline, systemd))
     except (ConfigError, AccountError) as error:
         return _refuse(lifeline, str(error), Exit.USAGE)
-    except (CertsError, StorageError, hardening.LimitError) as error:
+    except (CertsError, StorageError, hardening.LimitError, WorkerLimit) as error:
         return _refuse(lifeline, str(error), Exit.UNAVAILABLE)
     except OSError as error:
         named = error.filename or "The system"

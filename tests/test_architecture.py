@@ -16,9 +16,18 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "migrations": ("storage", "migrations"),
     "pbx.sip": ("pbx.sip",),
     "pbx.dialplan": ("pbx.dialplan",),
-    "pbx": ("pbx", "storage", "certs", "media.client", "media.config", "media.sdp"),
+    "pbx": (
+        "pbx",
+        "storage",
+        "certs",
+        "media.client",
+        "media.config",
+        "media.prompts",
+        "media.sdp",
+    ),
 }
-"""The longest name that fits a module decides. `media.config` is a table `pbx.config` assembles."""
+"""The longest name that fits a module decides. `pbx.config` assembles `media.config`, and `pbx init`
+has `media.prompts` made."""
 
 ASSEMBLERS = {"pbx.service", "pbx.exchange"}
 """Only these construct processes, and may therefore reach into media.worker."""
