@@ -26,8 +26,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "media.sdp",
     ),
 }
-"""The longest name that fits a module decides. `pbx.config` assembles `media.config`, and `pbx init`
-has `media.prompts` made."""
+"""The longest name that fits a module decides. `pbx.config` assembles `media.config`, and
+`pbx init` has `media.prompts` made."""
 
 ASSEMBLERS = {"pbx.service", "pbx.exchange"}
 """Only these construct processes, and may therefore reach into media.worker."""
