@@ -51,6 +51,7 @@ class Path:
         "_handlers",
         "_length",
         "_now",
+        "_receive",
         "_resume",
         "_sequence_offset",
         "_sources",
@@ -85,6 +86,7 @@ class Path:
         self.endpoint = endpoint
         self._descriptor = endpoint.socket.fileno()
         self._handlers = handlers
+        self._receive = endpoint.socket.recv_into
         self._view, self._space = packet.view, packet.space
         self._data, self._length = packet.data, packet.length
         self._now = now
@@ -157,7 +159,7 @@ class Path:
     def relay(self) -> None:
         """The socket is connected: the kernel has already dropped strangers."""
         try:
-            size = self.endpoint.socket.recv_into(self._space)
+            size = self._receive(self._space)
         except OSError as refusal:
             self.endpoint.failed(refusal)
             return
