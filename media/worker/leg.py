@@ -24,6 +24,7 @@ from media.worker.stream import Stream
 from media.worker.watchdog import Watchdog
 
 SENDS = ("sendrecv", "sendonly")
+RECEIVES = ("sendrecv", "recvonly")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ class Leg:
         self._aim(agreed, before)
         clock = agreed.voice[1].clock
         self.path.clock = self.stream.clock = clock
-        self.watchdog.expect(agreed.remote.direction in SENDS and agreed.direction != "sendonly")
+        self.watchdog.expect(agreed.direction in RECEIVES)
         self._relink()
         if self._feeder is not None:
             self._feeder._relink()

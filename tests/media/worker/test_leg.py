@@ -95,6 +95,16 @@ def test_a_leg_on_hold_waits_unconnected_and_for_longer(inline: Inline) -> None:
     inline.spin_until(lambda: any(isinstance(e, Silent) for e in inline.told))
 
 
+def test_a_phone_that_we_put_on_hold_need_not_send(inline: Inline) -> None:
+    phone = RtpPhone()
+    leg = inline.alone(phone)
+    inline.ask(control.MakeOffer(leg, direction="sendonly"))
+    inline.ask(control.TakeAnswer(leg, phone.sdp("recvonly")))
+    inline.spin(1.2)
+
+    assert not any(isinstance(e, Silent) for e in inline.told)
+
+
 def test_rtcp_alone_shows_that_a_phone_is_there(inline: Inline) -> None:
     phone = RtpPhone()
     inline.alone(phone)
