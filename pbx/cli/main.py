@@ -21,6 +21,7 @@ from pbx.cli import (
     init,
     keys,
     login,
+    manual,
     person,
     policy,
     quickstart,
@@ -68,6 +69,7 @@ app.command("enrol")(login.enrol)
 app.command("password")(login.password)
 app.command("second-factor")(login.second_factor)
 app.command("pin")(login.pin)
+app.command("manual")(manual.manual)
 app.command("history")(history.history)
 app.command("undo")(extension.undo)
 app.command("init")(init.init)

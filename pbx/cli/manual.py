@@ -2,12 +2,27 @@
 
 from collections.abc import Iterator
 
-import click
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from pbx.cli.output import say
+from pbx.version import VERSION
 
 _SECTION = 1
+Command = TyperCommand | TyperGroup
 
 
-def page(root: click.Command, version: str) -> str:
+def manual(context: typer.Context) -> None:
+    """Print the manual page, for man(1).
+
+    Example: pbx manual > /usr/local/share/man/man1/pbx.1
+    """
+    root = context.find_root().command
+    if isinstance(root, TyperGroup):
+        say(page(root, VERSION).rstrip())
+
+
+def page(root: Command, version: str) -> str:
     """The whole tree of commands as one page for `man`."""
     name = root.name or "pbx"
     lines = [
@@ -27,18 +42,18 @@ def page(root: click.Command, version: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+def commands(command: Command, path: str) -> Iterator[tuple[str, Command]]:
     """Every command that does something, with the words that call it."""
-    if isinstance(command, click.Group):
+    if isinstance(command, TyperGroup):
         for name, child in sorted(command.commands.items()):
-            if not child.hidden:
+            if not child.hidden and isinstance(child, Command):
                 yield from commands(child, f"{path} {name}")
     else:
         yield path, command
 
 
-def _command(path: str, command: click.Command) -> list[str]:
-    with click.Context(command, info_name=path) as context:
+def _command(path: str, command: Command) -> list[str]:
+    with typer.Context(command, info_name=path) as context:
         usage = " ".join(command.collect_usage_pieces(context))
         records = [
             record
@@ -58,11 +73,12 @@ def _paragraphs(text: str) -> list[str]:
     return lines
 
 
-def _first_sentence(command: click.Command) -> str:
+def _first_sentence(command: Command) -> str:
     return (command.help or "").strip().split("\n")[0].rstrip(".")
 
 
 def _text(text: str) -> str:
     """Plain text for roff: no line can become a request, no hyphen a dash."""
     escaped = text.replace("\\", "\\e").replace("-", "\\-")
+    escaped = "".join(c if c.isascii() else f"\\[u{ord(c):04X}]" for c in escaped)
     return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped

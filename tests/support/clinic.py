@@ -71,6 +71,9 @@ class Clinic:
     http: httpx.AsyncClient
     lifecycle: Lifecycle
     context: AdminContext
+    edge: Edge
+    edge_place: Place
+    answer: Callable[[protocol.Request], Awaitable[protocol.Answer]]
     members: dict[str, Member] = field(default_factory=dict)
 
     # -- time and identifiers
@@ -287,11 +290,9 @@ async def clinic(tmp_path: Path, sqlite_template: Path) -> AsyncIterator[Clinic]
     house = House(layout.keys, FakeTime(system_clock()))
     assert house.pin is not None
     house.pin.write(layout.keyholder_pin)
-    edge = Edge(
-        Place(layout.keyholder_exchange_socket, frozenset({os.geteuid()})),
-        REQUESTS[protocol.Edge.EXCHANGE],
-        answering(house),
-    )
+    place = Place(layout.keyholder_exchange_socket, frozenset({os.geteuid()}))
+    answer = answering(house)
+    edge = Edge(place, REQUESTS[protocol.Edge.EXCHANGE], answer)
     await edge.start()
     database = await Database.open(sqlite_urls(layout.database_file).service)
     keyholder = KeyHolder(layout.keyholder_exchange_socket)
@@ -309,10 +310,13 @@ async def clinic(tmp_path: Path, sqlite_template: Path) -> AsyncIterator[Clinic]
         await server.start()
         transport = httpx.AsyncHTTPTransport(uds=str(layout.admin_socket))
         async with httpx.AsyncClient(transport=transport, base_url="http://pbx") as http:
-            yield Clinic(layout, house, plane, http, Lifecycle(plane), context)
+            made = Clinic(
+                layout, house, plane, http, Lifecycle(plane), context, edge, place, answer
+            )
+            yield made
         await server.stop()
     await keyholder.close()
-    await edge.stop()
+    await made.edge.stop()
     await asyncio.sleep(0)
     house.close()
     await database.close()

@@ -133,7 +133,7 @@ async def test_undo_gives_the_number_back_with_its_mailbox(
     clinic: Clinic, command: Command
 ) -> None:
     root = await clinic.found()
-    await clinic.hire("anna", root)
+    await clinic.enrol(await clinic.hire("anna", root), root)
     await clinic.hire("ben", root)
     await signed_in(clinic, command, root)
     for who in ("anna", "ben"):
