@@ -127,7 +127,7 @@ class Gate:
             return response_to(request, 403)
         try:
             offered = [c for c in request.authorizations if self._is_ours(c, algorithm)]
-            self._check_uri(offered, request.uri)
+            self._check_uri(offered, request)
         except PeerError as error:
             return response_to(request, error.status)
         attempt = _Attempt(flow, facts, request, algorithm, now)
@@ -150,24 +150,26 @@ class Gate:
     def _is_ours(self, credentials: Credentials, algorithm: Algorithm) -> bool:
         return credentials.realm == self._d.realm and names(credentials, algorithm)
 
-    def _check_uri(self, offered: list[Credentials], uri: Uri) -> None:
+    def _check_uri(self, offered: list[Credentials], request: Request) -> None:
         """RFC 7616 §3.4.6; ports and parameters are left out, for phones differ on them."""
         for credentials in offered:
-            named = parse_uri(credentials.uri)
-            if named != uri and _whom(named) != _whom(uri):
+            if credentials.uri == request.uri_text:
+                continue
+            if _whom(parse_uri(credentials.uri)) != _whom(request.uri):
                 raise PeerError("Authorization", "names the Request-URI")
 
     def _by_digest(self, attempt: _Attempt, offered: list[Credentials]) -> Admitted | Response:
         is_stale = False
         refused: _Refused | None = None
         for credentials in offered:
-            if not self._d.nonces.is_current(credentials.nonce, attempt.flow, attempt.now):
+            birth = self._d.nonces.recognise(credentials.nonce, attempt.flow, attempt.now)
+            if birth is None:
                 is_stale = True
                 continue
             device = self._verify(attempt, credentials)
             if isinstance(device, _Refused):
                 refused = device
-            elif self._d.nonces.spend(credentials.nonce, attempt.flow, credentials.nc or 0):
+            elif self._d.nonces.spend(birth, attempt.flow, credentials.nc or 0):
                 self._proved[attempt.flow] = device.id
                 return Admitted(device.id, f"digest {attempt.algorithm.value}")
             else:

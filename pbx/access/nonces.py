@@ -20,6 +20,9 @@ REORDER = 32
 """How far a nonce count may lag behind the highest one; requests on one flow keep their order,
 but a phone's threads may number them in another."""
 
+Birth = tuple[int, int]
+"""Microseconds, and a number among the nonces of the same microsecond."""
+
 KEPT = 4
 """Nonces in use per flow: some phones keep one for REGISTER and one for INVITE."""
 
@@ -34,7 +37,7 @@ _LENGTH = 38  # 28 bytes in base64 without padding
 class _Window:
     """The nonce counts seen with one nonce: the highest, and a bit for each of those before it."""
 
-    birth: tuple[int, int]
+    birth: Birth
     highest: int = 0
     seen: int = 0
 
@@ -59,7 +62,7 @@ class _Used:
     """What one flow has used."""
 
     windows: list[_Window] = field(default_factory=list)
-    floor: tuple[int, int] = (0, 0)
+    floor: Birth = (0, 0)
     """Nonces born up to here that have no window are used up."""
 
 
@@ -81,15 +84,16 @@ class Nonces:
         birth = _BIRTH.pack(*self._last)
         return base64.urlsafe_b64encode(birth + self._mac(flow, self._last)).rstrip(b"=").decode()
 
-    def is_current(self, nonce: str, flow: FlowId, now: float) -> bool:
-        """Whether it is ours, of this flow, young enough and not used up."""
+    def recognise(self, nonce: str, flow: FlowId, now: float) -> Birth | None:
+        """Its birth, if it is ours, of this flow, young enough and not used up."""
         birth = self._birth(nonce, flow)
-        return birth is not None and self._is_young(birth, now) and self._is_known(birth, flow)
+        if birth is None or now - birth[0] / 1_000_000 >= self._lifetime:
+            return None
+        return birth if self._is_known(birth, flow) else None
 
-    def spend(self, nonce: str, flow: FlowId, count: int) -> bool:
-        """Take a nonce count of a verified proof; False: it has been seen."""
-        birth = self._birth(nonce, flow)
-        if birth is None or not 0 < count <= MOST_COUNTS or not self._is_known(birth, flow):
+    def spend(self, birth: Birth, flow: FlowId, count: int) -> bool:
+        """Take a count of a nonce just recognised, its proof verified; False: it has been seen."""
+        if not 0 < count <= MOST_COUNTS or not self._is_known(birth, flow):
             return False
         return self._window(birth, flow).take(count)
 
@@ -101,7 +105,7 @@ class Nonces:
         """Flows that have used a nonce."""
         return len(self._used)
 
-    def _birth(self, nonce: str, flow: FlowId) -> tuple[int, int] | None:
+    def _birth(self, nonce: str, flow: FlowId) -> Birth | None:
         if len(nonce) != _LENGTH or not nonce.isascii():
             return None
         try:
@@ -113,16 +117,13 @@ class Nonces:
             return None
         return micros, serial
 
-    def _is_young(self, birth: tuple[int, int], now: float) -> bool:
-        return now - birth[0] / 1_000_000 < self._lifetime
-
-    def _is_known(self, birth: tuple[int, int], flow: FlowId) -> bool:
+    def _is_known(self, birth: Birth, flow: FlowId) -> bool:
         used = self._used.get(flow)
         if used is None or birth > used.floor:
             return True
         return any(window.birth == birth for window in used.windows)
 
-    def _window(self, birth: tuple[int, int], flow: FlowId) -> _Window:
+    def _window(self, birth: Birth, flow: FlowId) -> _Window:
         used = self._used.setdefault(flow, _Used())
         for window in used.windows:
             if window.birth == birth:
@@ -134,5 +135,5 @@ class Nonces:
             used.floor = used.windows.pop(0).birth
         return window
 
-    def _mac(self, flow: FlowId, birth: tuple[int, int]) -> bytes:
+    def _mac(self, flow: FlowId, birth: Birth) -> bytes:
         return hmac.digest(self._key, _BOUND.pack(flow, *birth), "sha256")[:_MAC]

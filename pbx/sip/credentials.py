@@ -11,16 +11,17 @@ import re
 from msgspec import Struct
 
 from pbx.sip.errors import PeerError
-from pbx.sip.grammar import QUOTED, TOKEN, quote, unquote
+from pbx.sip.grammar import QUOTED, TOKEN, quote, unescape_pairs
 
 LONGEST = 1024
 """No parameter is longer: nonces and URIs are far shorter."""
 
 _BARE = r"[A-Za-z0-9\-.!%*_+`'~:/=@\[\]]++"  # looser than token: some phones forget the quotes
-_PARAMETER = rf"{TOKEN}[ \t]*+=[ \t]*+(?:{QUOTED}|{_BARE})"
 _scheme = re.compile(rf"({TOKEN})[ \t]++(.*+)", re.DOTALL).fullmatch
-_all = re.compile(rf"{_PARAMETER}(?:[ \t]*+,[ \t]*+{_PARAMETER})*[ \t]*+", re.DOTALL).fullmatch
-_each = re.compile(rf"({TOKEN})[ \t]*+=[ \t]*+({QUOTED}|{_BARE})", re.DOTALL).finditer
+# One auth-param and the comma after it, or the end.
+_next = re.compile(
+    rf"[ \t]*+({TOKEN})[ \t]*+=[ \t]*+({QUOTED}|{_BARE})[ \t]*+(?=,|\Z)", re.DOTALL
+).match
 
 
 class Credentials(Struct, frozen=True, kw_only=True):
@@ -118,11 +119,17 @@ def _parameters(text: str, header: str) -> dict[str, str]:
     match = _scheme(text)
     if match is None or match[1].lower() != "digest":
         raise PeerError(header, "is of the Digest scheme")
-    if _all(match[2]) is None:
-        raise PeerError(header, "is name=value, separated by commas")
+    text = match[2]
     found: dict[str, str] = {}
-    for parameter in _each(match[2]):
-        name, value = parameter[1].lower(), unquote(parameter[2])
+    place = -1
+    while place < len(text):
+        parameter = _next(text, place + 1)
+        if parameter is None:
+            raise PeerError(header, "is name=value, separated by commas")
+        name, value = parameter.groups()
+        if value[0] == '"':
+            value = unescape_pairs(value[1:-1])
+        name, place = name.lower(), parameter.end()
         if name in found:
             raise PeerError(header, "a parameter appears once")
         if len(value) > LONGEST:

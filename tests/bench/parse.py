@@ -23,7 +23,7 @@ from pbx.sip.message import Request, Response
 from pbx.sip.parser import parse_message
 
 MESSAGES, RUNS = 200, 40
-SDP = b"v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/SAVP\r\n"
+SDP = b"v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\n" + bytes(60)
 
 
 def invite(number: int) -> bytes:
