@@ -41,6 +41,7 @@ class Lifecycle:
 
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
+        plane.catch_up = self._catch_up
 
     async def run(self) -> None:
         """For ever; the service cancels it."""

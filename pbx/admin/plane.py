@@ -81,6 +81,8 @@ class Plane:
     enders: Enders = field(default_factory=Enders)
     is_behind: bool = True
     """Something we took away may not have reached the key holder yet."""
+    catch_up: Callable[[], Awaitable[object]] | None = None
+    """Applies what waits; nothing is asked of a key holder that came back before that."""
     people: People = field(init=False)
     grants: Grants = field(init=False)
     extensions: Extensions = field(init=False)
@@ -135,6 +137,8 @@ class Plane:
         subject: Subject | None = None,
     ) -> Opened | Done | Waiting:
         """Intent, then the act on the caller's proof; a refusal leaves its own row."""
+        if self.is_behind and self.catch_up is not None:
+            await self.catch_up()
         evidence = await self.intend(caller.deed, action, subject)
         sealed = Proof(proof, caller.origin(), caller.handle)
         try:

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 from urllib.parse import quote
+from uuid import UUID
 
 import typer
 
@@ -10,7 +11,7 @@ from pbx.admin.wire.phones import ExtensionView, UndoView
 from pbx.cli.client import AdminClient
 from pbx.cli.moments import UntilOption, shown, until
 from pbx.cli.output import DataOption, JsonOption, YesOption, as_json, as_table, confirm, say
-from pbx.cli.person import person_of
+from pbx.cli.person import logins_of, person_of
 from pbx.cli.proofs import Desk, tell
 from pbx.cli.session import signed_in
 from storage.identifiers import new_id, system_clock
@@ -37,7 +38,8 @@ def list_(data: DataOption = None, json: JsonOption = False) -> None:
     """
     with signed_in(data) as client:
         found = _all(client)
-    as_json(found) if json else _table(found)
+        logins = {} if json else logins_of(client)
+    as_json(found) if json else _table(found, logins)
 
 
 @app.command()
@@ -48,14 +50,15 @@ def show(number: NumberArgument, data: DataOption = None, json: JsonOption = Fal
     """
     with signed_in(data) as client:
         found = client.get(_path(number), ExtensionView)
-    as_json(found) if json else _table([found])
+        logins = {} if json else logins_of(client)
+    as_json(found) if json else _table([found], logins)
 
 
-def _table(found: list[ExtensionView]) -> None:
+def _table(found: list[ExtensionView], logins: dict[UUID, str]) -> None:
     as_table(
         ("NUMBER", "HOLDER", "SINCE", "UNTIL"),
         (
-            (e.number, t.person, shown(t.started_at), shown(t.until))
+            (e.number, logins.get(t.person), shown(t.started_at), shown(t.until))
             if (t := e.tenure)
             else (e.number, "nobody", "", "")
             for e in found

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 from urllib.parse import quote
+from uuid import UUID
 
 import msgspec
 import typer
@@ -25,6 +26,21 @@ WhoArgument = Annotated[str, typer.Argument(help="A log-in name or identifier.")
 
 def person_of(client: AdminClient, who: str) -> PersonView:
     return client.get(f"/v1/people/{quote(who, safe='')}", PersonView)
+
+
+def people_of(client: AdminClient) -> list[PersonView]:
+    """Everybody, page by page."""
+    found: list[PersonView] = []
+    while page := client.get(
+        "/v1/people", list[PersonView], after=str(found[-1].id) if found else None
+    ):
+        found += page
+    return found
+
+
+def logins_of(client: AdminClient) -> dict[UUID, str]:
+    """Log-in names for tables, instead of identifiers."""
+    return {person.id: person.login for person in people_of(client)}
 
 
 def _path(who: str, verb: str) -> str:
@@ -62,12 +78,8 @@ def list_(data: DataOption = None, json: JsonOption = False) -> None:
 
     Example: pbx person list --json
     """
-    found: list[PersonView] = []
     with signed_in(data) as client:
-        while page := client.get(
-            "/v1/people", list[PersonView], after=str(found[-1].id) if found else None
-        ):
-            found += page
+        found = people_of(client)
     if json:
         as_json(found)
         return

@@ -17,7 +17,7 @@ from pbx.cli.output import (
     confirm,
     initialised,
 )
-from pbx.cli.person import WhoArgument, person_of
+from pbx.cli.person import WhoArgument, logins_of, person_of
 from pbx.cli.proofs import Desk, tell
 from pbx.cli.session import client_of, signed_in
 from storage.identifiers import new_id, system_clock
@@ -74,12 +74,16 @@ def list_(
     with signed_in(data) as client:
         wanted = "true" if ended else None
         found = client.get("/v1/grants", list[GrantView], person=person, ended=wanted)
+        logins = {} if json else logins_of(client)
     if json:
         as_json(found)
         return
     as_table(
-        ("GRANT", "PERSON", "ROLE", "STATE", "UNTIL", "REASON", ""),
-        ((g.id, g.person, g.role, g.state, shown(g.until), g.reason, _flag(g)) for g in found),
+        ("PERSON", "ROLE", "STATE", "UNTIL", "REASON", "", "GRANT"),
+        (
+            (logins.get(g.person), g.role, g.state, shown(g.until), g.reason, _flag(g), g.id)
+            for g in found
+        ),
     )
 
 
