@@ -33,6 +33,7 @@ async def show_keys(plane: GivenPlane, caller: GivenCaller) -> KeysView:
         recovery=report.recovery,
         same_device=report.same_device,
         same_account=report.same_account,
+        root_beside=report.root_beside,
         alarms=list(report.alarms),
     )
 

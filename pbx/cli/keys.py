@@ -7,6 +7,7 @@ import typer
 
 from pbx.admin.wire.rules import KeysView
 from pbx.cli import secrets
+from pbx.cli.key_store import restore, unlock
 from pbx.cli.moments import shown
 from pbx.cli.output import (
     CommandError,
@@ -26,6 +27,8 @@ from storage.keyholder import acts
 from storage.keyholder.protocol import RecoveryShare
 
 app = typer.Typer(no_args_is_help=True, help="Keys: state, rotation, recovery, backup.")
+app.command()(unlock)
+app.command()(restore)
 
 
 @app.command()
@@ -38,6 +41,11 @@ def status(data: DataOption = None, json: JsonOption = False) -> None:
         found = client.get("/v1/keys", KeysView)
     warnings = [
         *(["Key store and data share a disk: one thief has both."] if found.same_device else []),
+        *(
+            ["The root key lies on the store's disk: one thief has both."]
+            if found.root_beside
+            else []
+        ),
         *(["Single account: separation does not hold."] if found.same_account else []),
         *(["There is no backup of the keys."] if found.last_backup is None else []),
         *found.alarms,

@@ -68,6 +68,7 @@ class KeysView(msgspec.Struct, frozen=True, kw_only=True):
     recovery: str
     same_device: bool
     same_account: bool
+    root_beside: bool
     alarms: list[str]
 
 
