@@ -17,6 +17,9 @@ from certs.config import CertsConfig
 from certs.errors import CertsError
 from certs.names import host_name
 from media.config import MediaConfig
+from pbx.access.lockout import LockoutConfig
+from pbx.b2bua.config import CallsConfig
+from pbx.registrar import RegistrarConfig
 from pbx.transport.config import SipConfig
 from storage.config import StorageConfig
 from storage.keyholder.config import KeyHolderConfig
@@ -74,6 +77,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     sip: SipConfig = msgspec.field(default_factory=SipConfig)
     exchange: ExchangeConfig = msgspec.field(default_factory=ExchangeConfig)
+    registrar: RegistrarConfig = msgspec.field(default_factory=RegistrarConfig)
+    lockout: LockoutConfig = msgspec.field(default_factory=LockoutConfig)
+    calls: CallsConfig = msgspec.field(default_factory=CallsConfig)
     certs: CertsConfig = msgspec.field(default_factory=CertsConfig)
     media: MediaConfig = msgspec.field(default_factory=MediaConfig)
     keyholder: KeyHolderConfig = msgspec.field(default_factory=KeyHolderConfig)

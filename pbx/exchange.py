@@ -18,6 +18,7 @@ from pbx.admin.server import AdminServer
 from pbx.config import Config, load
 from pbx.metrics import MetricsServer, gauge
 from pbx.paths import Layout
+from pbx.telephony import Ground, Telephony
 from storage import directory
 from storage.config import database_url
 from storage.database import Database
@@ -68,6 +69,7 @@ class Exchange:
         )
         renewing = asyncio.create_task(self._renew())
         self._stack.push_async_callback(_ended, renewing)
+        endpoints = await self._open_telephony()
         metrics = MetricsServer(self.config.metrics.port)
         metrics.start()
         self._stack.callback(metrics.stop)
@@ -75,15 +77,21 @@ class Exchange:
         await admin.start()
         self._stack.push_async_callback(admin.stop)
         self._state = "ready"
-        return {"admin socket": str(self.layout.admin_socket), "metrics": metrics.address}
+        return {
+            **endpoints,
+            "admin socket": str(self.layout.admin_socket),
+            "metrics": metrics.address,
+        }
 
     async def reload(self) -> dict[str, str]:
         self.config = load(self.layout.config_file)
         self._renew_once()
+        await self.telephony.refresh()
         return {}
 
     async def drain(self) -> None:
         self._state = "draining"
+        await self.telephony.drain()
 
     async def stop(self) -> None:
         self._state = "stopping"
@@ -140,6 +148,27 @@ class Exchange:
         self.context.plane = plane
         living = asyncio.create_task(Lifecycle(plane).run())
         self._stack.push_async_callback(_ended, living)
+
+    async def _open_telephony(self) -> dict[str, str]:
+        self.telephony = Telephony(
+            Ground(
+                layout=self.layout,
+                config=self.config,
+                authority=self.authority,
+                database=self.database,
+                committer=self.committer,
+                keyholder=self.keyholder,
+                clock=system_clock,
+            )
+        )
+        self._stack.push_async_callback(self.telephony.stop)
+        endpoints = await self.telephony.start()
+        self.context.telephony = self.telephony
+        self.context.sections["telephony"] = self.telephony.section
+        self.context.alarms.append(self.telephony.alarms)
+        if self.context.plane is not None:
+            self.context.plane.enders.register("calls", self.telephony.end_calls_of)
+        return endpoints
 
     def _ledger(self) -> dict[str, Fact]:
         health = self.committer.health

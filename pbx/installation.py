@@ -25,7 +25,7 @@ from pbx.first_people import BACK
 from pbx.paths import Layout
 from pbx.processes import accounts
 from pbx.processes.accounts import Accounts
-from storage import directory, schema
+from storage import directory, keyfiles, schema
 from storage.config import StorageConfig, database_url
 from storage.identifiers import system_clock
 from storage.keyholder import founding
@@ -95,6 +95,8 @@ def _make(plan: Plan, config: Config, owners: Accounts) -> None:
     prompts.prepare(layout.prompts, Path(config.media.prompts) if config.media.prompts else None)
     _make_key_store(config.keyholder, layout)
     directory.create(layout.credentials)
+    for name in (keyfiles.DEVICE_AUTH, keyfiles.SNAPSHOT):
+        keyfiles.create(layout.credentials, name)
     if plan.founder is not None:
         plan.founder(layout, config)
     accounts.give(layout.keys, owners.keys)

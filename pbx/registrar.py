@@ -22,8 +22,7 @@ LONGEST_USER_AGENT = 200
 HOUR = 3600  # RFC 3261 §10.3: an interval of an hour or more is never too brief
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistrarConfig:
+class RegistrarConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[registrar]"""
 
     default_expires: int = 600

@@ -113,6 +113,10 @@ class RegisteredPhones:
     def lost(self, flow: FlowId) -> None:
         self._proved.pop(flow, None)
 
+    def flows_of(self, device: UUID) -> list[FlowId]:
+        """Flows on which the device has proved itself."""
+        return [flow for flow, proved in self._proved.items() if proved.device == device]
+
     def is_bound(self, device: UUID, flow: FlowId) -> bool:
         """Whether the device has a live binding on this flow."""
         return any(b.flow == flow for b in self._location.bindings_of(str(device)))

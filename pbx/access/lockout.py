@@ -16,7 +16,7 @@ import msgspec
 
 
 class LockoutConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[sip.lockout]"""
+    """[lockout]"""
 
     failures: int = 10
     """So many failed credentials lock a name for one source address."""

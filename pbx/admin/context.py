@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pbx.admin.models import Fact, Process, Status
 from pbx.admin.plane import Plane
 from pbx.config import Config
 from pbx.paths import Layout
 from pbx.version import VERSION
+
+if TYPE_CHECKING:
+    from pbx.telephony import Telephony
 
 Section = Callable[[], dict[str, Fact]]
 Alarms = Callable[[], list[str]]
@@ -27,6 +31,9 @@ class AdminContext:
     alarms: list[Alarms] = field(default_factory=list)
     plane: Plane | None = None
     """People, phones, ledger and key holder; None until the exchange has them."""
+
+    telephony: "Telephony | None" = None
+    """Phones and calls; None until the exchange has them."""
 
     def status(self) -> Status:
         return Status(

@@ -142,6 +142,15 @@ class Calls:
             call.end(cause)
         return len(theirs)
 
+    def hang_up_person(self, person: UUID, cause: str) -> int:
+        """End all calls that a person is part of; returns how many."""
+        theirs = [
+            call for call in self._live.values() if any(leg.person == person for leg in call.legs)
+        ]
+        for call in theirs:
+            call.end(cause)
+        return len(theirs)
+
     async def drain(self, seconds: float) -> None:
         """No new calls; live ones may end until the time is up, then they are ended."""
         self.is_draining = True

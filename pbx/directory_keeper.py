@@ -1,0 +1,140 @@
+"""Keeps the directory current: from the database when it is there, from its sealed copy else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from uuid import UUID
+
+import structlog
+
+from pbx.b2bua.identity import Place
+from pbx.directory import EMPTY, DeviceEntry, Directory, DirectoryFile, Entries, TenancyEntry
+from storage import phonebook
+from storage.database import Database
+from storage.errors import StorageError
+from storage.identifiers import Clock
+from storage.phonebook import Phonebook
+from storage.phones import Phones
+from storage.sealed.fields import FieldKey
+from storage.sealed.primitives import OpenError
+
+log = structlog.get_logger()
+
+EVERY = 30.0
+"""Seconds between looks that nobody asked for: what ends by itself ends for phones too."""
+
+
+class DirectoryKeeper:
+    """`current` is the directory of this moment; `refresh` after every change."""
+
+    def __init__(
+        self, database: Database, fields: FieldKey, phones: Phones, file: DirectoryFile,
+        clock: Clock,
+    ) -> None:  # fmt: skip
+        self._database = database
+        self._fields, self._phones = fields, phones
+        self._file = file
+        self._clock = clock
+        self._directory = EMPTY
+        self._lock = asyncio.Lock()
+        self.changed: Callable[[Directory, Directory], None] = lambda old, new: None
+        """Told of every replacement: what is gone has to end."""
+        self.is_from_copy = False
+        """The database is away; the sealed copy serves."""
+        self.is_copy_stale = False
+        """The copy could not be written: a cold start now would know less."""
+
+    def current(self) -> Directory:
+        return self._directory
+
+    async def refresh(self) -> None:
+        """Take over what the database says; without it, go on with what is known."""
+        async with self._lock:
+            try:
+                async with self._database.read() as connection:
+                    book = await phonebook.read(connection, self._fields, self._phones)
+            except StorageError:
+                self.is_from_copy = True
+                if self._directory is EMPTY:
+                    await self._restore()
+                return
+            self.is_from_copy = False
+            entries = _entries(book, self._clock())
+            if _same(entries, self._directory.entries) and not self.is_copy_stale:
+                return
+            self._replace(Directory(entries))
+            await self._keep(entries)
+
+    async def run(self) -> None:
+        """Look again now and then, for ever."""
+        while True:
+            await asyncio.sleep(EVERY)
+            await self.refresh()
+
+    async def _restore(self) -> None:
+        try:
+            entries = await asyncio.to_thread(self._file.read)
+        except (OSError, OpenError):
+            log.error("the sealed copy of the directory cannot be read")
+            return
+        if entries is not None:
+            log.warning("the database is away; phones are served from the sealed copy")
+            self._replace(Directory(entries))
+
+    async def _keep(self, entries: Entries) -> None:
+        try:
+            await asyncio.to_thread(self._file.write, entries)
+        except OSError:
+            log.error("the sealed copy of the directory cannot be written")
+            self.is_copy_stale = True
+        else:
+            self.is_copy_stale = False
+
+    def _replace(self, new: Directory) -> None:
+        old, self._directory = self._directory, new
+        self.changed(old, new)
+
+
+def lost_access(old: Directory, new: Directory) -> set[UUID]:
+    """Devices whose flows must end: removed, or with another secret, name or certificate."""
+    return {
+        entry.id
+        for entry in old.entries.devices
+        if (now := new.devices.get(entry.id)) is None
+        or (now.username, now.ha1, now.certificate)
+        != (entry.username, entry.ha1, entry.certificate)
+    }
+
+
+def _same(one: Entries, other: Entries) -> bool:
+    return (one.devices, one.tenancies) == (other.devices, other.tenancies)
+
+
+def _entries(book: Phonebook, now: int) -> Entries:
+    devices = tuple(
+        DeviceEntry(
+            id=phone.identity.device,
+            username=phone.identity.username,
+            place=Place(phone.place),
+            extension=phone.extension,
+            algorithm=phone.identity.algorithm,
+            ha1=phone.identity.ha1,
+            md5_until=phone.md5_until,
+            certificate=phone.identity.certificate,
+            answers_emergency=phone.identity.answers_emergency,
+        )
+        for phone in sorted(book.phones, key=lambda phone: phone.identity.device)
+    )
+    tenancies = tuple(
+        TenancyEntry(
+            number=held.number,
+            extension=held.extension,
+            tenure=held.tenure,
+            person=held.person,
+            name=held.name,
+            devices=tuple(device.id for device in devices if device.extension == held.extension),
+        )
+        for held in sorted(book.tenancies, key=lambda held: held.number)
+    )
+    return Entries(made_at=now, devices=devices, tenancies=tenancies)

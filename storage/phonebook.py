@@ -1,0 +1,105 @@
+"""Everything the exchange needs to route and admit, read in one consistent look.
+
+For the exchange's own working copy (`pbx.directory`): nobody is shown any of it, so reading it
+leaves no row.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.exceptions import ExceptionKind
+from storage.models.extensions import device, extension, tenure
+from storage.models.people import person
+from storage.models.policies import exception
+from storage.phones import PhoneIdentity, Phones
+from storage.sealed.fields import Cell, FieldKey
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneFacts:
+    """A device with its SIP identity."""
+
+    identity: PhoneIdentity
+    place: str
+    extension: UUID | None
+    md5_until: int
+    """When its exception for MD5 ends, in microseconds; 0: it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class TenancyFacts:
+    """An extension that somebody holds."""
+
+    number: str
+    extension: UUID
+    tenure: UUID
+    person: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Phonebook:
+    phones: tuple[PhoneFacts, ...]
+    tenancies: tuple[TenancyFacts, ...]
+
+
+async def read(connection: AsyncConnection, fields: FieldKey, phones: Phones) -> Phonebook:
+    """Devices that were not removed, and open tenures."""
+    exceptions = await _md5_exceptions(connection)
+    rows = (
+        await connection.execute(
+            select(device.c.id, device.c.place, device.c.extension_id).where(
+                device.c.removed_at.is_(None)
+            )
+        )
+    ).all()
+    identities = {found.device: found for found in await phones.identities(connection)}
+    known = tuple(
+        PhoneFacts(
+            identities[row.id],
+            row.place,
+            row.extension_id,
+            0 if identities[row.id].has_used_sha256 else exceptions.get(row.id, 0),
+        )
+        for row in rows
+        if row.id in identities
+    )
+    return Phonebook(known, await _tenancies(connection, fields))
+
+
+async def _md5_exceptions(connection: AsyncConnection) -> dict[UUID, int]:
+    query = select(exception.c.subject_id, exception.c.expires_at).where(
+        exception.c.kind == ExceptionKind.MD5_DEVICE, exception.c.closed_at.is_(None)
+    )
+    until: dict[UUID, int] = {}
+    for row in (await connection.execute(query)).all():
+        until[row.subject_id] = max(row.expires_at, until.get(row.subject_id, 0))
+    return until
+
+
+async def _tenancies(connection: AsyncConnection, fields: FieldKey) -> tuple[TenancyFacts, ...]:
+    query = (
+        select(
+            extension.c.id,
+            extension.c.number_sealed,
+            tenure.c.id.label("tenure_id"),
+            person.c.id.label("person_id"),
+            person.c.name_sealed,
+        )
+        .join(tenure, tenure.c.extension_id == extension.c.id)
+        .join(person, person.c.id == tenure.c.person_id)
+        .where(tenure.c.ended_at.is_(None))
+    )
+    return tuple(
+        TenancyFacts(
+            number=fields.open(row.number_sealed, Cell("extension", "number", row.id)),
+            extension=row.id,
+            tenure=row.tenure_id,
+            person=row.person_id,
+            name=fields.open(row.name_sealed, Cell("person", "name", row.person_id)),
+        )
+        for row in (await connection.execute(query)).all()
+    )
