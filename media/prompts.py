@@ -23,6 +23,8 @@ TEXTS = {
     "not-allowed": "This phone may not call that number.",
     "emergency-no-line": "This exchange has no outside line. Use another telephone to call "
     "nine one one now. A telephone on site is ringing for help.",
+    "emergency-test": "This is a test. An emergency call from this phone is announced here and "
+    "rings a telephone on site.",
     "echo-test": "This is the echo test. You will hear what you say.",
     "goodbye": "Goodbye.",
 }

@@ -6,12 +6,11 @@ supervisor or by a systemd unit; nothing else constructs what these processes ar
 
 import argparse
 import asyncio
+import contextlib
 import os
-import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from typing import Final
 
 import structlog
@@ -24,9 +23,10 @@ from pbx.config import Config, ConfigError, load
 from pbx.paths import Layout
 from pbx.processes import accounts, hardening, runner
 from pbx.processes.accounts import AccountError, Accounts
-from pbx.processes.lifeline import Lifeline
+from pbx.processes.lifeline import Lifeline, SupervisorGone
 from pbx.processes.notify import Systemd
 from storage.errors import StorageError
+from storage.keyfiles import KeyFileError
 
 KINDS: Final = ("exchange", "worker", "keyholder")
 
@@ -60,18 +60,24 @@ def worker(setting: Setting) -> None:
     from media.worker import process
 
     lifeline = setting.lifeline
-    # Its loop is its own, and nothing it was given at the start changes: SIGHUP is acknowledged.
-    signal.signal(signal.SIGHUP, lambda *_: lifeline.ready())
-    if lifeline.is_held:
-        Thread(target=lifeline.answer_forever, daemon=True).start()
-    process.run(
-        setting.layout.worker_socket(setting.index).parent,
-        setting.index,
-        setting.config.media,
-        peers=frozenset({setting.accounts.exchange.uid}),
-        prompts=setting.layout.prompts,
-        ready=lifeline.ready,
-    )
+
+    def ready() -> None:
+        lifeline.ready()
+        setting.systemd.ready("serving")
+
+    # Pings are answered by the loop that relays: a worker that hangs is noticed.
+    watch = {lifeline.fileno(): lifeline.answer} if lifeline.is_held else {}
+    with contextlib.suppress(SupervisorGone):
+        process.run(
+            setting.layout.worker_socket(setting.index).parent,
+            setting.index,
+            setting.config.media,
+            peers=frozenset({setting.accounts.exchange.uid}),
+            prompts=setting.layout.prompts,
+            ready=ready,
+            reloaded=lifeline.ready,
+            watch=watch,
+        )
 
 
 def keyholder(setting: Setting) -> None:
@@ -110,7 +116,7 @@ def main(arguments: list[str]) -> int:
         run(Setting(layout, config, own, options.index, lifeline, systemd))
     except (ConfigError, AccountError) as error:
         return _refuse(lifeline, str(error), Exit.USAGE)
-    except (CertsError, StorageError, hardening.LimitError, WorkerLimit) as error:
+    except (CertsError, StorageError, KeyFileError, hardening.LimitError, WorkerLimit) as error:
         return _refuse(lifeline, str(error), Exit.UNAVAILABLE)
     except OSError as error:
         named = error.filename or "The system"

@@ -17,9 +17,9 @@ ECHO_TEST = "*43"
 class Refusal(Enum):
     """Why a call goes nowhere: SIP status, and the prompt the caller hears before it."""
 
-    NOT_A_NUMBER = (484, "number-unknown")
-    UNKNOWN_NUMBER = (404, "number-unknown")
-    NO_PHONE = (480, "not-available")
+    NOT_A_NUMBER = (484, "no-such-number")
+    UNKNOWN_NUMBER = (404, "no-such-number")
+    NO_PHONE = (480, "offline")
 
     def __init__(self, status: int, prompt: str) -> None:
         self.status = status

@@ -6,7 +6,6 @@ side sees at once. A child with an event loop of its own kind needs only `fileno
 
 import contextlib
 import os
-import select
 import socket
 from collections.abc import Callable, MutableMapping
 from typing import Final
@@ -101,18 +100,6 @@ class Lifeline:
                 if not data:
                     raise SupervisorGone
                 self._take(_to_child.decode(data))
-
-    def answer_forever(self) -> None:
-        """For a process with an event loop of another kind: answers from a thread of its own.
-
-        Ends the process when nobody watches over it any more.
-        """
-        while True:
-            select.select([self], [], [])
-            try:
-                self.answer()
-            except SupervisorGone:
-                os._exit(os.EX_TEMPFAIL)
 
     def close(self) -> None:
         if self._channel is not None:
