@@ -287,7 +287,8 @@ class Telephony:
         found = []
         if any(row.route == "emergency" for row in self.calls.snapshot()):
             found.append("AN EMERGENCY CALL IS IN PROGRESS.")
-        if not self.keeper.current().emergency_devices:
+        directory = self.keeper.current()
+        if directory.devices and not directory.emergency_devices:
             found.append(
                 "No phone answers emergency calls; name one with `pbx device emergency LABEL`."
             )
