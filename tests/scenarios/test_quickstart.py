@@ -140,13 +140,13 @@ def test_a_killed_supervisor_takes_everything_with_it(layout: Layout) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has several accounts")
 def test_root_runs_each_process_under_an_account_of_its_own(layout: Layout) -> None:
     with quickstart(layout):
-        owners = {k: Path(f"/proc/{p}").stat().st_uid for k, p in children(layout).items()}
+        owners = {k: Path(f"/proc/{p}/mem").stat().st_uid for k, p in children(layout).items()}
         status = {k: Path(f"/proc/{p}/status").read_text() for k, p in children(layout).items()}
         uids = {k: re.search(r"Uid:\t(\d+)", text)[1] for k, text in status.items()}  # type: ignore[index]
 
     assert len(set(uids.values())) == 3
     assert "0" not in uids.values()
-    # PR_SET_DUMPABLE 0: /proc/PID belongs to root, other processes of the account stay out.
+    # PR_SET_DUMPABLE 0: /proc/PID/mem is root's, other processes of the account stay out.
     assert set(owners.values()) == {0}
 
 
