@@ -15,6 +15,7 @@ from pbx.cli import (
     config,
     db,
     device,
+    doctor,
     exceptions,
     extension,
     history,
@@ -72,6 +73,7 @@ app.command("pin")(login.pin)
 app.command("manual")(manual.manual)
 app.command("history")(history.history)
 app.command("undo")(extension.undo)
+app.command("doctor")(doctor.doctor)
 app.command("init")(init.init)
 app.command("quickstart")(quickstart.quickstart)
 app.command("serve")(serve.serve)

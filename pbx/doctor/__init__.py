@@ -1,0 +1,1 @@
+"""`pbx doctor`: attacks the running system from outside and says which promises hold."""
