@@ -169,3 +169,76 @@ async def test_without_a_terminal_what_cannot_be_undone_wants_yes(
 
     assert done == Exit.REFUSED
     assert "--yes" in error
+
+
+async def test_everything_an_administrator_looks_at(clinic: Clinic, command: Command) -> None:
+    await clinic.staffed()
+    root = await clinic.present(clinic.members["root"])
+    await clinic.hire("anna", root)
+    await signed_in(clinic, command, root)
+
+    for words, is_dangerous in (
+        (("device", "add", "front door"), False),
+        (("device", "place", "front door", "exam-room"), False),
+        (("extension", "assign", "1042", "anna"), True),
+        (("device", "assign", "front door", "1042"), False),
+        (("device", "show", "front door"), False),
+        (("device", "list"), False),
+        (("extension", "list"), False),
+        (("person", "list"), False),
+        (("person", "show", "anna"), False),
+        (("person", "rename", "anna", "Anna Other"), False),
+        (("person", "end-date", "anna", "+3d"), False),
+        (("person", "end-date", "anna", "+9d"), True),
+        (("person", "unlock", "anna"), True),
+        (("policy", "list"), False),
+        (("policy", "set", "session-limit", "4", "--until", "+7d"), True),
+        (("approval", "list"), False),
+        (("role", "list", "--ended"), False),
+        (("sessions", "list", "--all"), False),
+        (("history", "person", "anna"), False),
+        (("keys", "rotate", "--yes"), True),
+        (("extension", "release", "1042", "--yes"), False),
+    ):
+        typed = f"{clinic.code(root)}\n" if is_dangerous else ""
+        done, shown, error = await command(root, *words, typed=typed)
+        assert done == Exit.DONE, (words, error)
+        assert shown, words
+
+    words = ("exceptions", "grant", "md5-device", "front door", "--owner", "anna")
+    done, _, error = await command(root, *words, "--reason", "old phone", "--until", "+30d")
+    assert done == Exit.DONE, error
+    done, shown, _ = await command(root, "exceptions", "list", "--json")
+    [exception] = json.loads(shown)
+    assert (await command(root, "exceptions", "close", exception["id"], "--yes"))[0] == Exit.DONE
+    assert (await command(root, "keys", "status"))[0] == Exit.FOUND
+
+
+async def test_ones_own_password_factor_and_pin(clinic: Clinic, command: Command) -> None:
+    root = await clinic.found()
+    await signed_in(clinic, command, root)
+    new = "another long password"
+
+    typed = f"{root.password}\n{new}\n{clinic.code(root)}\n"
+    assert (await command(root, "password", typed=typed))[0] == Exit.DONE
+    root.password = new
+    typed = f"739154\n{clinic.code(root)}\n"
+    assert (await command(root, "pin", "--extension", "1042", typed=typed))[0] == Exit.DONE
+    typed = f"tiny\n{clinic.code(root)}\n"
+    done, _, error = await command(root, "password", typed=f"{new}\n{typed}")
+
+    assert (done, error) == (Exit.USAGE, "pbx: A password has at least 12 characters.\n")
+    assert (await clinic.try_sign_in(root)).is_success
+
+
+@pytest.mark.parametrize("text", ["soon", "+5", "+99999999d", "2026-13-01", ""])
+async def test_a_moment_that_is_none_is_wrong_usage(
+    clinic: Clinic, command: Command, text: str
+) -> None:
+    root = await clinic.found()
+    await signed_in(clinic, command, root)
+
+    done, _, error = await command(root, "person", "end-date", "root", text)
+
+    assert done == Exit.USAGE
+    assert "moment" in error
