@@ -55,7 +55,7 @@ def init(
     ] = False,
     data: DataOption = None,
 ) -> None:
-    """Make the data directory: configuration, certificates, database, keys, first administrator.
+    """Make the data directory: configuration, keys, database, first administrator.
 
     Example: pbx init --domain pbx.clinic.example --ip 192.0.2.10 --move-root-key /mnt/root.key
     """

@@ -1,4 +1,4 @@
-"""Entry point of the `pbx` command: one Typer app or command per noun, one way to fail."""
+"""Entry point of the `pbx` command: the nouns of pbx/cli/nouns.py, one way to fail."""
 
 import os
 import sys
@@ -8,29 +8,7 @@ import structlog
 import typer
 
 from pbx import logs
-from pbx.cli import (
-    approval,
-    audit,
-    cert,
-    config,
-    db,
-    device,
-    doctor,
-    exceptions,
-    extension,
-    history,
-    init,
-    keys,
-    login,
-    manual,
-    person,
-    policy,
-    quickstart,
-    role,
-    serve,
-    sessions,
-    status,
-)
+from pbx.cli.nouns import Nouns
 from pbx.cli.output import CommandError, Exit, say, warn
 from pbx.version import VERSION
 
@@ -39,6 +17,7 @@ INTERRUPTED: Final = 130
 
 app = typer.Typer(
     name="pbx",
+    cls=Nouns,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -50,34 +29,6 @@ app = typer.Typer(
         "Exit codes: 0 done, 1 found something, 2 usage, 3 refused, 4 unavailable."
     ),
 )
-app.add_typer(audit.app, name="audit")
-app.add_typer(cert.app, name="cert")
-app.add_typer(config.app, name="config")
-app.add_typer(db.app, name="db")
-app.add_typer(approval.app, name="approval")
-app.add_typer(device.app, name="device")
-app.add_typer(exceptions.app, name="exceptions")
-app.add_typer(extension.app, name="extension")
-app.add_typer(keys.app, name="keys")
-app.add_typer(person.app, name="person")
-app.add_typer(policy.app, name="policy")
-app.add_typer(role.app, name="role")
-app.add_typer(sessions.app, name="sessions")
-app.command("login")(login.login)
-app.command("logout")(login.logout)
-app.command("whoami")(login.whoami)
-app.command("enrol")(login.enrol)
-app.command("password")(login.password)
-app.command("second-factor")(login.second_factor)
-app.command("pin")(login.pin)
-app.command("manual")(manual.manual)
-app.command("history")(history.history)
-app.command("undo")(extension.undo)
-app.command("doctor")(doctor.doctor)
-app.command("init")(init.init)
-app.command("quickstart")(quickstart.quickstart)
-app.command("serve")(serve.serve)
-app.command("status")(status.status)
 
 
 def _version(wanted: bool) -> None:

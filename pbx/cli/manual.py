@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
+from pbx.cli.nouns import Command, Deferred
 from pbx.cli.output import say
 from pbx.version import VERSION
 
 _SECTION = 1
-Command = TyperCommand | TyperGroup
 
 
 def manual(context: typer.Context) -> None:
@@ -44,7 +44,9 @@ def page(root: Command, version: str) -> str:
 
 def commands(command: Command, path: str) -> Iterator[tuple[str, Command]]:
     """Every command that does something, with the words that call it."""
-    if isinstance(command, TyperGroup):
+    if isinstance(command, Deferred):
+        yield from commands(command.whole(), path)
+    elif isinstance(command, TyperGroup):
         for name, child in sorted(command.commands.items()):
             if not child.hidden and isinstance(child, Command):
                 yield from commands(child, f"{path} {name}")

@@ -1,0 +1,84 @@
+"""Every command by name and in one line; its module is imported when it is called.
+
+All of them together import the database, the interface's framework and most of the cryptography,
+two seconds of processor time; `pbx status` needs none of it.
+"""
+
+from importlib import import_module
+from typing import Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+Command = TyperCommand | TyperGroup
+
+LINES: Final = {
+    "quickstart": "Make an installation with safe defaults if there is none, then run it.",
+    "init": "Make the data directory: configuration, keys, database, first administrator.",
+    "serve": "Run the exchange until Ctrl-C or SIGTERM.",
+    "status": "Show what is running and what deserves attention; exit 1 if something does.",
+    "doctor": "Attack the running exchange and say what holds; exit 1 if something does not.",
+    "login": "Sign in with password and second factor.",
+    "logout": "Sign out.",
+    "whoami": "Show whose session this is, and what it may do.",
+    "enrol": "Use a one-time enrolment code: set your password and second factor.",
+    "password": "Change your own password; nobody can set another person's.",
+    "second-factor": "Replace your own second factor and recovery codes.",
+    "pin": "Set your own PIN for the telephone.",
+    "person": "People: add, show, suspend, and end their access.",
+    "extension": "Extensions: assign, release, show.",
+    "device": "Phones: place them, assign them.",
+    "role": "Roles: the table, and grants from request to end.",
+    "approval": "The second person's yes or no.",
+    "policy": "Policy values: show and change them.",
+    "exceptions": "Exceptions: owner, reason, expiry.",
+    "sessions": "Live sessions: see them, end them.",
+    "history": "Show what happened to one object, with before and after, from the ledger.",
+    "undo": "Undo the last change of an extension.",
+    "audit": "Verify the audit ledger and anchor its heads.",
+    "cert": "List, renew, revoke and import certificates.",
+    "keys": "Keys: state, rotation, recovery, backup.",
+    "config": "Check and show the configuration.",
+    "db": "Upgrade the database and show its schema.",
+    "manual": "Print the manual page, for man(1).",
+}
+"""What `pbx --help` says of each, in its order."""
+
+ELSEWHERE: Final = {
+    **dict.fromkeys(("logout", "whoami", "enrol", "password", "second-factor", "pin"), "login"),
+    "undo": "extension",
+}
+"""Commands that stand in another one's file; the others stand in a file of their name."""
+
+
+class Deferred(TyperCommand):
+    """Stands for a command until it is called: enough of it for help and completion."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, help=LINES[name], short_help=LINES[name], rich_markup_mode=None)
+
+    def make_context(self, *arguments: Any, **extra: Any) -> Any:
+        return self.whole().make_context(*arguments, **extra)
+
+    def whole(self) -> Command:
+        """The command itself: a noun with verbs (`app`), or a function of the command's name."""
+        name = str(self.name)
+        module = import_module(f"pbx.cli.{ELSEWHERE.get(name, name)}")
+        shell = typer.Typer(add_completion=False, rich_markup_mode=None)
+        if hasattr(module, "app") and name not in ELSEWHERE:
+            shell.add_typer(module.app, name=name)
+        else:
+            shell.command(name)(getattr(module, name.replace("-", "_")))
+        command = typer.main.get_group(shell).commands[name]
+        if not isinstance(command, Command):
+            raise TypeError("a command is one of Typer's")
+        return command
+
+
+class Nouns(TyperGroup):
+    """The `pbx` command itself."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name in LINES:
+            self.add_command(Deferred(name), name)

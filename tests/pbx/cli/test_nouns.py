@@ -1,0 +1,60 @@
+"""Commands are imported when they are called, and `pbx --help` says what they say themselves."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pbx.cli.nouns import LINES, Deferred
+
+HEAVY = {
+    "alembic", "argon2", "av", "cryptography", "litestar", "media", "psycopg", "pylibsrtp",
+    "sqlalchemy", "storage", "uvicorn",
+}  # fmt: skip
+
+LIST = "import sys; from pbx.cli import main; code = main.run(sys.argv[1:]); "
+LIST += "sys.stdout.write('\\n\\0' + ' '.join(sys.modules)); sys.exit(code)"
+
+
+def imported(*arguments: str) -> set[str]:
+    found = subprocess.run(
+        [sys.executable, "-c", LIST, *arguments], capture_output=True, text=True, check=False
+    )
+    return {name.split(".")[0] for name in found.stdout.split("\0")[1].split()}
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("status", "--help"), ()])
+def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    assert not imported(*arguments) & HEAVY
+
+
+def test_status_imports_nothing_heavy(open_path: Path) -> None:
+    (open_path / "config").mkdir()
+    (open_path / "config" / "pbx.toml").touch()
+
+    assert not imported("status", "--data", str(open_path)) & HEAVY
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_the_line_of_a_command_is_its_own_first_sentence(name: str) -> None:
+    own = (Deferred(name).whole().help or "").split("\n\n")[0].replace("\n", " ")
+
+    assert own.startswith(LINES[name].rstrip("."))
+
+
+def test_completion_reaches_the_words_below_a_noun() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "pbx"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            "PATH": "/usr/bin:/bin",
+            "_PBX_COMPLETE": "complete_bash",
+            "COMP_WORDS": "pbx cert re",
+            "COMP_CWORD": "2",
+        },
+    )
+
+    assert {"renew", "revoke"} <= set(result.stdout.split())
