@@ -104,12 +104,10 @@ class _Connection:
                 future = self._waiting.get(pair[0])
                 if future is not None and not future.done():
                     future.set_result(pair[1])
-        if self._writer is writer:
-            self._writer = None
+        self._writer = None
         writer.close()
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(ConnectionResetError())
+        for future in [each for each in self._waiting.values() if not each.done()]:
+            future.set_exception(ConnectionResetError())
 
     async def close(self) -> None:
         if self._reading is not None:

@@ -53,8 +53,6 @@ class Edge:
         self._connections.add(task)
         try:
             await self._serve(reader, writer)
-        except BadFrame as bad:
-            log.warning("the key holder was sent something else", reason=str(bad))
         finally:
             self._connections.discard(task)
             writer.close()
@@ -69,9 +67,16 @@ class Edge:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         room = asyncio.Semaphore(IN_FLIGHT)
         async with asyncio.TaskGroup() as group:
-            while (pair := await self._codec.read(reader)) is not None:
+            while (pair := await self._next(reader)) is not None:
                 await room.acquire()
                 group.create_task(self._one(room, writer, *pair))
+
+    async def _next(self, reader: asyncio.StreamReader) -> tuple[int, Request] | None:
+        try:
+            return await self._codec.read(reader)
+        except BadFrame as bad:
+            log.warning("the key holder was sent something else", reason=str(bad))
+            return None
 
     async def _one(
         self,

@@ -112,10 +112,8 @@ class Store:
         found = self._reader.execute(
             "SELECT id, body FROM rows WHERE kind = ? ORDER BY id", (kind_of(kind),)
         ).fetchall()
-        for identifier, body in found:
-            row = self._open(kind_of(kind), identifier, body)
-            if isinstance(row, kind):
-                yield row
+        rows = (self._open(kind_of(kind), identifier, body) for identifier, body in found)
+        return (row for row in rows if isinstance(row, kind))
 
     def everything(self) -> list[Row]:
         """For backup and rotation."""

@@ -229,3 +229,24 @@ async def test_a_forged_act_or_a_replayed_proof_is_refused(house: House, clinic:
     assert await house.holder.answer(good) == Refusal()  # the challenge is used up
     assert (await people(house))["doctor"].state == "active"
     await house.done(clinic.admin, asked)
+
+
+async def test_a_phone_session_administers_nothing(house: House, clinic: Clinic) -> None:
+    await house.done(clinic.admin, acts.SetPin(), new_pin="739460")
+    opened, _ = await house.perform(acts.PhoneLogIn(clinic.admin.id), pin="739460")
+    assert isinstance(opened, protocol.Opened)
+    phone = Someone(clinic.admin.id, "", totp=clinic.admin.totp, session=opened.session)
+
+    answer, _ = await house.step_up(phone, acts.Suspend(clinic.doctor.id))
+
+    assert answer == Refusal()
+    assert (await last_entry(house)).reason == "not from this kind of session"
+
+
+async def test_acts_with_a_step_before_or_after_them_take_it(house: House, clinic: Clinic) -> None:
+    rotated = await house.done(clinic.admin, acts.Rotate())
+    nothing, _ = await house.step_up(clinic.admin, acts.CollectShare())
+
+    assert rotated.person == clinic.admin.id
+    assert nothing == Refusal(), "no share waits for anybody"
+    assert house.core.store.state.generation > 0

@@ -147,3 +147,13 @@ async def test_locking_somebody_whose_row_is_gone_counts_all_the_same(
 
     assert attempts.locked_until(ghost.id) > house.core.clock()
     assert attempts.locked_until(uuid4()) == 0
+
+
+async def test_a_device_may_try_for_nobody_known(house: House) -> None:
+    from storage.keyholder.attempts import Attempts
+
+    tried = False
+    async with Attempts(house.core).turn(Origin("terminal", "local"), None):
+        tried = True
+
+    assert tried

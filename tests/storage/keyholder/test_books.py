@@ -11,6 +11,7 @@ from storage.keyholder.books import Books, CannotWrite, RolledBack, going_on
 from storage.keyholder.journal import Entry, Event, Journal, Position
 from storage.keyholder.records import Tombstone
 from storage.keyholder.store import Change, Store
+from tests.support.full_store import full
 
 KEY = b"k" * 32
 ENTRY = Entry(event=Event.CHANGED)
@@ -149,12 +150,8 @@ def test_a_full_disk_is_refused_and_changes_nothing(tmp_path: Path) -> None:
 
 def test_a_store_that_refuses_abandons_the_entry(tmp_path: Path) -> None:
     books = create(tmp_path / "k")
-    other = sqlite3.connect(tmp_path / "k" / "store", isolation_level=None)
-    books.store._writer.execute("PRAGMA busy_timeout = 1")
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(CannotWrite, match="key store"):
+    with full(tmp_path / "k" / "store"), pytest.raises(CannotWrite, match="key store"):
         books.write_now(ENTRY, bury(8))
-    other.execute("ROLLBACK")
     with pytest.raises(AttributeError):
         books.write_now(ENTRY, Change(put=[object()]))  # type: ignore[list-item]
     books.close()

@@ -173,10 +173,9 @@ async def test_silence_ends_at_the_deadline_and_late_answers_are_dropped(
         writer.close()
 
     server = await asyncio.start_unix_server(late, open_path / "s")
-    client = KeyHolder(open_path / "s", deadline=0.05)
+    client = KeyHolder(open_path / "s", deadline=0.5)
     with pytest.raises(KeyHolderUnavailable, match="does not answer"):
         await client.ping()
-    client._connection._deadline = 5
     second = asyncio.create_task(client.ping())
     go.set()
     assert (await second).state is State.READY
@@ -211,3 +210,7 @@ async def test_the_clients_speak_to_a_real_key_holder(house: House, open_path: P
         await client.revoke(uuid4(), evidence())
     await client.close()
     await edge.stop()
+
+
+async def test_a_client_that_never_asked_has_nothing_to_close(open_path: Path) -> None:
+    await KeyHolder(open_path / "s").close()

@@ -30,3 +30,13 @@ def test_a_draft_shows_what_will_be_and_changes_nothing_itself(tmp_path: Path) -
     assert store.get(Tombstone, TWO) is None
     assert store.get(Failures, ONE) == Failures(ONE)
     store.close()
+
+
+def test_a_replaced_row_is_listed_once_beside_those_untouched(tmp_path: Path) -> None:
+    store = Store.create(tmp_path / "store", b"k" * 32, b"w", Position())
+    store.commit(Change(put=[Tombstone(ONE, 1), Tombstone(TWO, 1)]), Position(), 0)
+    draft = Draft(store)
+    draft.put(Tombstone(ONE, 2))
+
+    assert sorted(row.at for row in draft.all(Tombstone)) == [1, 2]
+    store.close()

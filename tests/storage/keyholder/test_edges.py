@@ -11,7 +11,7 @@ from storage.keyholder import edges, protocol
 from storage.keyholder.client import KeyHolderUnavailable, WorkerKeyHolder
 from storage.keyholder.edges import REQUESTS, Edge, Place
 from storage.keyholder.framing import frame
-from storage.keyholder.protocol import Answer, Ping, Pong, Refusal, Request, State
+from storage.keyholder.protocol import MAX_FRAME, Answer, Ping, Pong, Refusal, Request, State
 
 OWN = frozenset({os.geteuid()})
 
@@ -29,6 +29,8 @@ class Slow:
         self.first.set()
         if isinstance(request, Ping):
             return Pong(State.READY, 1)
+        if isinstance(request, protocol.PublicKeys):
+            return protocol.JournalPage((bytes(MAX_FRAME // 2),), 1)
         await self.go.wait()
         return Refusal()
 
@@ -90,18 +92,16 @@ async def test_what_is_no_message_of_the_edge_closes_the_connection_alone(
     await client.close()
 
 
-async def test_connections_are_counted(
-    slow: tuple[Slow, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_connections_are_counted(slow: tuple[Slow, Path]) -> None:
     _, path = slow
-    monkeypatch.setattr(edges, "CONNECTIONS", 1)
-    first, second = WorkerKeyHolder(path), WorkerKeyHolder(path)
-    await first.ping()
+    clients = [WorkerKeyHolder(path) for _ in range(edges.CONNECTIONS + 1)]
+    for client in clients[:-1]:
+        await client.ping()
 
     with pytest.raises(KeyHolderUnavailable):
-        await second.ping()
-    await first.close()
-    await second.close()
+        await clients[-1].ping()
+    for client in clients:
+        await client.close()
 
 
 async def test_questions_of_one_connection_wait_for_room(slow: tuple[Slow, Path]) -> None:
@@ -137,24 +137,34 @@ async def test_a_peer_that_left_is_not_answered(slow: tuple[Slow, Path]) -> None
     await client.close()
 
 
-async def test_a_writer_that_breaks_is_a_peer_that_left() -> None:
-    edge = Edge(Place(Path("unused"), OWN), REQUESTS[protocol.Edge.WORKER], Slow().answer)
+async def test_a_peer_that_leaves_in_the_middle_of_an_answer_is_let_go(
+    slow: tuple[Slow, Path],
+) -> None:
+    one, path = slow
+    _, writer = await asyncio.open_unix_connection(str(path), limit=1)
+    writer.write(frame(1, protocol.PublicKeys("records")))
+    await one.first.wait()
 
-    class Broken:
-        closing = False
+    writer.transport.abort()
 
-        def is_closing(self) -> bool:
-            return self.closing
+    client = WorkerKeyHolder(path)
+    for _ in range(5):
+        assert await client.ping() == Pong(State.READY, 1)
+    await client.close()
 
-        def write(self, _: bytes) -> None:
-            raise ConnectionResetError
 
-    room, broken = asyncio.Semaphore(0), Broken()
-    await edge._one(room, broken, 1, Ping())  # type: ignore[arg-type]
-    broken.closing = True
-    await edge._one(room, broken, 1, Ping())  # type: ignore[arg-type]
-    assert not room.locked()
+async def test_stopping_ends_the_connections_that_are_open(open_path: Path) -> None:
+    edge = Edge(Place(open_path / "s", OWN), REQUESTS[protocol.Edge.WORKER], Slow().answer)
+    await edge.start()
+    reader, writer = await asyncio.open_unix_connection(str(open_path / "s"))
+    writer.write(frame(1, Ping()))
+    assert await reader.readexactly(4)
+
     await edge.stop()
+
+    assert (await reader.read()).startswith(b"\x92")
+    assert await reader.read() == b""
+    writer.close()
 
 
 async def test_a_place_that_cannot_be_bound_is_an_error(open_path: Path) -> None:

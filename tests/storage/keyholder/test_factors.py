@@ -6,7 +6,7 @@ import time
 import pytest
 
 from storage.keyholder import factors
-from storage.keyholder.factors import Stretcher, WeakSecret
+from storage.keyholder.factors import Stretcher, WeakSecret, common_passwords
 from storage.sealed.primitives import Argon2, hotp
 from tests.support.keyholder import CHEAP, text
 
@@ -53,6 +53,15 @@ async def test_the_event_loop_goes_on_while_a_password_is_stretched() -> None:
 def test_a_weak_password_is_refused_by_a_rule(password: str, rule: str) -> None:
     with pytest.raises(WeakSecret, match=rule):
         factors.check_new_password(text(password), "AnnLee")
+
+
+def test_the_packaged_list_names_common_passwords_and_no_remark() -> None:
+    common_passwords.cache_clear()
+
+    found = common_passwords()
+
+    assert {"123456", "password"} <= found
+    assert not any(line.startswith("#") for line in found)
 
 
 def test_a_password_that_is_no_text_is_refused() -> None:

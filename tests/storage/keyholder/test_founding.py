@@ -2,13 +2,16 @@
 
 import os
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from storage.keyholder import founding
 from storage.keyholder.config import KeyHolderConfig
+from storage.keyholder.journal import Entry, Event, surviving
 from storage.keyholder.keystores import KeyStoreError
 from storage.keyholder.keystores.file import FileKeyStore
+from storage.keyholder.records import Tombstone
 from storage.keyholder.store import StoreError
 from tests.support.keyholder import FakeTime, House
 
@@ -70,3 +73,23 @@ def test_time_goes_on_from_where_the_store_has_been(tmp_path: Path) -> None:
 
     assert house.core.clock() >= before
     house.close()
+
+
+def test_a_store_goes_on_in_a_journal_that_survived(tmp_path: Path) -> None:
+    house = House(tmp_path / "keys")
+    house.close()
+    before = surviving(tmp_path / "keys" / "journal")
+    root = keystore(tmp_path / "other")
+
+    founding.found(
+        tmp_path / "again",
+        root,
+        [Tombstone(UUID(int=1), 1)],
+        Entry(event=Event.RESTORED),
+        TIME.wall_clock,
+        journal=tmp_path / "keys" / "journal",
+    )
+
+    after = surviving(tmp_path / "again" / "journal")
+    assert after[:-1] == before
+    assert (after[-1].event, after[-1].sequence) == (Event.RESTORED, len(before) + 1)

@@ -35,6 +35,7 @@ from storage.keyholder.protocol import (
 from storage.keyholder.records import KeyRow, Person
 from storage.keyholder.store import Change
 from storage.keyholder.surroundings import Surroundings
+from tests.support.full_store import full
 from tests.support.keyholder import House, evidence
 
 
@@ -125,16 +126,11 @@ async def test_without_a_proof_key_nothing_is_performed(house: House) -> None:
 
 async def test_a_disk_that_refuses_shuts_what_has_to_be_journalled(house: House) -> None:
     admin = await house.administrator()
-    other = sqlite3.connect(house.directory / "store", isolation_level=None)
-    house.core.store._writer.execute("PRAGMA busy_timeout = 1")
-    other.execute("BEGIN IMMEDIATE")
-
-    full = Shut(State.FULL)
-    assert await house.holder.answer(EndSession(admin.session)) == full
-    assert await house.holder.answer(Revoke(uuid4(), False, evidence())) == full
-    assert await house.ask(Ping(), Pong)
-    other.execute("ROLLBACK")
-    other.close()
+    shut = Shut(State.FULL)
+    with full(house.directory / "store"):
+        assert await house.holder.answer(EndSession(admin.session)) == shut
+        assert await house.holder.answer(Revoke(uuid4(), False, evidence())) == shut
+        assert await house.ask(Ping(), Pong)
     assert isinstance(await house.log_in(admin), protocol.Opened)
 
 
@@ -164,3 +160,45 @@ async def test_what_is_known_about_people_holds_no_secret(house: House) -> None:
     assert row.factors is not None
     for secret in (row.factors.totp, row.factors.password.hash, row.factors.recovery[0]):
         assert secret not in encoded
+
+
+async def test_a_weak_secret_is_told_by_its_rule(house: House) -> None:
+    answer, _ = await house.perform(acts.Bootstrap(uuid4(), "root"), password="short")
+
+    assert answer == protocol.Invalid("password: 12 to 256 characters")
+
+
+async def test_a_proof_counts_once_and_for_its_act_alone(house: House) -> None:
+    from storage.keyholder.proofs import seal_proof
+
+    assert house.pin is not None
+    reasons = []
+    for asked, done in ((acts.Rotate(), acts.SetPin()), (acts.Rotate(), acts.Rotate())):
+        challenge = await house.ask(protocol.AskChallenge(), protocol.Challenge)
+        sealed, _ = seal_proof(
+            house.pin.signing_key, challenge, asked, protocol.Protected(), now=house.core.clock()
+        )
+        request = protocol.Perform(done, Proof(sealed, Origin("d", "s")), evidence())
+        for _ in range(2):
+            assert await house.holder.answer(request) == Refusal()
+            reasons.append((await last(house)).reason)
+
+    assert reasons == [
+        "the proof is for another act",
+        "the challenge is not open",
+        "no such session",
+        "the challenge is not open",
+    ]
+
+
+async def test_proposals_that_wait_are_listed(house: House) -> None:
+    admin = await house.administrator()
+    await house.enrolled("manager", Role.PRACTICE_MANAGER, admin)
+    person = acts.AddPerson(uuid4(), "new")
+    await house.done(admin, person)
+    grant = acts.GrantRole(uuid4(), person.person, Role.HELP_DESK, 0)
+    await house.step_up(admin, grant)
+
+    found = await house.ask(protocol.ListProposals(), protocol.ProposalList)
+
+    assert [(p.act, p.requester) for p in found.proposals] == [(grant, admin.id)]

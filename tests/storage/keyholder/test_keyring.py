@@ -84,3 +84,12 @@ async def test_without_any_key_the_first_is_generation_one(house: House) -> None
     assert (await keyring.current("records")).generation == 1
     with pytest.raises(No):
         keyring.private(uuid4())
+
+
+async def test_a_key_that_was_destroyed_is_forgotten(house: House) -> None:
+    keyring = Keyring(house.core)
+    key = await keyring.current("records")
+
+    keyring.forget(key.id)
+
+    assert keyring.newest("records") is None

@@ -6,11 +6,23 @@ import pytest
 
 from storage.keyholder import acts, recovery
 from storage.keyholder.acts import Role
-from storage.keyholder.protocol import Done, Invalid, RecoveryShare, Refusal, Waiting
+from storage.keyholder.asking import Ask
+from storage.keyholder.core import No
+from storage.keyholder.effects import Scene
+from storage.keyholder.proofs import SealedProof
+from storage.keyholder.protocol import (
+    Done,
+    Invalid,
+    Origin,
+    Protected,
+    RecoveryShare,
+    Refusal,
+    Waiting,
+)
 from storage.keyholder.records import Recovery, Share
-from storage.keyholder.recovery import RecoveryError
+from storage.keyholder.recovery import Recovering, RecoveryError
 from storage.sealed.primitives import Suite
-from tests.support.keyholder import House, Someone, text
+from tests.support.keyholder import House, Someone, evidence, text
 
 ONE, TWO = "first long passphrase", "second long passphrase"
 
@@ -112,3 +124,13 @@ def test_without_recovery_status_says_what_that_means() -> None:
     assert "lost for ever" in recovery.describe(None, 0)
     held = Recovery("passphrase", Suite.HYBRID, b"")
     assert recovery.describe(held, 0) == "two passphrases together"
+
+
+async def test_an_act_that_is_not_about_recovery_sets_none(house: House) -> None:
+    admin = await house.administrator()
+    scene = Scene(house.core.draft(), 0, admin.id, None, bytearray())
+    proof = SealedProof(b"", b"", b"", b"", Suite.HYBRID, Protected())
+    ask = Ask(acts.Rotate(), proof, Origin("d", "s"), evidence())
+
+    with pytest.raises(No, match="not this act"):
+        await Recovering(house.core).set(ask, ask.act, scene)

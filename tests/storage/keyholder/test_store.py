@@ -1,6 +1,7 @@
 """storage/keyholder/store.py"""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import pytest
 from storage.keyholder.journal import Position
 from storage.keyholder.records import Failures, MessageSecret, Tombstone
 from storage.keyholder.store import Change, Store, StoreError, read_wrapped
+from tests.support.full_store import full
 
 KEY = b"k" * 32
 ONE, TWO = UUID(int=1), UUID(int=2)
@@ -22,6 +24,12 @@ def place(number: int) -> Position:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "store"
+
+
+def body_of(path: Path, kind: str) -> bytes:
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT body FROM rows WHERE kind = ?", (kind,)).fetchone()
+    return bytes(found[0])
 
 
 def made(path: Path) -> Store:
@@ -49,7 +57,7 @@ def test_rows_are_there_again_after_reopening(path: Path) -> None:
 
 def test_nothing_readable_is_in_the_file_and_a_destroyed_row_is_overwritten(path: Path) -> None:
     store = made(path)
-    body = store._reader.execute("SELECT body FROM rows WHERE kind = 'message'").fetchone()[0]
+    body = body_of(path, "message")
     written = path.read_bytes() + path.with_name("store-wal").read_bytes()
     assert b"4711" not in written
     assert body in written
@@ -68,7 +76,7 @@ def test_a_row_put_back_from_an_older_copy_is_found(path: Path) -> None:
     """The lock-out counter of yesterday is a valid row, but not one of today's store."""
     store = made(path)
     store.commit(Change(put=[Failures(ONE, (), 0)]), place(2), 11)
-    old = store._reader.execute("SELECT body FROM rows WHERE kind = 'failures'").fetchone()[0]
+    old = body_of(path, "failures")
     store.commit(Change(put=[Failures(ONE, (), 99)]), place(3), 12)
     store.verify()
 
@@ -103,13 +111,8 @@ def test_rows_removed_altered_or_moved_are_found(path: Path, tampering: str, rul
 
 def test_a_failed_commit_changes_nothing(path: Path) -> None:
     store = made(path)
-    other = sqlite3.connect(path, isolation_level=None)
-    store._writer.execute("PRAGMA busy_timeout = 1")
-    other.execute("BEGIN IMMEDIATE")
-
-    with pytest.raises(sqlite3.OperationalError):
+    with full(path), pytest.raises(sqlite3.IntegrityError):
         store.commit(Change(put=[Tombstone(ONE, 1)]), place(2), 11)
-    other.execute("ROLLBACK")
     with pytest.raises(AttributeError):
         store.commit(Change(put=[Tombstone(ONE, 1), object()]), place(2), 11)  # type: ignore[list-item]
 
