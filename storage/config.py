@@ -1,8 +1,11 @@
 """[storage]: where the database is and how long the ledger may go without a head."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 
@@ -50,8 +53,12 @@ class StorageConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise ValueError("spool_reserved_bytes: is a sixteenth to a half of spool_bytes")
 
 
-def database_url(text: str, key: str = "url") -> URL:
+def database_url(text: str, key: str = "url") -> "URL":
     """Parse sqlite:///… or postgresql://…; the driver is ours to choose."""
+    # Imported here: media workers and the key holder read the configuration, and need no database.
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
     try:
         url = make_url(text)
         backend = url.get_backend_name()

@@ -1,8 +1,8 @@
 """Which database errors mean "the store is in trouble", and which are the statement's own fault."""
 
 import sqlite3
+import sys
 
-import psycopg
 from sqlalchemy.exc import DBAPIError
 
 # Result codes of SQLite (low byte) under which nothing can be written until somebody acts.
@@ -33,8 +33,10 @@ def is_storage_failure(failure: BaseException) -> bool:
     if isinstance(cause, sqlite3.Error):
         code = getattr(cause, "sqlite_errorcode", None)
         return code is not None and code & 0xFF in SQLITE_TROUBLE
-    if isinstance(cause, psycopg.OperationalError) and cause.sqlstate is None:
-        return True
-    if isinstance(cause, psycopg.Error):
-        return cause.sqlstate is not None and cause.sqlstate.startswith(POSTGRES_TROUBLE)
-    return False
+    # Where SQLite serves, psycopg was never imported, and no failure can be one of its own.
+    psycopg = sys.modules.get("psycopg")
+    if psycopg is None or not isinstance(cause, psycopg.Error):
+        return False
+    if cause.sqlstate is None:
+        return isinstance(cause, psycopg.OperationalError)
+    return bool(cause.sqlstate.startswith(POSTGRES_TROUBLE))

@@ -1,15 +1,14 @@
 """What `pbx init` and `pbx quickstart` ask for and show about the first people."""
 
-import io
 import secrets
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-import segno
 import typer
 
+from pbx.cli.enrolment import show_enrolment
 from pbx.cli.output import CommandError, Exit, say
 from pbx.cli.secrets import new_password
 from pbx.config import Config
@@ -72,17 +71,6 @@ class Founders:
 def generated() -> str:
     """100 bits, in five groups."""
     return "-".join("".join(secrets.choice(ALPHABET) for _ in range(4)) for _ in range(5))
-
-
-def show_enrolment(enrolment: Enrolment) -> None:
-    """The second factor as a QR code for the authenticator, and the recovery codes; shown once."""
-    drawing = io.StringIO()
-    segno.make(enrolment.totp_uri).terminal(out=drawing, compact=True)
-    say("", "Second factor: scan this with an authenticator app.", drawing.getvalue().rstrip())
-    say(f"  or type in: {enrolment.totp_secret}", "")
-    say("Recovery codes, each works once instead of the app. Keep them on paper:")
-    for code in enrolment.recovery_codes:
-        say(f"  {code}")
 
 
 def _shown(enrolment: Enrolment) -> None:

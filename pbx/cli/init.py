@@ -8,20 +8,21 @@ import typer
 from certs.errors import CertsError
 from pbx.admin.bootstrap import BootstrapRefused
 from pbx.cli.founders import Founders
-from pbx.cli.output import CommandError, DataOption, Exit, layout_of, say
+from pbx.cli.output import (
+    AddressOption,
+    CommandError,
+    DataOption,
+    DomainOption,
+    Exit,
+    layout_of,
+    say,
+)
 from pbx.config import DOMAIN
 from pbx.installation import InitRefused, Plan, initialise, own_addresses
 from pbx.processes.accounts import AccountError, Accounts
 from storage.errors import StorageError
 from storage.keyholder.client import InvalidRequest
 
-DomainOption = Annotated[
-    str, typer.Option("--domain", help="The SIP domain: what stands after the @ of every phone.")
-]
-AddressOption = Annotated[
-    list[str] | None,
-    typer.Option("--ip", help="An address phones connect to; repeat it. Default: this machine's."),
-]
 NameOption = Annotated[
     list[str] | None,
     typer.Option("--name", help="Another host name phones connect to; repeat it."),

@@ -8,7 +8,7 @@ import typer
 from pbx.admin.wire.fields import Changed, Performed
 from pbx.admin.wire.sessions import SignedIn, WhoAmI
 from pbx.cli import secrets
-from pbx.cli.founders import show_enrolment
+from pbx.cli.enrolment import show_enrolment
 from pbx.cli.moments import shown
 from pbx.cli.output import DataOption, JsonOption, as_json, initialised, say
 from pbx.cli.proofs import Desk, tell

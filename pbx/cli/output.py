@@ -64,6 +64,13 @@ DataOption = Annotated[
         "--data", envvar="PBX_DATA", help="The data directory.", show_default="see `pbx --help`"
     ),
 ]
+DomainOption = Annotated[
+    str, typer.Option("--domain", help="The SIP domain: what stands after the @ of every phone.")
+]
+AddressOption = Annotated[
+    list[str] | None,
+    typer.Option("--ip", help="An address phones connect to; repeat it. Default: this machine's."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for scripts.")]
 

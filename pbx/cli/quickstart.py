@@ -1,11 +1,8 @@
 """`pbx quickstart`: init with safe defaults where nothing is there yet, then serve."""
 
-from pbx.cli.founders import Founders
-from pbx.cli.init import AddressOption, DomainOption, made
-from pbx.cli.output import DataOption, layout_of, say
+from pbx.cli.output import AddressOption, DataOption, DomainOption, layout_of, say
 from pbx.cli.serve import run
 from pbx.config import DOMAIN, Config
-from pbx.installation import Plan, own_addresses
 from pbx.paths import Layout
 from pbx.processes.accounts import Accounts
 
@@ -19,11 +16,20 @@ def quickstart(
     """
     layout = layout_of(data)
     if not layout.is_initialised:
-        say(f"Making {layout.root} ...")
-        addresses = tuple(ip) if ip else own_addresses()
-        founder = Founders(generate=True, samples=True)
-        made(Plan(layout=layout, domain=domain, addresses=addresses, founder=founder))
+        _make(layout, domain, ip)
     run(layout, lambda *up: _announce(*up, named=data is not None))
+
+
+def _make(layout: Layout, domain: str, ip: list[str] | None) -> None:
+    # Imported here: a second start makes nothing, and is ready a second earlier.
+    from pbx.cli.founders import Founders
+    from pbx.cli.init import made
+    from pbx.installation import Plan, own_addresses
+
+    say(f"Making {layout.root} ...")
+    addresses = tuple(ip) if ip else own_addresses()
+    founder = Founders(generate=True, samples=True)
+    made(Plan(layout=layout, domain=domain, addresses=addresses, founder=founder))
 
 
 def _announce(

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from pbx.admin.bootstrap import BootstrapRefused
-from pbx.cli.founders import Founders, generated, is_code_of, show_enrolment
+from pbx.cli.enrolment import show_enrolment
+from pbx.cli.founders import Founders, generated, is_code_of
 from pbx.config import Config, ExchangeConfig
 from pbx.first_people import BACK, Made, Wanted, make
 from pbx.paths import Layout
