@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from pbx.b2bua.identity import Place
@@ -70,12 +71,15 @@ class DirectoryKeeper:
         """Look again now and then, for ever."""
         while True:
             await asyncio.sleep(EVERY)
-            await self.refresh()
+            try:
+                await self.refresh()
+            except Exception:
+                log.exception("the directory was not refreshed")
 
     async def _restore(self) -> None:
         try:
             entries = await asyncio.to_thread(self._file.read)
-        except (OSError, OpenError):
+        except (OSError, OpenError, msgspec.MsgspecError):
             log.error("the sealed copy of the directory cannot be read")
             return
         if entries is not None:

@@ -13,6 +13,7 @@ from typing import Protocol
 from uuid import UUID
 
 from pbx.access.authenticate import Admitted
+from pbx.b2bua.caller_leg import user_of
 from pbx.b2bua.calls import Calls
 from pbx.b2bua.ports import Contact
 from pbx.dialplan.emergency import is_emergency
@@ -27,7 +28,6 @@ from pbx.sip.events import TransactionId
 from pbx.sip.flows import FlowFacts, FlowId
 from pbx.sip.message import Request, Response, response_to
 from pbx.sip.stack import Stack
-from pbx.sip.uri import SipUri
 
 METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO")
 CAPABILITIES = Capabilities(methods=METHODS, extensions=("100rel", "outbound", "path", "timer"))
@@ -94,8 +94,13 @@ class RegisteredPhones:
             for binding in self._location.bindings_of(str(device))
         ]
 
-    def flow_of(self, device: UUID) -> FlowId | None:
-        return self._location.flow_of(str(device))
+    def flow_of(self, device: UUID, held: FlowId) -> FlowId:
+        """`held` while the device is registered there (it may be one phone of several with this
+        identity); else the newest flow on which the device has proved itself."""
+        if self.is_bound(device, held):
+            return held
+        newest = self._location.flow_of(str(device))
+        return newest if newest is not None and newest in self._proved else held
 
     def authentication_of(self, flow: FlowId) -> str:
         proved = self._proved.get(flow)
@@ -153,6 +158,8 @@ class Signalling:
         match event:
             case sip.RequestReceived():
                 self._requested(event)
+            case sip.Acknowledged():
+                self._acknowledged(event)
             case sip.FlowClosed(flow):
                 self._p.gate.closed(flow)
                 self._p.phones.lost(flow)
@@ -196,6 +203,13 @@ class Signalling:
                 return
         self._p.calls.receive(event)
 
+    def _acknowledged(self, event: sip.Acknowledged) -> None:
+        """An ACK cannot be challenged (RFC 3261 §22.1): by a strange flow it describes nothing."""
+        proved = self._p.phones.proved(event.flow)
+        if proved is None or proved.device != self._p.calls.device_of(event.dialog):
+            event.request.body = b""
+        self._p.calls.receive(event)
+
     def _register(self, event: sip.RequestReceived) -> None:
         admitted = self._admit(event)
         facts = self._p.agent.facts(event.flow)
@@ -223,8 +237,7 @@ class Signalling:
 
     def _emergency_caller(self, event: sip.RequestReceived) -> UUID | None:
         """An emergency call on a flow with a live binding is never challenged."""
-        uri = event.request.uri
-        number = dialled(uri.user or "" if isinstance(uri, SipUri) else "")
+        number = dialled(user_of(event.request))
         if number is None or not is_emergency(number):
             return None
         proved = self._p.phones.proved(event.flow)

@@ -9,17 +9,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
 import structlog
 
-from media.client import Ended, MediaClient, MediaError, OfferRefused, Player, Silent
+from media.client import (
+    AnswerRefused,
+    Ended,
+    MediaClient,
+    MediaError,
+    OfferRefused,
+    Player,
+    Silent,
+)
 from pbx.b2bua.callee_leg import CalleeLeg, Invitation
 from pbx.b2bua.caller_leg import CallerLeg
 from pbx.b2bua.config import CallsConfig
 from pbx.b2bua.events import (
+    Acknowledged,
     GaveUp,
     Heard,
     HungUp,
@@ -72,7 +82,8 @@ class Board(Protocol):
 
     def listen(self, transaction: TransactionId, leg: Leg) -> None: ...
     def listen_dialog(self, dialog: Dialog, leg: Leg) -> None: ...
-    def count(self, leg: Leg) -> None: ...
+    def count(self, device: UUID) -> None: ...
+    def uncount(self, device: UUID) -> None: ...
     def has_room(self, device: UUID) -> bool: ...
 
 
@@ -101,6 +112,7 @@ class Call:
         self._inbox: asyncio.Queue[LegEvent] = asyncio.Queue()
         self._partner: dict[Leg, Leg] = {}
         self.started_at = self.clock()
+        self.ended_at = 0
         self.outcome = CallOutcome.FAILED
         self.cause = "internal"
         self.route: Route | None = None
@@ -111,12 +123,13 @@ class Call:
         self.identity = self.directory.caller(device, wants_privacy=wants_privacy(event.request))
         self.legs: list[Leg] = []
         self._add(self.caller)
+        self._has_early_dialog = False
         self.state = "beginning"
 
     # -- life
 
-    async def run(self, route: Route, serve: Serve) -> CallRecord:
-        """From the INVITE to the record; never raises but `CancelledError`."""
+    async def run(self, route: Route, serve: Serve) -> None:
+        """From the INVITE to the last BYE; then `record` has it all."""
         self.route = route
         try:
             await self.caller.take_offer()
@@ -138,7 +151,6 @@ class Call:
             self.caller.reject(500)
         finally:
             await self._finish()
-        return self.record()
 
     def tell(self, event: LegEvent) -> None:
         """A leg, or somebody with the right to, has something to say."""
@@ -149,10 +161,22 @@ class Call:
         self.tell(Told(None, cause))
 
     async def _finish(self) -> None:
-        self.state = "ended"
+        """Give everything back, whatever fails on the way."""
+        self.state, self.ended_at = "ended", max(self.clock(), self.started_at)
         for leg in self.legs:
-            leg.hang_up()
-        await asyncio.gather(*(leg.drop_media() for leg in self.legs))
+            if leg is not self.caller:
+                leg.hang_up()
+        failures = await asyncio.gather(
+            *(leg.drop_media() for leg in self.legs), return_exceptions=True
+        )
+        if any(isinstance(failure, Exception) for failure in failures):
+            log.error("a leg of a call was not dropped", call=str(self.id))
+        await self.caller.may_hang_up()
+        self.caller.hang_up()
+        while not self._inbox.empty():
+            event = self._inbox.get_nowait()
+            if isinstance(event, Reoffered):
+                event.leg.refuse_offer(event, 481)
 
     def _conclude(self, outcome: CallOutcome, cause: str) -> None:
         self.outcome, self.cause = outcome, cause
@@ -180,30 +204,65 @@ class Call:
     async def _is_for_feature(self, event: LegEvent) -> bool:
         match event:
             case GaveUp():
-                raise CallOver("caller-gave-up", CallOutcome.CANCELLED)
+                # What a prompt has begun to explain stays the outcome.
+                told = self.state == "announcing"
+                raise CallOver("caller-gave-up", None if told else CallOutcome.CANCELLED)
             case HungUp(leg):
-                raise CallOver(f"{leg.role}-hung-up")
+                if self._is_party(leg):
+                    raise CallOver(f"{leg.role}-hung-up")
+                return False
             case Vanished(leg, cause):
-                raise CallOver(f"{leg.role}-{cause}")
+                if self._is_party(leg):
+                    raise CallOver(f"{leg.role}-{cause}")
+                return False
             case Told(cause=cause):
                 raise CallOver(cause)
             case Heard(_, Ended()):
                 raise CallOver("media-worker-lost")
-            case Heard(leg, Silent()):
-                raise CallOver(f"{leg.role}-silent")
-            case Reoffered(leg):
-                if leg.phase is not Phase.ENDED and await leg.accept_offer(
-                    event, self._partner.get(leg)
-                ):
-                    await self.keep()
+            case Heard(leg, Silent(seconds=seconds)):
+                if self._ends_by_silence(leg, seconds):
+                    raise CallOver(f"{leg.role}-silent")
                 return False
-            case RefreshDue(leg):
-                await leg.refresh()
-                return False
-            case Reanswered(leg):
-                await leg.take_reanswer(event)
+            case Reoffered() | RefreshDue() | Reanswered() | Acknowledged():
+                await self._change(event)
                 return False
         return True
+
+    async def _change(self, event: Reoffered | RefreshDue | Reanswered | Acknowledged) -> None:
+        """A session changes, or shows that it lives."""
+        leg = event.leg
+        try:
+            match event:
+                case Reoffered():
+                    if await leg.accept_offer(event, self._partner.get(leg)):
+                        await self.keep()
+                case RefreshDue():
+                    await leg.refresh()
+                case Reanswered():
+                    await leg.take_reanswer(event)
+                case Acknowledged(sdp=sdp):
+                    await leg.take_late_answer(sdp)
+        except AnswerRefused:
+            raise CallOver(f"{leg.role}-answer-refused") from None
+
+    def _is_party(self, leg: Leg) -> bool:
+        """Not one that rang in vain: a phone that lost the race may say what it likes."""
+        return leg is self.caller or leg in self._partner
+
+    def _ends_by_silence(self, leg: Leg, seconds: float) -> bool:
+        """Whether the phone has been silent long enough since it was answered.
+
+        Nothing is heard of a phone that still rings. Silence that began before the answer is
+        given the whole time once more. An emergency call goes on while its phone is connected:
+        somebody may hide and not dare to speak.
+        """
+        if leg.phase is not Phase.CONFIRMED or leg.answered_at is None or not self._is_party(leg):
+            return False
+        if self.is_emergency and self.agent.facts(leg.flow) is not None:
+            return False
+        is_whole = self.clock() - leg.answered_at >= seconds * 1_000_000 or leg.was_silent
+        leg.was_silent = True
+        return is_whole
 
     async def ring(self, device: UUID, contact: Contact, number: str) -> CalleeLeg:
         """Invite one contact of a device; raises `MediaError`."""
@@ -247,15 +306,40 @@ class Call:
         """Give the worker a snapshot of the call as it is now."""
         if self.caller.media is not None and self.caller.phase is Phase.CONFIRMED:
             sealed = self.around.snapshots.seal(self.snapshot())
-            await self.media.store(str(self.id), sealed)
+            with suppress(MediaError):  # a worker that is gone says so by itself
+                await self.media.store(str(self.id), sealed)
 
     def has_room(self, device: UUID) -> bool:
         """Whether the device may be rung, or has as many calls as it may have."""
         return self.is_emergency or self._board.has_room(device)
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the caller is still there."""
+        return self.caller.phase is not Phase.ENDED
+
+    def ended(self, leg: Leg) -> None:
+        """A leg is over: its device has room again."""
+        if leg.device not in self.devices():
+            self._board.uncount(leg.device)
+
+    def devices(self) -> set[UUID]:
+        """Those that are part of the call now."""
+        return {leg.device for leg in self.legs if leg.phase is not Phase.ENDED}
+
+    def people(self) -> set[UUID | None]:
+        """Those whose phones are part of the call now."""
+        return {leg.person for leg in self.legs if leg.phase is not Phase.ENDED}
+
     def _add(self, leg: Leg) -> None:
+        if leg.device not in self.devices():
+            self._board.count(leg.device)
         self.legs.append(leg)
-        self._board.count(leg)
+
+    def early_dialog_of(self, response: Response) -> None:
+        """Requests in the dialog of a provisional response are this call's too."""
+        if not self._has_early_dialog:
+            self._has_early_dialog = self.dialog_of(response) is not None
 
     def dialog_of(self, answer: Response) -> Dialog | None:
         """The dialog that our answer made."""
@@ -304,7 +388,7 @@ class Call:
             id=self.id,
             started_at=self.started_at,
             answered_at=self.caller.answered_at,
-            ended_at=self.clock(),
+            ended_at=self.ended_at or max(self.clock(), self.started_at),
             route=route_name(self.route),
             outcome=self.outcome,
             cause=self.cause,

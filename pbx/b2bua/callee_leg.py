@@ -14,7 +14,7 @@ from pbx.b2bua.identity import Shown
 from pbx.b2bua.leg import SDP, Leg, Phase
 from pbx.b2bua.ports import Contact
 from pbx.sip import events as sip
-from pbx.sip.dialog import Dialog, new_tag
+from pbx.sip.dialog import Dialog, DialogId, new_tag
 from pbx.sip.events import TransactionId
 from pbx.sip.headers import Headers
 from pbx.sip.message import Request
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from pbx.b2bua.call import Call
 
 ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'  # RFC 3326 §3.1
+
+
+MOST_FORKS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +49,16 @@ class CalleeLeg(Leg):
         super().__init__(call, id, device, contact.flow, own_uri(call.agent.facts(contact.flow)))
         self._to = contact
         self._transaction: TransactionId | None = None
+        self._early: dict[DialogId, bytes] = {}
+        """What forks of the phone described before they answered; a 2xx after a reliable 183
+        need not say it again (RFC 3262 §5)."""
         self._is_cancelled = False
 
     async def invite(self, invitation: Invitation, like: Leg) -> None:
         """Ring the phone with an offer of its own; raises `MediaError`."""
         media = await self.open_media()
         offer = await self._media.make_offer(media, like=like.media)
-        if self.phase is Phase.BEGINNING:
+        if self.phase is Phase.BEGINNING and self.call.is_wanted:
             request = self._write(invitation, offer)
             self._transaction = self._agent.request(self.flow, request)
             self.call.listen(self._transaction, self)
@@ -89,20 +95,38 @@ class CalleeLeg(Leg):
             if dialog is not None:
                 self._accepted(event.transaction, dialog, response.body)
         elif self.phase is Phase.BEGINNING:
-            if response.body and dialog is not None:
+            if response.body and dialog is not None and self._keep_early(dialog, response.body):
                 self._tell(Progressed(self, response.body))
             elif response.status == 180:
                 self._tell(Rang(self))
 
     def _accepted(self, transaction: TransactionId, dialog: Dialog, sdp: bytes) -> None:
         self._agent.acknowledge(transaction, dialog, self.flow)
+        if self.is_in(dialog):
+            return
         if self.phase is not Phase.BEGINNING:
             # It lost the race, or a second fork of one phone answered: §13.2.2.4, §15.
             self._bye(dialog, ELSEWHERE if self._is_cancelled else None)
             return
         self.status = 200
         self._confirm(dialog)
-        self._tell(Answered(self, sdp))
+        self._tell(Answered(self, sdp or self._early.get(dialog.id, b"")))
+        self._early.clear()
+
+    def _keep_early(self, dialog: Dialog, sdp: bytes) -> bool:
+        if len(self._early) >= MOST_FORKS:
+            return False
+        self._early[dialog.id] = sdp
+        return True
+
+    def _over(self, event: sip.RequestReceived) -> None:
+        """A callee may not send BYE before its answer (RFC 3261 §15); it wants no call."""
+        if self.is_beginning and self._transaction is not None:
+            self._agent.cancel(self._transaction)
+            self._is_cancelled = True
+            self._refuse(480)
+        else:
+            super()._over(event)
 
     def _refuse(self, status: int) -> None:
         if self.phase is Phase.BEGINNING:

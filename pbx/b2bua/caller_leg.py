@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from media.client import OfferRefused
-from pbx.b2bua.events import GaveUp
-from pbx.b2bua.leg import Leg
+from pbx.b2bua.events import GaveUp, HungUp
+from pbx.b2bua.leg import Leg, Phase
+from pbx.dialplan.numbers import dialled
 from pbx.sip import events as sip
 from pbx.sip.flows import FlowFacts
 from pbx.sip.message import Request, Response, response_to
@@ -30,14 +32,15 @@ class CallerLeg(Leg):
         self.request = event.request
         self._transaction = event.transaction
         self._answer = b""
+        self._is_acknowledged = asyncio.Event()
         self._has_path = False
         """A 183 has been sent: the phone plays what we send, not its own ringback."""
 
     @property
     def dialled(self) -> str:
-        """The user part of the Request-URI."""
-        uri = self.request.uri
-        return (uri.user or "") if isinstance(uri, SipUri) else getattr(uri, "digits", "")
+        """The number in the form that the plan compares; what is no number, as it came."""
+        user = user_of(self.request)
+        return dialled(user) or user
 
     async def take_offer(self) -> None:
         """Raises `OfferRefused` for an offer that would not be encrypted."""
@@ -48,7 +51,7 @@ class CallerLeg(Leg):
     def ring(self) -> None:
         """The phone makes its own ringback from this."""
         if self.is_beginning and not self._has_path:
-            self._respond(self._with_session(response_to(self.request, 180), b""))
+            self._progress(180, b"")
 
     async def prepare(self, like: Leg) -> None:
         """Settle our answer, so that sound can flow the moment it is sent."""
@@ -59,8 +62,8 @@ class CallerLeg(Leg):
         """Open the path before anybody answered: for a prompt, or early media."""
         if self.is_beginning and not self._has_path:
             body = await self._make_answer(like)
-            self._has_path = True
-            self._respond(self._with_session(response_to(self.request, 183), body))
+            self._has_path = True  # a CANCEL meanwhile makes the response a late one: not sent
+            self._progress(183, body)
 
     async def accept(self, like: Leg | None = None) -> None:
         """Answer; the description is the same as in an earlier 183."""
@@ -94,17 +97,50 @@ class CallerLeg(Leg):
     def _began(self, event: sip.Event) -> None:
         match event:
             case sip.Cancelled():
-                self.status = 487
+                self._give_up(487)
+            case sip.FlowLost():
                 self._give_up()
-            case sip.FlowLost() | sip.TimedOut() if self.is_beginning:
+            case sip.TimedOut(timer="PRACK"):
+                self._give_up(504)
+            case sip.TimedOut():
                 self._give_up()
-            case sip.Acknowledged():
-                self.flow = event.flow
 
-    def _give_up(self) -> None:
+    def _over(self, event: sip.RequestReceived) -> None:
+        """BYE of a phone that was not answered yet (RFC 3261 §15.1.2): its INVITE ends too."""
         if self.is_beginning:
+            self._respond(response_to(self.request, 487))
+            self._give_up(487)
+        else:
+            super()._over(event)
+
+    def _give_up(self, status: int = 0) -> None:
+        """The INVITE is over without an answer of ours, or with one that never went out
+        because it waited for a PRACK."""
+        if self.phase is not Phase.ENDED:
+            told = GaveUp(self) if self.is_beginning else HungUp(self)
+            self.status = status
             self._end()
-            self._tell(GaveUp(self))
+            self._tell(told)
+            self._is_acknowledged.set()
+
+    def _acknowledged(self, event: sip.Acknowledged) -> None:
+        self._is_acknowledged.set()
+        super()._acknowledged(event)
+
+    def _vanish(self, cause: str) -> None:
+        self._is_acknowledged.set()
+        super()._vanish(cause)
+
+    async def may_hang_up(self) -> None:
+        """Returns when a BYE is allowed: after the ACK of our 2xx, or when it never comes
+        (RFC 3261 §15)."""
+        if self.phase is Phase.CONFIRMED:
+            await self._is_acknowledged.wait()
+
+    def _progress(self, status: int, body: bytes) -> None:
+        response = self._with_session(response_to(self.request, status), body)
+        if self._respond(response):
+            self.call.early_dialog_of(response)
 
     async def _make_answer(self, like: Leg | None) -> bytes:
         if not self._answer:
@@ -114,6 +150,12 @@ class CallerLeg(Leg):
 
     def _respond(self, response: Response) -> bool:
         return self._agent.respond(self._transaction, response)
+
+
+def user_of(request: Request) -> str:
+    """The user part of the Request-URI, or the digits of a tel: URI."""
+    uri = request.uri
+    return (uri.user or "") if isinstance(uri, SipUri) else getattr(uri, "digits", "")
 
 
 def own_uri(facts: FlowFacts | None, request: Request | None = None, user: str = "pbx") -> str:

@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 
 from pbx.b2bua.call import Call, Serve, Surroundings, route_name
+from pbx.b2bua.caller_leg import user_of
 from pbx.b2bua.leg import Leg
 from pbx.dialplan import plan
 from pbx.sip import events as sip
@@ -19,7 +20,6 @@ from pbx.sip.errors import PeerError
 from pbx.sip.events import TransactionId
 from pbx.sip.loops import forwards
 from pbx.sip.message import response_to
-from pbx.sip.uri import SipUri
 from storage.calls import CallRecord
 
 log = structlog.get_logger()
@@ -69,9 +69,7 @@ class Calls:
     def admit(self, event: sip.RequestReceived, device: UUID) -> None:
         """An INVITE of an authenticated device that begins a call."""
         around = self._around
-        uri = event.request.uri
-        user = uri.user or "" if isinstance(uri, SipUri) else getattr(uri, "digits", "")
-        route = plan.route(device, user, around.directory())
+        route = plan.route(device, user_of(event.request), around.directory())
         if not isinstance(route, plan.Emergency) and (refusal := self._over_limit(device)):
             around.agent.respond(event.transaction, response_to(event.request, refusal))
             return
@@ -121,7 +119,7 @@ class Calls:
                 call.state,
                 call.started_at,
                 call.caller.answered_at,
-                tuple(leg.device for leg in call.legs),
+                tuple(sorted(call.devices())),
             )
             for call in self._live.values()
         ]
@@ -135,18 +133,14 @@ class Calls:
 
     def hang_up_device(self, device: UUID, cause: str) -> int:
         """End all calls of a device; returns how many."""
-        theirs = [
-            call for call in self._live.values() if any(leg.device == device for leg in call.legs)
-        ]
+        theirs = [call for call in self._live.values() if device in call.devices()]
         for call in theirs:
             call.end(cause)
         return len(theirs)
 
     def hang_up_person(self, person: UUID, cause: str) -> int:
         """End all calls that a person is part of; returns how many."""
-        theirs = [
-            call for call in self._live.values() if any(leg.person == person for leg in call.legs)
-        ]
+        theirs = [call for call in self._live.values() if person in call.people()]
         for call in theirs:
             call.end(cause)
         return len(theirs)
@@ -172,9 +166,10 @@ class Calls:
         call.route = route
         self._started(call)
         try:
-            self._ended(await call.run(route, self._serve))
+            await call.run(route, self._serve)
         finally:
             self._forget(call)
+            self._ended(call.record())
 
     def _forget(self, call: Call) -> None:
         for key in self._of_call.pop(call.id, ()):
@@ -182,7 +177,8 @@ class Calls:
                 self._by_dialog.pop(key, None)
             else:
                 self._by_transaction.pop(key, None)
-        self._per_device -= Counter(leg.device for leg in call.legs)  # keeps none at zero
+        for device in call.devices():
+            self.uncount(device)  # only of a call that was torn down in the middle
         del self._live[call.id], self._tasks[call.id]
         if not self._live:
             self._idle.set()
@@ -198,9 +194,15 @@ class Calls:
             self._by_dialog[dialog.id] = leg
             self._of_call.setdefault(leg.call.id, []).append(dialog.id)
 
-    def count(self, leg: Leg) -> None:
-        """The leg's device is part of one more call."""
-        self._per_device[leg.device] += 1
+    def count(self, device: UUID) -> None:
+        """The device is part of one more call."""
+        self._per_device[device] += 1
+
+    def uncount(self, device: UUID) -> None:
+        """The device is part of one call less."""
+        self._per_device[device] -= 1
+        if self._per_device[device] <= 0:
+            del self._per_device[device]
 
     def has_room(self, device: UUID) -> bool:
         return self._per_device[device] < self._around.config.per_device

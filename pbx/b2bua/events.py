@@ -80,6 +80,16 @@ class Reanswered:
     leg: Leg
     status: int
     sdp: bytes
+    is_described: bool
+    """It was a re-INVITE: our offer is answered or refused with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The ACK that has to answer an offer of ours in a 2xx."""
+
+    leg: Leg
+    sdp: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,7 @@ LegEvent = (
     | Reoffered
     | RefreshDue
     | Reanswered
+    | Acknowledged
     | Vanished
     | Heard
     | Told

@@ -52,7 +52,7 @@ class Shown:
     def address(self, domain: str, tag: str) -> str:
         """The From header field of the INVITE to this phone."""
         host = ANONYMOUS_HOST if self.is_anonymous else domain
-        quoted = self.display.translate(_QUOTED)
+        quoted = "".join(c for c in self.display.translate(_QUOTED) if c.isprintable())
         display = f'"{quoted}" ' if quoted else ""
         return f"{display}<sip:{self.user or 'phone'}@{host}>;tag={tag}"
 

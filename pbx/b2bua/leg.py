@@ -6,12 +6,23 @@ rest in the words of `pbx.b2bua.events`. `CallerLeg` and `CalleeLeg` add how it 
 
 from __future__ import annotations
 
+import secrets
+from contextlib import suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from media.client import LegId, LegStats, MediaClient, MediaError, Place
+from media.client import (
+    LegGone,
+    LegId,
+    LegStats,
+    MediaClient,
+    MediaError,
+    MediaUnavailable,
+    Place,
+)
 from pbx.b2bua.events import (
+    Acknowledged,
     Heard,
     HungUp,
     LegEvent,
@@ -65,6 +76,9 @@ class Leg:
         self._signalling = self._protection()
         self._stats: LegStats | None = None
         self._refreshing: TransactionId | None = None
+        self._offered_late = False
+        """We offered in the answer to a re-INVITE: the ACK has to answer."""
+        self.was_silent = False
 
     @property
     def is_beginning(self) -> bool:
@@ -101,41 +115,68 @@ class Leg:
         The phone's offer ends here: the other leg is joined to this one in the worker and need
         not hear of it.
         """
-        request, media = reoffer.request, self.media
-        body = b""
-        if media is not None and request.body:
-            try:
-                await self._media.take_offer(media, request.body)
-                body = await self._media.make_answer(media, like=other.media if other else None)
-            except MediaError:
-                await self._media.withdraw(media)
-                self._agent.respond(reoffer.transaction, response_to(request, 488))
-                return False
-        elif media is not None and request.method == "INVITE":
-            body = await self._media.make_offer(media, like=other.media if other else None)
-        self._agent.respond(
-            reoffer.transaction, self._with_session(response_to(request, 200), body)
-        )
+        if self.phase is Phase.ENDED:
+            self.refuse_offer(reoffer, 481)
+            return False
+        if self.media is None or (not reoffer.request.body and reoffer.request.method == "UPDATE"):
+            self._accept(reoffer, b"")  # a refresh that describes nothing
+            return True
+        try:
+            body = await self._describe(self.media, reoffer, other.media if other else None)
+        except MediaError:
+            self.refuse_offer(reoffer, 488)
+            with suppress(LegGone, MediaUnavailable):  # its call hears so by itself
+                await self._media.withdraw(self.media)
+            return False
+        self._accept(reoffer, body)
         return True
+
+    def refuse_offer(self, reoffer: Reoffered, status: int) -> None:
+        """The session stays as it is."""
+        self._agent.respond(reoffer.transaction, response_to(reoffer.request, status))
+
+    async def take_late_answer(self, sdp: bytes) -> None:
+        """The ACK of a re-INVITE that had no offer carries the phone's answer (RFC 3261 §14.2);
+        raises `AnswerRefused`."""
+        if self.media is not None and self.phase is Phase.CONFIRMED:
+            await self._media.take_answer(self.media, sdp)
 
     async def refresh(self) -> None:
         """Show that the session lives: UPDATE where the phone takes it (RFC 4028 §7.4)."""
         if self.dialog is None or self.media is None or self.phase is not Phase.CONFIRMED:
             return
+        if self._refreshing is not None:
+            return
         if "UPDATE" in self.dialog.state.allow:
-            request = self.dialog.request("UPDATE")
+            self._refresh(self.dialog.request("UPDATE"))
         else:
             offer = await self._media.make_offer(self.media)
-            request = self.dialog.request("INVITE", offer, SDP)
-        self._refreshing = self._send(request)
+            self._refresh(self.dialog.request("INVITE", offer, SDP))
 
     async def take_reanswer(self, answer: Reanswered) -> None:
-        """What our own refresh came to."""
-        if self.media is not None and answer.sdp:
-            try:
-                await self._media.take_answer(self.media, answer.sdp)
-            except MediaError:
-                await self._media.withdraw(self.media)
+        """What our own refresh came to; raises `AnswerRefused` for nonsense."""
+        if self.media is None or self.phase is not Phase.CONFIRMED or not answer.is_described:
+            return
+        if answer.status < 300:
+            await self._media.take_answer(self.media, answer.sdp)
+        else:
+            await self._media.withdraw(self.media)  # what was agreed stays
+
+    def _refresh(self, request: Request) -> None:
+        if self.phase is Phase.CONFIRMED:  # it may have hung up while we described the session
+            request.headers.set("Contact", self._contact)
+            self._refreshing = self._send(request)
+
+    def _accept(self, reoffer: Reoffered, body: bytes) -> None:
+        response = self._with_session(response_to(reoffer.request, 200), body)
+        self._agent.respond(reoffer.transaction, response)
+
+    async def _describe(self, media: LegId, reoffer: Reoffered, like: LegId | None) -> bytes:
+        if not reoffer.request.body:
+            self._offered_late = True
+            return await self._media.make_offer(media, like=like)
+        await self._media.take_offer(media, reoffer.request.body)
+        return await self._media.make_answer(media, like=like)
 
     # -- what the stack tells a leg
 
@@ -146,6 +187,8 @@ class Leg:
                 self._requested(event)
             case sip.RefreshDue():
                 self._tell(RefreshDue(self))
+            case sip.Acknowledged():
+                self._acknowledged(event)
             case sip.SessionExpired():
                 self._vanish("session-expired")
             case sip.TimedOut(timer="ACK"):
@@ -164,19 +207,53 @@ class Leg:
 
     def _requested(self, event: sip.RequestReceived) -> None:
         request = event.request
-        self.flow = event.flow
+        is_fork = self.dialog is not None and not self.is_in(event.dialog)
+        if not is_fork and self.phase is not Phase.ENDED:
+            self.flow = event.flow
         match request.method:
             case "BYE":
-                self._agent.respond(event.transaction, response_to(request, 200))
-                if self.phase is Phase.CONFIRMED:
-                    self._end()
-                    self._tell(HungUp(self))
+                self._reply(event, 200)
+                if not is_fork:
+                    self._over(event)
+            case _ if is_fork or self.phase is Phase.ENDED:
+                self._reply(event, 481)  # another fork's dialog, or one that a BYE is ending
             case "INVITE" | "UPDATE":
-                self._tell(Reoffered(self, event.transaction, request))
-            case "INFO" | "OPTIONS" | "PRACK":
-                self._agent.respond(event.transaction, response_to(request, 200))
+                self._reoffered(event)
+            case "PRACK":
+                self._reply(event, 488)  # with an offer: the stack answers all others itself
+            case "INFO" | "OPTIONS":
+                self._reply(event, 200)
             case _:
-                self._agent.respond(event.transaction, response_to(request, 501))
+                self._reply(event, 501)
+
+    def _reoffered(self, event: sip.RequestReceived) -> None:
+        request = event.request
+        if self.phase is Phase.CONFIRMED:
+            self._tell(Reoffered(self, event.transaction, request))
+        elif not request.body and request.method == "UPDATE":
+            self._reply(event, 200)
+        else:
+            # Offer and answer of the INVITE are still under way (RFC 3261 §14.2, RFC 3311 §5.2).
+            refusal = response_to(request, 500 if self.role == "caller" else 491)
+            if self.role == "caller":
+                refusal.headers.add("Retry-After", str(secrets.randbelow(11)))
+            self._agent.respond(event.transaction, refusal)
+
+    def _reply(self, event: sip.RequestReceived, status: int) -> None:
+        response = response_to(event.request, status)
+        if event.request.method == "UPDATE" and status < 300:
+            response.headers.add("Contact", self._contact)
+        self._agent.respond(event.transaction, response)
+
+    def _over(self, event: sip.RequestReceived) -> None:
+        if self.phase is Phase.CONFIRMED:
+            self._end()
+            self._tell(HungUp(self))
+
+    def _acknowledged(self, event: sip.Acknowledged) -> None:
+        if self._offered_late and self.is_in(event.dialog):
+            self._offered_late = False
+            self._tell(Acknowledged(self, event.request.body))
 
     def _refreshed(self, event: sip.ResponseReceived) -> None:
         response = event.response
@@ -184,11 +261,14 @@ class Leg:
             return
         self._refreshing = None
         if response.cseq.method == "INVITE" and response.status < 300 and self.dialog is not None:
-            self._agent.acknowledge(event.transaction, self.dialog, self.flow)
+            self._agent.acknowledge(event.transaction, self.dialog, event.flow)
+        if response.status == 422 and self.phase is Phase.CONFIRMED:
+            self._tell(RefreshDue(self))  # the stack has learnt the interval (RFC 4028 §7.4)
         if response.status in (408, 481):
             self._vanish("session-expired")
         else:
-            self._tell(Reanswered(self, response.status, response.body))
+            is_described = response.cseq.method == "INVITE"
+            self._tell(Reanswered(self, response.status, response.body, is_described))
 
     def _vanish(self, cause: str) -> None:
         self.hang_up()
@@ -208,7 +288,7 @@ class Leg:
 
     def _send(self, request: Request) -> TransactionId:
         """In a dialog, by the device's newest flow: a call belongs to the device."""
-        self.flow = self._phones.flow_of(self.device) or self.flow
+        self.flow = self._phones.flow_of(self.device, self.flow)
         transaction = self._agent.request(self.flow, request)
         self.call.listen(transaction, self)
         return transaction
@@ -228,6 +308,11 @@ class Leg:
         if self.phase is not Phase.ENDED:
             self.phase = Phase.ENDED
             self.ended_at = self.call.clock()
+            self.call.ended(self)
+
+    def is_in(self, dialog: Dialog | None) -> bool:
+        """Whether it is this leg's own dialog, not that of another fork."""
+        return dialog is not None and self.dialog is not None and dialog.id == self.dialog.id
 
     def _tell(self, event: LegEvent) -> None:
         self.call.tell(event)
@@ -264,7 +349,7 @@ class Leg:
             person=self.person,
             started_at=self.started_at,
             answered_at=self.answered_at,
-            ended_at=self.ended_at or self.call.clock(),
+            ended_at=max(self.ended_at or self.call.clock(), self.started_at),
             status=self.status,
             receipt=Receipt(
                 signalling=self._signalling,

@@ -42,8 +42,8 @@ class Phones(Protocol):
 
     def contacts_of(self, device: UUID) -> Sequence[Contact]: ...
 
-    def flow_of(self, device: UUID) -> FlowId | None:
-        """The device's newest flow."""
+    def flow_of(self, device: UUID, held: FlowId) -> FlowId:
+        """Where the device is reached now, when it was spoken with on the flow `held`."""
         ...
 
     def authentication_of(self, flow: FlowId) -> str:

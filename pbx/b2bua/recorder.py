@@ -15,7 +15,7 @@ import structlog
 from pbx.b2bua.call import Call
 from storage import calls
 from storage.calls import CallRecord
-from storage.errors import LedgerUnavailable, StorageError
+from storage.errors import StorageError
 from storage.identifiers import Clock
 from storage.ledger.actions import Action, Outcome
 from storage.ledger.committer import Committer
@@ -91,24 +91,56 @@ class CallRecorder:
             return
 
     async def _write(self) -> None:
-        while self._emergencies:
-            await self._committer.note(self._emergencies.popleft())
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+        await self._write_emergencies()
+        while batch := self._take(self._waiting):
             try:
                 await self._store(batch, with_rows=True)
-            except (LedgerUnavailable, StorageError):
-                for record in batch:
-                    await self._committer.note(ended(record))
+            except StorageError:
+                await self._note([ended(record) for record in batch])
                 self._noted.extend(batch)
-        while self._noted:
-            batch = [self._noted[index] for index in range(min(BATCH, len(self._noted)))]
+            except Exception:  # noqa: BLE001 - one bad record must not hold up all others
+                await self._store_each(batch)
+            await self._write_emergencies()
+        while batch := self._take(self._noted):
             try:
                 await self._store(batch, with_rows=False)
-            except (LedgerUnavailable, StorageError):
+            except StorageError:
+                self._noted.extendleft(reversed(batch))
                 return
-            for _ in batch:
-                self._noted.popleft()
+            except Exception:  # noqa: BLE001 - one bad record must not hold up all others
+                await self._store_each(batch, with_rows=False)
+
+    async def _write_emergencies(self) -> None:
+        while self._emergencies:
+            await self._note([self._emergencies.popleft()])
+
+    async def _note(self, entries: list[Entry]) -> None:
+        """Rows that cannot be refused; a committer that has stopped takes none at all."""
+        results = await asyncio.gather(
+            *(self._committer.note(entry) for entry in entries), return_exceptions=True
+        )
+        lost = sum(isinstance(result, Exception) for result in results)
+        if lost:
+            log.error("ledger rows lost", count=lost)
+
+    async def _store_each(self, batch: list[CallRecord], *, with_rows: bool = True) -> None:
+        """One of them cannot be stored: find it, and store the others.
+
+        What the database refuses has its ledger row all the same.
+        """
+        for record in batch:
+            try:
+                await self._store([record], with_rows=with_rows)
+            except StorageError:
+                await self._note([ended(record)] if with_rows else [])
+                self._noted.append(record)
+            except Exception:
+                log.exception("a call record was refused", call=str(record.id))
+                self.lost += 1
+                await self._note([ended(record)] if with_rows else [])
+
+    def _take(self, waiting: deque[CallRecord]) -> list[CallRecord]:
+        return [waiting.popleft() for _ in range(min(BATCH, len(waiting)))]
 
     async def _store(self, batch: list[CallRecord], *, with_rows: bool) -> None:
         key = self._keys.current()

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import asyncio
 
-from media.client import Fed, Player, Prompt, Silence, Tone
+import structlog
+
+from media.client import Fed, MediaError, Player, Prompt, Silence, Tone
 from pbx.b2bua.call import Call, CallOver
 from pbx.b2bua.events import Heard
 from storage.calls import CallOutcome
+
+log = structlog.get_logger()
 
 LONGEST = 20.0
 """Seconds a prompt may take; a worker that never says that it ended cannot hold a call."""
@@ -19,13 +23,19 @@ LONGEST = 20.0
 LEAD_IN = Silence(milliseconds=300)  # the phone opens its path while we begin
 
 
-async def refuse(call: Call, status: int, prompt: str, outcome: CallOutcome) -> None:
-    """Say why, then end the call with this status."""
-    call.outcome, call.cause = outcome, prompt
+async def refuse(
+    call: Call, status: int, prompt: str, outcome: CallOutcome, *, cause: str = ""
+) -> None:
+    """Say why, then end the call with this status, whatever becomes of the prompt."""
+    call.outcome, call.cause = outcome, cause or prompt
     call.state = "announcing"
-    await call.caller.progress()
-    await _play(call, prompt)
-    call.caller.reject(status)
+    try:
+        await call.caller.progress()
+        await _play(call, prompt)
+    except MediaError:
+        log.warning("no prompt before a refusal", call=str(call.id))
+    finally:
+        call.caller.reject(status)
 
 
 async def announce(call: Call, prompt: str) -> None:

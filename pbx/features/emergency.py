@@ -6,9 +6,10 @@ meanwhile, again and again, until somebody answers.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from uuid import UUID
 
-from media.client import Fed, Player, Prompt, Silence
+from media.client import Fed, MediaError, Player, Prompt, Silence
 from pbx.b2bua.call import Call, CallOver
 from pbx.b2bua.events import Heard
 from pbx.features.ring_person import Ringing
@@ -23,7 +24,8 @@ async def emergency(call: Call, devices: tuple[UUID, ...]) -> None:
     await call.caller.accept()
     call.outcome, call.cause, call.state = CallOutcome.ANSWERED, "internal", "emergency"
     await call.keep()
-    await call.play(NO_LINE)
+    with suppress(MediaError):  # the phones ring, with or without the words
+        await call.play(NO_LINE)
     winner = await Ringing(call).first_answer(devices)
     if winner is not None:
         await call.talk(winner)

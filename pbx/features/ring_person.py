@@ -19,6 +19,9 @@ from storage.calls import CallOutcome
 
 log = structlog.get_logger()
 
+NONSENSE = 0
+"""No status of the phone's: it answered with what was not offered."""
+
 NO_ANSWER, OFFLINE, BUSY, DECLINED = 480, 480, 486, 603
 
 
@@ -32,7 +35,8 @@ async def ring_person(call: Call, route: RingPerson) -> None:
     if winner is not None:
         await call.talk(winner)
     status, prompt, outcome = ringing.verdict()
-    await refuse(call, status, prompt, outcome)
+    cause = "answer-refused" if outcome is CallOutcome.FAILED else ""
+    await refuse(call, status, prompt, outcome, cause=cause)
 
 
 class Ringing:
@@ -66,6 +70,8 @@ class Ringing:
         """What the caller is told when nobody answered: status, prompt, outcome."""
         if self._timed_out or 408 in self._refusals:
             return NO_ANSWER, "no-answer", CallOutcome.NO_ANSWER
+        if NONSENSE in self._refusals:
+            return NO_ANSWER, "no-answer", CallOutcome.FAILED
         if any(status >= 600 for status in self._refusals):
             return DECLINED, "no-answer", CallOutcome.DECLINED
         if 486 in self._refusals:
@@ -116,7 +122,7 @@ class Ringing:
             log.warning("answer refused", call=str(self._call.id), reason=refusal.reason)
             leg.status = 488
             leg.hang_up('SIP;cause=488;text="Answer was not offered"')
-            self._refusals.append(488)
+            self._refusals.append(NONSENSE)
             return False
         return True
 
