@@ -18,6 +18,7 @@ from pbx.admin.server import AdminServer
 from pbx.config import Config, load
 from pbx.metrics import MetricsServer, gauge
 from pbx.paths import Layout
+from pbx.reconciling import Reconciler
 from pbx.telephony import Ground, Telephony
 from storage import directory
 from storage.config import database_url
@@ -148,6 +149,10 @@ class Exchange:
         self.context.plane = plane
         living = asyncio.create_task(Lifecycle(plane).run())
         self._stack.push_async_callback(_ended, living)
+        reconciler = Reconciler(self.database, self.committer, self.keyholder, system_clock)
+        reconciling = asyncio.create_task(reconciler.run())
+        self._stack.push_async_callback(_ended, reconciling)
+        self.context.alarms.append(reconciler.alarms)
 
     async def _open_telephony(self) -> dict[str, str]:
         self.telephony = Telephony(

@@ -15,14 +15,17 @@ from rich.console import Console
 from rich.progress import Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from pbx.cli.anchor_places import places
+from pbx.cli.local_journal import NotCompared, read_journal
 from pbx.cli.local_store import LocalStore, failures_as_sentences
 from pbx.cli.output import CommandError, DataOption, Exit, JsonOption, as_json, say
 from storage.database import Database
 from storage.identifiers import system_clock
+from storage.keyholder.journal import JournalError
 from storage.keyholder.signing import BadKey, Pin, is_signed
 from storage.ledger import anchors
 from storage.ledger.anchors import Anchor, AnchorPlace, read_anchors
-from storage.ledger.report import LostRows, Report
+from storage.ledger.reconciliation import compare, expected
+from storage.ledger.report import Fault, Finding, LostRows, Report
 from storage.ledger.verify import Progress as Told
 from storage.ledger.verify import Scope
 from storage.ledger.verify import verify as walk
@@ -48,7 +51,7 @@ SegmentsOption = Annotated[
 ]
 PinOption = Annotated[
     Path | None,
-    typer.Option("--pin", help="The pinned signing key, to check the heads' signatures."),
+    typer.Option("--pin", help="Another pinned signing key than the installation's own."),
 ]
 
 
@@ -64,7 +67,9 @@ def verify(
 ) -> None:
     """Walk the chains and name the first row that was altered, is missing or was reordered.
 
-    Exit 1 if there is one. Gaps (rows known to be lost) are listed and are no fault.
+    Heads are checked with the pinned key, and the ledger with the key holder's journal: read from
+    its file by root, else asked of the key holder; exit 4 if neither can be had. Exit 1 if
+    anything is wrong. Gaps (rows known to be lost) are listed and are no fault.
     Example: pbx audit verify --from 2026-11-01 --anchor /mnt/usb/anchors.json
     """
     store = LocalStore.of(data)
@@ -76,16 +81,18 @@ def verify(
             anchors=[a for path in anchor or [] for a in read_anchors(path)],
             spools=sorted(store.layout.ledger_spool.glob("*.spool")),
             segment_directory=segments,
-            is_genuine=partial(is_signed, _pinned(pin)) if pin else None,
+            is_genuine=partial(is_signed, _pinned(pin or store.layout.keyholder_pin)),
         )
         with _progress() as told:
-            report = asyncio.run(_verified(store, scope, told))
+            report, missing = asyncio.run(_verified(store, scope, told))
     if json:
         as_json(report)
     else:
         _print(report, monotonic() - started)
     if not report.is_whole:
         raise typer.Exit(Exit.FOUND)
+    if missing:
+        raise CommandError(f"{missing[:1].upper()}{missing[1:]}.", Exit.UNAVAILABLE)
 
 
 @app.command("anchor")
@@ -119,11 +126,30 @@ def anchor_heads(
         say(f"Anchored {count} {'chain' if count == 1 else 'chains'}.")
 
 
-async def _verified(store: LocalStore, scope: Scope, told: Told) -> Report:
+async def _verified(store: LocalStore, scope: Scope, told: Told) -> tuple[Report, str]:
+    """The report, and why the journal could not be looked at (empty if it was)."""
     database = Database.connect(store.service)
     try:
         await database.check()
-        return await walk(database, scope, told)
+        async with database.read() as connection:
+            expectation = await expected(connection, system_clock(), anchors=scope.anchors)
+        journal, missing, broken = expectation.journalled(), "", ""
+        try:
+            await read_journal(store.layout, journal)
+        except NotCompared as reason:
+            missing = str(reason)
+        except JournalError as error:
+            broken = str(error)
+        report = await walk(database, scope, told)
+        if broken:
+            report.findings.append(Finding(Fault.JOURNAL, "", 0, broken))
+        elif not missing:
+            async with database.read() as connection:
+                comparison = await compare(connection, expectation, journal, set())
+            report.findings += comparison.findings
+            report.notices += comparison.notices
+            report.notices += [one.sentence for one in comparison.unfinished]
+        return report, missing
     finally:
         await database.close()
 

@@ -14,6 +14,9 @@ class Action(StrEnum):
     LEDGER_RECOVERED = "ledger.recovered"
     """The ledger could be written again; `after` says since when it could not."""
 
+    LEDGER_RECONCILED = "ledger.reconciled"
+    """Closes an intent that nothing followed; `after` says what the journal knows about it."""
+
     SYSTEM_STARTED = "system.started"
     SYSTEM_STOPPED = "system.stopped"
     PROCESS_RESTARTED = "process.restarted"

@@ -13,6 +13,12 @@ class Fault(StrEnum):
     """A head is missing or does not carry the key holder's signature."""
     GUARD = "guard"
     """The table no longer refuses changes."""
+    UNAUDITED = "unaudited"
+    """The key holder's journal knows an opening that the ledger does not."""
+    ROLLED_BACK = "rolled back"
+    """Ledger and journal do not meet: one of them is an older copy."""
+    JOURNAL = "journal"
+    """The key holder's journal itself is altered or missing."""
 
 
 class Finding(msgspec.Struct, frozen=True):

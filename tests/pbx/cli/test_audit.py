@@ -14,6 +14,10 @@ from pbx.paths import Layout
 from storage import schema
 from storage.config import database_url
 from storage.database import Database
+from storage.identifiers import system_clock
+from storage.keyholder import founding
+from storage.keyholder.config import KeyHolderConfig
+from storage.keyholder.keystores.choice import prepare
 from storage.keyholder.signing import Pin
 from storage.ledger.row import Row
 from storage.ledger.spool import Spool
@@ -25,10 +29,13 @@ DAY = 86_400_000_000
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Path:
-    for part in ("config", "database", "credentials", "spool"):
+    for part in ("config", "database", "credentials", "spool", "keys"):
         (tmp_path / part).mkdir()
     (tmp_path / "config" / "pbx.toml").touch()
     schema.upgrade(url_of(tmp_path))
+    layout, config = Layout(tmp_path), KeyHolderConfig()
+    keystore = prepare(config, layout.keys, {}, None)
+    founding.create(layout.keys, keystore, config, system_clock).write(layout.keyholder_pin)
     return tmp_path
 
 

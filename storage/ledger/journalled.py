@@ -1,0 +1,109 @@
+"""What the key holder's journal says that the ledger is compared with (SECURITY.md, the ledger).
+
+Fed with records in order; keeps the openings, the last checkpoint of each ledger chain, and what
+was asked for: the journal's own chain at some places, and the answers to some operations.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+from storage.keyholder.journal import Entry, Event, Journal, JournalError, parse_record
+
+OPENINGS = frozenset((Event.MESSAGE_OPENED, Event.RECORDS_OPENED, Event.NUMBER_LOOKED_UP))
+"""What lets protected content out: each needs a ledger row of its own, committed before."""
+PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Something protected left the key holder."""
+
+    sequence: int
+    at: int
+    event: Event
+    operation: UUID | None
+    ledger_row: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A ledger head as the journal remembers signing it."""
+
+    writer: UUID
+    sequence: int
+    chain: bytes
+    place: int
+    """The entry's own sequence in the journal."""
+
+
+@dataclass(slots=True)
+class Journalled:
+    """A journal, or the part of it since the last look."""
+
+    places: frozenset[int] = frozenset()
+    """Sequences whose chain value is wanted."""
+    operations: frozenset[UUID] = frozenset()
+    """Operations whose answers are wanted."""
+    first: int | None = None
+    end: int = 0
+    """The last sequence seen, or the one to go on after."""
+    restored_at: int | None = None
+    """When the key store was last restored from a backup, if the journal says so."""
+    chains: dict[int, bytes] = field(default_factory=dict)
+    openings: list[Opening] = field(default_factory=list)
+    checkpoints: dict[UUID, Checkpoint] = field(default_factory=dict)
+    answers: dict[tuple[UUID, bytes], Event] = field(default_factory=dict)
+
+    @property
+    def begins(self) -> int:
+        """What stands before this is of an earlier look, or behind a restore."""
+        return self.end + 1 if self.first is None else self.first
+
+    def take(self, records: Iterable[bytes]) -> None:
+        """Records as `Journal.page` gives them, going on from the last ones."""
+        for record in records:
+            entry, _, chain, took_effect = parse_record(record)
+            if self.first is None:
+                self.first = entry.sequence
+            elif entry.sequence != self.end + 1:
+                raise JournalError("journal: a sequence is missing")
+            self.end = entry.sequence
+            if self.end in self.places:
+                self.chains[self.end] = chain
+            if took_effect:
+                self._note(entry)
+
+    def _note(self, entry: Entry) -> None:
+        if entry.event in OPENINGS:
+            opening = Opening(
+                entry.sequence, entry.at, entry.event, entry.operation, entry.ledger_row
+            )
+            self.openings.append(opening)
+        if entry.event is Event.HEAD_SIGNED and entry.writer is not None:
+            self.checkpoints[entry.writer] = Checkpoint(
+                entry.writer, entry.head_sequence, entry.head_chain, entry.sequence
+            )
+        if entry.event is Event.RESTORED:
+            self.restored_at = entry.at
+        if entry.operation is not None and entry.operation in self.operations:
+            self.answers[entry.operation, entry.ledger_row] = entry.event
+
+
+def read_file(path: Path, into: Journalled) -> None:
+    """From the journal's own file, chain verified, nothing changed; raises `JournalError`."""
+    try:
+        journal = Journal(path, evidence=True)
+    except OSError:
+        raise JournalError("journal: missing or not readable") from None
+    try:
+        journal.load()
+        start = journal.base.sequence + 1
+        while records := journal.page(start, PAGE):
+            into.take(records)
+            start += len(records)
+        if into.first is None:
+            into.end = journal.base.sequence
+    finally:
+        journal.close()
