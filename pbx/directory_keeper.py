@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -21,6 +23,7 @@ from storage.sealed.fields import FieldKey
 from storage.sealed.primitives import OpenError
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 EVERY = 30.0
 """Seconds between looks that nobody asked for: what ends by itself ends for phones too."""
@@ -38,6 +41,8 @@ class DirectoryKeeper:
         self._file = file
         self._clock = clock
         self._directory = EMPTY
+        self._known = EMPTY.entries
+        self._guests: dict[UUID, Entries] = {}
         self._lock = asyncio.Lock()
         self.changed: Callable[[Directory, Directory], None] = lambda old, new: None
         """Told of every replacement: what is gone has to end."""
@@ -57,14 +62,14 @@ class DirectoryKeeper:
                     book = await phonebook.read(connection, self._fields, self._phones)
             except StorageError:
                 self.is_from_copy = True
-                if self._directory is EMPTY:
+                if self._known is EMPTY.entries:
                     await self._restore()
                 return
             self.is_from_copy = False
             entries = _entries(book, self._clock())
-            if _same(entries, self._directory.entries) and not self.is_copy_stale:
+            if _same(entries, self._known) and not self.is_copy_stale:
                 return
-            self._replace(Directory(entries))
+            self._replace(entries)
             await self._keep(entries)
 
     async def run(self) -> None:
@@ -84,7 +89,7 @@ class DirectoryKeeper:
             return
         if entries is not None:
             log.warning("the database is away; phones are served from the sealed copy")
-            self._replace(Directory(entries))
+            self._replace(entries)
 
     async def _keep(self, entries: Entries) -> None:
         try:
@@ -95,9 +100,25 @@ class DirectoryKeeper:
         else:
             self.is_copy_stale = False
 
-    def _replace(self, new: Directory) -> None:
-        old, self._directory = self._directory, new
-        self.changed(old, new)
+    def host(self, id: UUID, guests: Entries) -> None:
+        """Phones that are in no database and on no disk, until `dismiss`."""
+        self._guests[id] = guests
+        self._replace(self._known)
+
+    def dismiss(self, id: UUID) -> None:
+        """The guests are gone; whatever they had open ends."""
+        if self._guests.pop(id, None) is not None:
+            self._replace(self._known)
+
+    def _replace(self, known: Entries) -> None:
+        self._known = known
+        everybody = Entries(
+            made_at=known.made_at,
+            devices=known.devices + _all(g.devices for g in self._guests.values()),
+            tenancies=known.tenancies + _all(g.tenancies for g in self._guests.values()),
+        )
+        old, self._directory = self._directory, Directory(everybody)
+        self.changed(old, self._directory)
 
 
 def lost_access(old: Directory, new: Directory) -> set[UUID]:
@@ -109,6 +130,10 @@ def lost_access(old: Directory, new: Directory) -> set[UUID]:
         or (now.username, now.ha1, now.certificate)
         != (entry.username, entry.ha1, entry.certificate)
     }
+
+
+def _all(parts: Iterable[tuple[T, ...]]) -> tuple[T, ...]:
+    return tuple(chain.from_iterable(parts))
 
 
 def _same(one: Entries, other: Entries) -> bool:

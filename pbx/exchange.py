@@ -173,6 +173,7 @@ class Exchange:
         self.context.alarms.append(self.telephony.alarms)
         if self.context.plane is not None:
             self.context.plane.enders.register("calls", self.telephony.end_calls_of)
+            self.context.plane.enders.register("phones", self.telephony.end_phones_of)
         return endpoints
 
     def _ledger(self) -> dict[str, Fact]:

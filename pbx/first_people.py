@@ -24,15 +24,17 @@ from uuid import UUID
 from pbx.access.roles import Role
 from pbx.admin import bootstrap, extensions, people, roles
 from pbx.admin.bootstrap import FirstAdministrator
+from pbx.admin.enrolling import Credentials, enrol
 from pbx.admin.plane import Caller, Plane, actor_of
 from pbx.admin.wire.fields import Proved
 from pbx.admin.wire.people import NewGrant, NewPerson
 from pbx.admin.wire.phones import Assignment
 from pbx.config import Config
 from pbx.paths import Layout
-from storage import directory
+from storage import directory, keyfiles
 from storage.config import database_url
 from storage.database import Database
+from storage.devices import Place as DevicePlace
 from storage.identifiers import new_id, system_clock
 from storage.keyholder import acts, founding, protocol
 from storage.keyholder.client import KeyHolder
@@ -43,6 +45,9 @@ from storage.keyholder.proofs import Asker, seal_proof
 from storage.keyholder.protocol import Enrolment, HalfCode, Protected
 from storage.keyholder.signing import Pin
 from storage.ledger.committer import Committer
+from storage.ledger.unit import Unit
+from storage.phones import Phones
+from storage.sealed.fields import FieldKey
 from storage.sealed.primitives import hotp
 
 WRITER: Final = "exchange"
@@ -74,6 +79,8 @@ class Made:
     """The practice manager's one-time enrolment code."""
     extensions: dict[str, str] = field(default_factory=dict)
     """Number → name of the sample person."""
+    phones: dict[str, Credentials] = field(default_factory=dict)
+    """Label → what is typed into the sample phone."""
 
 
 def make(layout: Layout, config: Config, wanted: Wanted) -> Made:
@@ -93,6 +100,8 @@ async def _make(layout: Layout, config: Config, wanted: Wanted) -> Made:
             ):
                 await office.holder_of(number, await office.add(login, name))
                 made.extensions[number] = name
+                label = f"phone {number}"
+                made.phones[label] = await office.phone(label, number)
         return made
 
 
@@ -104,6 +113,14 @@ class _Clock:
 
     def __call__(self) -> int:
         return self.now
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """What phones are enrolled with."""
+
+    phones: Phones
+    domain: str
 
 
 @asynccontextmanager
@@ -129,7 +146,9 @@ async def _open(layout: Layout, config: Config) -> AsyncIterator["_Office"]:
             async with Committer(database, WRITER, clock=system_clock) as committer:
                 fields = directory.load(layout.credentials)
                 plane = Plane(database, committer, keyholder, fields, system_clock)
-                yield _Office(plane, Pin.read(layout.keyholder_pin), clock)
+                auth = keyfiles.load(layout.credentials, keyfiles.DEVICE_AUTH)
+                lines = _Lines(Phones(FieldKey(auth, "device-auth")), config.exchange.domain)
+                yield _Office(plane, Pin.read(layout.keyholder_pin), clock, lines)
         finally:
             await keyholder.close()
             await edge.stop()
@@ -140,11 +159,13 @@ async def _open(layout: Layout, config: Config) -> AsyncIterator["_Office"]:
 class _Office:
     """Acts as the first administrator, with codes from the secret that was just made."""
 
-    def __init__(self, plane: Plane, pin: Pin, clock: _Clock) -> None:
+    def __init__(self, plane: Plane, pin: Pin, clock: _Clock, lines: _Lines) -> None:
         self._plane, self._pin, self._clock = plane, pin, clock
+        self._phones, self._domain = lines.phones, lines.domain
         self._totp = b""
         self._login = ""
         self._caller = plane.caller(os.geteuid())
+        self._rings_for_help = False
 
     async def administrator(self, wanted: Wanted) -> UUID:
         first = FirstAdministrator(new_id(system_clock), wanted.login, wanted.name)
@@ -219,6 +240,23 @@ class _Office:
             proof=await self._proof(act),
         )
         await extensions.assign_extension.fn(self._plane, self._next(), number, assignment)
+
+    async def phone(self, label: str, number: str) -> Credentials:
+        """A private phone that rings for the number; the first one answers emergency calls."""
+        plane, device = self._plane, new_id(system_clock)
+        deed, first = self._next().deed, not self._rings_for_help
+        self._rings_for_help = True
+
+        async def work(unit: Unit) -> Credentials:
+            extension = await plane.extensions.find(unit.connection, number)
+            await plane.devices.add(unit, deed, device, label, DevicePlace.PRIVATE)
+            await plane.devices.assign(unit, deed, device, 1, extension)
+            made = await enrol(self._phones, unit, deed, device, self._domain)
+            if first:
+                await self._phones.set_emergency(unit, deed, device, True)
+            return made
+
+        return await plane.committer.run(work)
 
     def _next(self) -> Caller:
         """Each act is an operation of its own."""

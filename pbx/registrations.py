@@ -38,6 +38,9 @@ class RegistrationJournal:
         self._presence: dict[UUID, Presence] = {}
         """The latest of each device; what is overtaken need not be written."""
         self._entries: deque[Entry] = deque()
+        self._proved: set[UUID] = set()
+        self._modern: set[UUID] = set()
+        """Have shown, and are known, to do SHA-256."""
         self._news = asyncio.Event()
         self._is_closing = False
         self.lost = 0
@@ -60,6 +63,12 @@ class RegistrationJournal:
             self._news.set()
         elif change.is_last:
             self._note(Action.REGISTRATION_ENDED, device, {"cause": change.cause.value}, now)
+
+    def used_sha256(self, device: UUID) -> None:
+        """MD5 is closed to this device for good, whatever exception it had."""
+        if device not in self._modern:
+            self._proved.add(device)
+            self._news.set()
 
     def note(self, entry: Entry) -> None:
         """A row about a phone that cannot be refused: a failed credential, a lock-out."""
@@ -92,6 +101,17 @@ class RegistrationJournal:
                 await self._committer.run(partial(self._see, seen=seen))
             except (LedgerUnavailable, StorageError):
                 return
+        if proved := set(self._proved):
+            try:
+                await self._committer.run(partial(self._remember, proved=proved))
+            except (LedgerUnavailable, StorageError):
+                return
+            self._modern |= proved
+            self._proved -= proved
+
+    async def _remember(self, unit: Unit, *, proved: set[UUID]) -> None:
+        for device in proved:
+            await self._phones.used_sha256(unit.connection, device)
 
     async def _see(self, unit: Unit, *, seen: list[Presence]) -> None:
         for presence in seen:

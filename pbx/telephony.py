@@ -14,12 +14,16 @@ from uuid import UUID
 
 import structlog
 
-from certs.authority import Authority
+from certs.authority import Authority, DeviceCertificate
 from media.client import MediaClient
+from pbx import private_phones
 from pbx.access.authenticate import Doors, Failure, Gate
-from pbx.access.lockout import Lockout
+from pbx.access.lockout import Locked, Lockout
 from pbx.access.nonces import Nonces
+from pbx.admin.enrolling import MD5 as MD5_ALGORITHM
+from pbx.admin.enrolling import Credentials as PhoneCredentials
 from pbx.admin.models import Fact
+from pbx.admin.wire.phones import PhoneSecret
 from pbx.b2bua.call import Surroundings
 from pbx.b2bua.calls import Calls
 from pbx.b2bua.recorder import CallRecorder
@@ -28,17 +32,20 @@ from pbx.config import Config
 from pbx.directory import Directory, DirectoryFile
 from pbx.directory_keeper import DirectoryKeeper, lost_access
 from pbx.features.serve import serve
-from pbx.location import Location
+from pbx.location import Bound, Change, Location
 from pbx.metrics import gauge
 from pbx.paths import Layout
 from pbx.records_public import RecordsPublicKey
 from pbx.registrar import Registrar
 from pbx.registrations import RegistrationJournal
 from pbx.signalling import CAPABILITIES, Agent, Parts, RegisteredPhones, Signalling
+from pbx.sip.digest import Algorithm
 from pbx.sip.shared import StackConfig
 from pbx.sip.stack import Stack
+from pbx.testlines import TestLines
 from pbx.transport.credentials import Credentials
 from pbx.transport.driver import Driver
+from pbx.transport.listener import Listener
 from storage import directory as directory_key
 from storage import keyfiles
 from storage.database import Database
@@ -75,6 +82,22 @@ class Ground:
     committer: Committer
     keyholder: KeyHolder
     clock: Clock
+    patience: float = 5.0
+    """Seconds that the start waits for media workers; calls need one, phones do not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """A phone that can be reached now, for an operator's table."""
+
+    device: UUID
+    source: str
+    user_agent: str
+    tls: str
+    login: str
+    since: int
+    seen_at: int
+    expires_at: int
 
 
 class Telephony:
@@ -106,12 +129,14 @@ class Telephony:
             }
         )
         self.recorder = CallRecorder(ground.committer, self.keys, ground.clock)
+        self.domain = ground.config.exchange.domain
+        self.test_lines = TestLines(self.keeper, self.domain, ground.clock)
         self.journal = RegistrationJournal(ground.committer, self.phones, ground.clock)
 
     async def start(self) -> dict[str, str]:
         """Open the listeners last: whoever connects finds everything there."""
         await self.keeper.refresh()
-        await self.media.start(wait=5.0)
+        await self.media.start(wait=self._ground.patience)
         self._entered.push_async_callback(self.media.close)
         self._build()
         for name, work in (
@@ -142,6 +167,7 @@ class Telephony:
 
     async def stop(self) -> None:
         """Say goodbye to the phones, write down what waits."""
+        self.test_lines.close_all()
         for listener in (self._sha256, self._md5, self._certificate):
             listener.close()
         await self.calls.drain(0)
@@ -154,6 +180,73 @@ class Telephony:
     async def end_calls_of(self, person: UUID) -> int:
         """Calls that a person is part of, at every phone of theirs."""
         return self.calls.hang_up_person(person, "person-left")
+
+    async def end_phones_of(self, person: UUID) -> int:
+        """Private phones of somebody who left: what they log in with, and their connections."""
+        ground = self._ground
+        count = await private_phones.shut(ground.committer, self.phones, ground.clock, person)
+        await self.refresh()
+        return count
+
+    # -- what people are told about phones
+
+    def told(self, operation: UUID, made: PhoneCredentials) -> PhoneSecret:
+        """What is typed into a phone, with where it connects to."""
+        ground, sip = self._ground, self._ground.config.sip
+        old = made.algorithm is MD5_ALGORITHM
+        listener, configured = (self._md5, sip.md5_port) if old else (self._sha256, sip.port)
+        authority = ground.authority.root_pem_path
+        return PhoneSecret(
+            operation=operation,
+            device=made.device,
+            username=made.username,
+            secret=made.secret,
+            algorithm=made.algorithm.value,
+            domain=self.domain,
+            addresses=ground.config.certs.addresses,
+            port=_port(listener, configured),
+            ca_file=str(authority),
+            ca_pem=authority.read_text(),
+        )
+
+    @property
+    def certificate_port(self) -> int:
+        return _port(self._certificate, self._ground.config.sip.certificate_port)
+
+    def certificate(self, identity: str, signing_request: str) -> DeviceCertificate:
+        """A client certificate; blocking."""
+        authority = self._ground.authority
+        if signing_request:
+            return authority.issue_device_for_request(identity, signing_request.encode())
+        return authority.issue_device(identity)
+
+    def locks(self, device: UUID) -> list[Locked]:
+        now = asyncio.get_running_loop().time()
+        return [lock for lock in self.lockout.locks(now) if lock.device == device]
+
+    def registrations(self) -> list[Registration]:
+        """Every binding, the longest standing first."""
+        offset = self._ground.clock() - int(asyncio.get_running_loop().time() * 1_000_000)
+
+        def at(moment: float) -> int:
+            return offset + int(moment * 1_000_000)
+
+        rows = []
+        for binding in sorted(self.location, key=lambda binding: binding.since):
+            facts = self.stack.facts(binding.flow)
+            rows.append(
+                Registration(
+                    device=UUID(binding.device),
+                    source=binding.source,
+                    user_agent=binding.user_agent,
+                    tls=facts.tls_version if facts is not None else "",
+                    login=self.registered.authentication_of(binding.flow),
+                    since=at(binding.since),
+                    seen_at=at(binding.seen),
+                    expires_at=at(binding.expires_at),
+                )
+            )
+        return rows
 
     # -- building
 
@@ -196,7 +289,7 @@ class Telephony:
                 calls=self.calls,
                 directory=self.keeper.current,
                 authenticated=self.driver.authenticated,
-                changed=self.journal.changed,
+                changed=self._bindings_changed,
             )
         )
         self.registered = registered
@@ -241,6 +334,16 @@ class Telephony:
             for flow in self.registered.flows_of(device):
                 self.driver.close(flow)
             self.calls.hang_up_device(device, "device-changed")
+
+    def _bindings_changed(self, change: Change, expires_in: float) -> None:
+        self.journal.changed(change, expires_in)
+        if isinstance(change, Bound) and change.is_new:
+            device, login = (
+                UUID(change.binding.device),
+                self.registered.authentication_of(change.binding.flow),
+            )
+            if login == f"digest {Algorithm.SHA_256.value}":
+                self.journal.used_sha256(device)
 
     def _failed(self, failure: Failure) -> None:
         """A failed credential and a lock-out are rows; a guessed name is not written down."""
@@ -318,6 +421,11 @@ def _pinned(path: Path) -> bytes:
         return Pin.read(path).signing_key
     except BadKey:
         return b""  # nothing that the key holder signed counts then
+
+
+def _port(listener: Listener, configured: int) -> int:
+    """The port it listens on; one that is still closed will be the configured one."""
+    return listener.endpoints[0][1] if listener.endpoints else configured
 
 
 def _shown(endpoints: list[tuple[str, int]]) -> str:

@@ -160,13 +160,19 @@ async def read(connection: AsyncConnection, id: UUID) -> SealedCall:
     return SealedCall(row, tuple(_leg_record(leg) for leg in legs))
 
 
+async def of_caller(connection: AsyncConnection, device: UUID) -> list[SealedCall]:
+    """Every call that a device made, with its legs; for phones that exist for a test alone."""
+    query = select(call.c.id).where(call.c.caller_device_id == device).order_by(call.c.id)
+    return [await read(connection, id) for id in (await connection.scalars(query)).all()]
+
+
 async def recent(
-    connection: AsyncConnection, *, before: int | None = None, limit: int = 50
+    connection: AsyncConnection, *, before: UUID | None = None, limit: int = 50
 ) -> list[SealedCall]:
-    """Calls newest first, without their legs."""
-    query = select(call).order_by(call.c.started_at.desc(), call.c.id.desc()).limit(limit)
+    """Calls newest first (identifiers begin with the time), without their legs."""
+    query = select(call).order_by(call.c.id.desc()).limit(limit)
     if before is not None:
-        query = query.where(call.c.started_at < before)
+        query = query.where(call.c.id < before)
     return [SealedCall(row, ()) for row in (await connection.execute(query)).all()]
 
 

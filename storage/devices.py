@@ -82,6 +82,19 @@ class Devices:
         unit.record(deed.entry(Action.DEVICE_LISTED, after={"count": len(rows)}))
         return [self._opened(row) for row in rows]
 
+    async def facts(self, connection: AsyncConnection, device: UUID) -> tuple[Place, UUID | None]:
+        """Where it stands and what it rings for; raises NotFound for one that is gone."""
+        row = await _row(connection, device)
+        return Place(row.place), row.extension_id
+
+    async def labels(self, connection: AsyncConnection) -> dict[UUID, str]:
+        """What each phone is called; for listings that record themselves."""
+        rows = (await connection.execute(select(table.c.id, table.c.label_sealed))).all()
+        return {
+            row.id: self._fields.open(row.label_sealed, Cell("device", "label", row.id))
+            for row in rows
+        }
+
     async def place(self, unit: Unit, deed: Deed, device: UUID, version: int, place: Place) -> None:
         await self._set(unit, deed, Action.DEVICE_PLACED, device, version, "place", place)
 

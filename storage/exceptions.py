@@ -110,6 +110,12 @@ class Exceptions:
         )
         return _facts(row)
 
+    async def close_all_of(self, unit: Unit, deed: Deed, subject: UUID, reason: str) -> None:
+        """What an exception was about is gone."""
+        query = select(table.c.id).where(table.c.subject_id == subject, table.c.closed_at.is_(None))
+        for open_ in (await unit.connection.scalars(query)).all():
+            await self.close(unit, deed, open_, reason)
+
     async def listed(self, unit: Unit, deed: Deed, *, closed: bool = False) -> list[RuleException]:
         query = select(table).order_by(table.c.expires_at)
         if not closed:

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.conflicts import NotFound
+from storage.conflicts import NotFound, WrongState
 from storage.deeds import Deed
 from storage.ledger.actions import Action
 from storage.ledger.entry import Subject
@@ -93,10 +93,10 @@ class Phones:
     ) -> None:
         """Replace the one HA1; the old secret is worth nothing from now on."""
         row = await _row(unit.connection, device)
+        if algorithm == "MD5" and row.has_used_sha256:
+            raise WrongState("phone", "can do SHA-256 and does not go back to MD5")
         sealed = self._auth.seal_bytes(ha1, Cell("phone_identity", "ha1", device))
         values = {"algorithm": algorithm, "ha1_sealed": sealed, "changed_at": deed.at}
-        if algorithm == "MD5":
-            values["has_used_sha256"] = False  # the new secret has never been used at all
         await change(unit.connection, phone_identity, device, row.version, values)
         unit.record(
             deed.entry(
@@ -135,8 +135,17 @@ class Phones:
     async def used_sha256(self, connection: AsyncConnection, device: UUID) -> None:
         """The device has shown that it can do SHA-256: MD5 is closed to it for good."""
         await connection.execute(
-            update(phone_identity).where(phone_identity.c.id == device).values(has_used_sha256=True)
+            update(phone_identity)
+            .where(phone_identity.c.id == device, phone_identity.c.has_used_sha256.is_(False))
+            .values(has_used_sha256=True)
         )
+
+    async def shut(self, unit: Unit, deed: Deed, device: UUID) -> None:
+        """Neither secret nor certificate opens the door any more; a new secret does."""
+        row = await _row(unit.connection, device)
+        values = {"ha1_sealed": None, "certificate": None, "changed_at": deed.at}
+        await change(unit.connection, phone_identity, device, row.version, values)
+        unit.record(deed.entry(Action.DEVICE_REKEYED, _subject(device), after={"algorithm": None}))
 
     async def remove(self, unit: Unit, deed: Deed, device_id: UUID) -> None:
         """The device is gone; its identity and presence with it."""
@@ -146,7 +155,11 @@ class Phones:
         await unit.connection.execute(
             update(device)
             .where(device.c.id == device_id)
-            .values(removed_at=deed.at, version=device.c.version + 1)
+            .values(
+                removed_at=deed.at,
+                label_index=secrets.token_bytes(32),  # another phone may have the label now
+                version=device.c.version + 1,
+            )
         )
         unit.record(deed.entry(Action.DEVICE_REMOVED, _subject(device_id)))
 

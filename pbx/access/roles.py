@@ -36,6 +36,12 @@ class Privilege(StrEnum):
     EXTENSION_CHANGE = "extension-change"
     DEVICE_READ = "device-read"
     DEVICE_CHANGE = "device-change"
+    DEVICE_UNLOCK = "device-unlock"
+    CALL_WATCH = "call-watch"
+    CALL_HANG_UP = "call-hang-up"
+    CALL_TEST = "call-test"
+    CALL_READ = "call-read"
+    CALL_PARTIES = "call-parties"
     EXCEPTION_READ = "exception-read"
     EXCEPTION_GRANT = "exception-grant"
     EXCEPTION_CLOSE = "exception-close"
@@ -73,6 +79,11 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.EXTENSION_CHANGE,
             P.DEVICE_READ,
             P.DEVICE_CHANGE,
+            P.DEVICE_UNLOCK,
+            P.CALL_WATCH,
+            P.CALL_HANG_UP,
+            P.CALL_TEST,
+            P.CALL_READ,
             P.EXCEPTION_READ,
             P.EXCEPTION_GRANT,
             P.EXCEPTION_CLOSE,
@@ -84,9 +95,18 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.RECOVERY_COLLECT,
         }
     ),
-    # Unlocks a person, looks a phone up; changes nothing else.
+    # Unlocks a person or a phone, looks a phone up, sees that calls work; changes nothing else.
     Role.HELP_DESK: frozenset(
-        {P.PERSON_READ, P.PERSON_UNLOCK, P.EXTENSION_READ, P.DEVICE_READ, P.RECOVERY_COLLECT}
+        {
+            P.PERSON_READ,
+            P.PERSON_UNLOCK,
+            P.EXTENSION_READ,
+            P.DEVICE_READ,
+            P.DEVICE_UNLOCK,
+            P.CALL_WATCH,
+            P.CALL_TEST,
+            P.RECOVERY_COLLECT,
+        }
     ),
     # Reads what was done and by whom; configures nothing, listens to nothing as a routine.
     Role.COMPLIANCE_OFFICER: frozenset(
@@ -96,6 +116,9 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.SESSION_READ,
             P.EXTENSION_READ,
             P.DEVICE_READ,
+            P.CALL_WATCH,
+            P.CALL_READ,
+            P.CALL_PARTIES,
             P.EXCEPTION_READ,
             P.POLICY_READ,
             P.HISTORY_READ,

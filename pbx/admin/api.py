@@ -19,6 +19,8 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ControllerRouterHandler, Scope
 
 from pbx.admin import (
+    call_tests,
+    calls,
     devices,
     exceptions,
     extensions,
@@ -26,6 +28,7 @@ from pbx.admin import (
     history,
     keys,
     people,
+    phones,
     policies,
     proposals,
     roles,
@@ -35,9 +38,11 @@ from pbx.admin.context import AdminContext
 from pbx.admin.models import Problem, Status
 from pbx.admin.plane import Caller, Plane
 from pbx.admin.problems import refusals
+from pbx.admin.refreshing import changes_reach_phones
 from pbx.admin.refusals import refusals_leave_rows
 from pbx.admin.rules import caller_of, check_declared, guard, public
 from pbx.admin.server import AdminRequest
+from pbx.telephony import Telephony
 from pbx.version import VERSION
 
 MAX_BODY: Final = 1_000_000
@@ -58,6 +63,13 @@ def own_plane(state: State) -> Plane:
     return plane
 
 
+def own_telephony(state: State) -> Telephony:
+    telephony: Telephony | None = state.context.telephony
+    if telephony is None:
+        raise ServiceUnavailableException("The exchange is still starting.")
+    return telephony
+
+
 def own_caller(scope: Scope) -> Caller:
     caller = caller_of(dict(scope["state"]))
     if caller is None:
@@ -74,6 +86,9 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     *proposals.ROUTES,
     *extensions.ROUTES,
     *devices.ROUTES,
+    *phones.ROUTES,
+    *calls.ROUTES,
+    *call_tests.ROUTES,
     *exceptions.ROUTES,
     *policies.ROUTES,
     *history.ROUTES,
@@ -86,9 +101,10 @@ def create_app(context: AdminContext) -> Litestar:
     app = Litestar(
         route_handlers=ROUTES,
         guards=[guard],
-        middleware=[refusals_leave_rows],
+        middleware=[refusals_leave_rows, changes_reach_phones],
         dependencies={
             "plane": Provide(own_plane, sync_to_thread=False),
+            "telephony": Provide(own_telephony, sync_to_thread=False),
             "caller": Provide(own_caller, sync_to_thread=False),
         },
         state=State({"context": context}),

@@ -1,21 +1,54 @@
 """Devices: where each phone stands and which extension it rings for."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
 from litestar import get, post
 from litestar.params import FromPath, JSONBody
 
 from pbx.access.roles import Privilege
 from pbx.admin import resolve
-from pbx.admin.given import GivenCaller, GivenPlane
+from pbx.admin.enrolling import MD5, SHA256, Credentials, enrol
+from pbx.admin.given import GivenCaller, GivenPlane, GivenTelephony
+from pbx.admin.md5 import check_exception, new_exception
 from pbx.admin.rules import needs
 from pbx.admin.wire.fields import Changed, Label
-from pbx.admin.wire.phones import DeviceAssignment, DeviceView, NewDevice, Placement
+from pbx.admin.wire.phones import (
+    DeviceAssignment,
+    DeviceDetails,
+    DeviceView,
+    LockView,
+    NewDevice,
+    PhoneSecret,
+    Placement,
+)
+from pbx.telephony import Telephony
+from storage.conflicts import NotFound
+from storage.deeds import Deed
 from storage.devices import Device
 from storage.ledger.actions import Action
+from storage.ledger.unit import Unit
+from storage.phones import PhoneIdentity
+
+Show = Callable[[Unit, Deed, UUID], Awaitable[Device]]
 
 
 @get("/v1/devices", opt=needs(Privilege.DEVICE_READ, Action.DEVICE_LISTED), summary="All phones")
-async def list_devices(plane: GivenPlane, caller: GivenCaller) -> list[DeviceView]:
-    return [_view(found) for found in await plane.run(plane.devices.listed, caller.deed)]
+async def list_devices(
+    plane: GivenPlane, caller: GivenCaller, telephony: GivenTelephony
+) -> list[DeviceView]:
+    async def work(unit: Unit) -> list[DeviceView]:
+        found = await plane.devices.listed(unit, caller.deed)
+        identities = {
+            identity.device: identity
+            for identity in await telephony.phones.identities(unit.connection)
+        }
+        return [
+            DeviceView(**_shown(device, identities.get(device.id), telephony)) for device in found
+        ]
+
+    return await plane.committer.run(work)
 
 
 @get(
@@ -24,12 +57,10 @@ async def list_devices(plane: GivenPlane, caller: GivenCaller) -> list[DeviceVie
     summary="One phone",
 )
 async def show_device(
-    plane: GivenPlane,
-    caller: GivenCaller,
-    label: FromPath[Label],
-) -> DeviceView:
+    plane: GivenPlane, caller: GivenCaller, telephony: GivenTelephony, label: FromPath[Label]
+) -> DeviceDetails:
     device = await resolve.device(plane, label)
-    return _view(await plane.run(plane.devices.show, caller.deed, device))
+    return await plane.run(_details, caller.deed, plane.devices.show, telephony, device)
 
 
 @post(
@@ -38,12 +69,20 @@ async def show_device(
     summary="Make a phone known; it stands in the lobby until somebody says otherwise",
 )
 async def add_device(
-    plane: GivenPlane,
-    caller: GivenCaller,
-    data: JSONBody[NewDevice],
-) -> Changed:
-    await plane.run(plane.devices.add, caller.deed, data.id, data.label, data.place)
-    return Changed(operation=caller.deed.operation)
+    plane: GivenPlane, caller: GivenCaller, telephony: GivenTelephony, data: JSONBody[NewDevice]
+) -> PhoneSecret:
+    deed, md5 = caller.deed, data.md5
+    if md5 is not None:
+        await check_exception(plane, caller, md5)
+
+    async def work(unit: Unit) -> Credentials:
+        await plane.devices.add(unit, deed, data.id, data.label, data.place)
+        if md5 is not None:
+            await plane.exceptions.grant(unit, deed, new_exception(md5, data.id))
+        algorithm = SHA256 if md5 is None else MD5
+        return await enrol(telephony.phones, unit, deed, data.id, telephony.domain, algorithm)
+
+    return telephony.told(deed.operation, await plane.committer.run(work))
 
 
 @post(
@@ -75,13 +114,44 @@ async def assign_device(
     return Changed(operation=caller.deed.operation)
 
 
-def _view(device: Device) -> DeviceView:
-    return DeviceView(
-        id=device.id,
-        label=device.label,
-        place=device.place,
-        extension=device.extension,
-        version=device.version,
+def _shown(device: Device, identity: PhoneIdentity | None, telephony: Telephony) -> dict[str, Any]:
+    known = {
+        "id": device.id,
+        "label": device.label,
+        "place": device.place,
+        "extension": device.extension,
+        "version": device.version,
+    }
+    if identity is None:
+        return known
+    return known | {
+        "username": identity.username,
+        "algorithm": identity.algorithm if identity.ha1 else "",
+        "has_certificate": bool(identity.certificate),
+        "answers_emergency": identity.answers_emergency,
+        "is_registered": bool(telephony.location.bindings_of(str(device.id))),
+    }
+
+
+async def _details(
+    unit: Unit, deed: Deed, show: Show, telephony: Telephony, id: UUID
+) -> DeviceDetails:
+    device = await show(unit, deed, id)
+    try:
+        identity = await telephony.phones.identity(unit.connection, id)
+    except NotFound:
+        return DeviceDetails(**_shown(device, None, telephony))
+    seen = await telephony.phones.presence(unit.connection, id)
+    return DeviceDetails(
+        **_shown(device, identity, telephony),
+        has_used_sha256=identity.has_used_sha256,
+        first_seen_at=seen.first_seen_at if seen else None,
+        seen_at=seen.seen_at if seen else None,
+        source=seen.source if seen else "",
+        user_agent=seen.user_agent if seen else "",
+        locks=tuple(
+            LockView(source=lock.source, seconds=int(lock.seconds)) for lock in telephony.locks(id)
+        ),
     )
 
 

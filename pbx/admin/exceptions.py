@@ -8,13 +8,16 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from pbx.access.errors import RuleBroken
 from pbx.access.policy import DAY, check_future
 from pbx.access.roles import Privilege
-from pbx.admin.given import GivenCaller, GivenPlane
+from pbx.admin.enrolling import MD5, Credentials, rekey
+from pbx.admin.given import GivenCaller, GivenPlane, GivenTelephony
 from pbx.admin.rules import needs
 from pbx.admin.wire.fields import Changed
+from pbx.admin.wire.phones import Granted
 from pbx.admin.wire.rules import ExceptionView, NewException
 from storage import exceptions, policies
 from storage.exceptions import ExceptionKind, RuleException
 from storage.ledger.actions import Action
+from storage.ledger.unit import Unit
 
 SUBJECTS = {ExceptionKind.MD5_DEVICE: "device", ExceptionKind.LONGER_IDLE: "person"}
 
@@ -39,8 +42,9 @@ async def list_exceptions(
 async def grant_exception(
     plane: GivenPlane,
     caller: GivenCaller,
+    telephony: GivenTelephony,
     data: JSONBody[NewException],
-) -> Changed:
+) -> Granted:
     check_future(data.expires_at, caller.deed.at)
     if data.subject == caller.someone:
         raise RuleBroken("nobody grants an exception to themselves")
@@ -60,8 +64,18 @@ async def grant_exception(
         reason=data.reason,
         expires_at=data.expires_at,
     )
-    await plane.run(plane.exceptions.grant, caller.deed, new)
-    return Changed(operation=caller.deed.operation)
+
+    async def work(unit: Unit) -> Credentials | None:
+        await plane.exceptions.grant(unit, caller.deed, new)
+        if new.kind is not ExceptionKind.MD5_DEVICE:
+            return None
+        phones, realm = telephony.phones, telephony.domain
+        return await rekey(phones, unit, caller.deed, new.subject, realm, MD5)
+
+    secret, operation = await plane.committer.run(work), caller.deed.operation
+    return Granted(
+        operation=operation, phone=None if secret is None else telephony.told(operation, secret)
+    )
 
 
 @post(

@@ -9,6 +9,7 @@ from uuid import UUID
 from litestar import get, post
 from litestar.params import FromPath, JSONBody
 
+from pbx.access.errors import RuleBroken
 from pbx.access.policy import check_future
 from pbx.access.roles import Privilege
 from pbx.admin import resolve
@@ -26,6 +27,7 @@ from pbx.admin.wire.phones import (
     UndoView,
     Versioned,
 )
+from pbx.dialplan.emergency import is_reserved
 from storage import extensions, tenures
 from storage.conflicts import NotFound, Stale
 from storage.extensions import Extension
@@ -67,6 +69,8 @@ async def show_extension(
 async def assign_extension(
     plane: GivenPlane, caller: GivenCaller, number: FromPath[Number], data: JSONBody[Assignment]
 ) -> Performed:
+    if is_reserved(number):
+        raise RuleBroken("this number is kept for emergency calls")
     if data.until is not None:
         check_future(data.until, caller.deed.at)
     extension, present = await _prepared(plane, caller, number, data)

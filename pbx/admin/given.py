@@ -3,6 +3,8 @@
 from litestar.di import NamedDependency
 
 from pbx.admin.plane import Caller, Plane
+from pbx.telephony import Telephony
 
 GivenPlane = NamedDependency[Plane]
 GivenCaller = NamedDependency[Caller]
+GivenTelephony = NamedDependency[Telephony]

@@ -1,18 +1,43 @@
-"""`pbx device`: where each phone stands and which extension it rings for."""
+"""`pbx device`: phones, what they log in with, where they stand, which extension they ring for."""
 
-from typing import Annotated
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
 from urllib.parse import quote
+from uuid import UUID
 
 import typer
 
 from pbx.admin.wire.fields import Changed
-from pbx.admin.wire.phones import DeviceView
-from pbx.cli.output import DataOption, JsonOption, as_json, as_table, say
+from pbx.admin.wire.phones import (
+    DeviceDetails,
+    DeviceView,
+    ExtensionView,
+    PhoneCertificate,
+    PhoneSecret,
+    Unlocked,
+)
+from pbx.cli import phone_sheet
+from pbx.cli.client import AdminClient
+from pbx.cli.moments import moment, shown
+from pbx.cli.output import (
+    CommandError,
+    DataOption,
+    Exit,
+    JsonOption,
+    YesOption,
+    as_json,
+    as_table,
+    confirm,
+    say,
+)
+from pbx.cli.person import person_of
 from pbx.cli.session import signed_in
 from storage.devices import Place
 from storage.identifiers import new_id, system_clock
 
-app = typer.Typer(no_args_is_help=True, help="Phones: place them, assign them.")
+app = typer.Typer(no_args_is_help=True, help="Phones: add, place, assign, lock out.")
 
 LabelArgument = Annotated[str, typer.Argument(help="What the phone is called.")]
 
@@ -25,17 +50,44 @@ def _path(label: str, verb: str = "") -> str:
 def add(
     label: LabelArgument,
     place: Annotated[Place, typer.Option(help="Where it stands.")] = Place.LOBBY,
+    md5: Annotated[
+        bool, typer.Option("--md5", help="It can do no better; records an exception.")
+    ] = False,
+    owner: Annotated[str, typer.Option(help="With --md5: who answers for it.")] = "",
+    reason: Annotated[str, typer.Option(help="With --md5: why; it is kept.")] = "",
+    until: Annotated[str, typer.Option(help="With --md5: when it ends, such as +90d.")] = "",
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Make a phone known.
+    """Make a phone known and give it what it logs in with, shown once.
 
     Example: pbx device add "exam room 3" --place exam-room
     """
+    if md5 and not (owner and reason and until):
+        raise CommandError("--md5 needs --owner, --reason and --until.", Exit.USAGE)
     with signed_in(data) as client:
-        body = {"id": new_id(system_clock), "label": label, "place": place}
-        answer = client.post("/v1/devices", Changed, body)
-    as_json(answer) if json else say("The phone is known.")
+        body: dict[str, Any] = {"id": new_id(system_clock), "label": label, "place": place}
+        if md5:
+            body["md5"] = _md5(client, owner, reason, until)
+        answer = client.post("/v1/devices", PhoneSecret, body)
+    _told(answer, json=json)
+
+
+def _md5(client: AdminClient, owner: str, reason: str, until: str) -> dict[str, Any]:
+    return {
+        "id": new_id(system_clock),
+        "owner": person_of(client, owner).id,
+        "reason": reason,
+        "expires_at": moment(until),
+    }
+
+
+def _told(answer: PhoneSecret, *, json: bool) -> None:
+    if json:
+        as_json(answer)
+        return
+    phone_sheet.show(answer)
+    phone_sheet.say_what_next(answer)
 
 
 @app.command("list")
@@ -46,7 +98,8 @@ def list_(data: DataOption = None, json: JsonOption = False) -> None:
     """
     with signed_in(data) as client:
         found = client.get("/v1/devices", list[DeviceView])
-    as_json(found) if json else _table(found)
+        numbers = {} if json else _numbers(client)
+    as_json(found) if json else _table(found, numbers)
 
 
 @app.command()
@@ -56,15 +109,52 @@ def show(label: LabelArgument, data: DataOption = None, json: JsonOption = False
     Example: pbx device show "exam room 3"
     """
     with signed_in(data) as client:
-        found = client.get(_path(label), DeviceView)
-    as_json(found) if json else _table([found])
+        found = client.get(_path(label), DeviceDetails)
+        numbers = {} if json else _numbers(client)
+    if json:
+        as_json(found)
+        return
+    _table([found], numbers)
+    as_table(("", ""), _details(found))
 
 
-def _table(found: list[DeviceView]) -> None:
+def _details(found: DeviceDetails) -> list[tuple[str, str]]:
+    rows = [
+        ("identifier", str(found.id)),
+        ("username", found.username or "none"),
+        ("has used SHA-256", "yes" if found.has_used_sha256 else "not yet"),
+        ("first seen", shown(found.first_seen_at) or "never"),
+        ("last seen", shown(found.seen_at) or "never"),
+        ("source", found.source),
+        ("says it is", found.user_agent),
+    ]
+    return rows + [("locked", f"for {lock.source}, {lock.seconds} s more") for lock in found.locks]
+
+
+def _numbers(client: AdminClient) -> dict[UUID, str]:
+    return {e.id: e.number for e in client.get("/v1/extensions", list[ExtensionView])}
+
+
+def _table(found: Sequence[DeviceView], numbers: dict[UUID, str]) -> None:
     as_table(
-        ("PHONE", "PLACE", "EXTENSION", "IDENTIFIER"),
-        ((d.label, d.place, d.extension or "none", d.id) for d in found),
+        ("PHONE", "PLACE", "EXTENSION", "LOGS IN WITH", "EMERGENCY", "REGISTERED"),
+        (
+            (
+                d.label,
+                d.place,
+                numbers.get(d.extension, "none") if d.extension else "none",
+                _login(d),
+                "answers" if d.answers_emergency else "",
+                "yes" if d.is_registered else "no",
+            )
+            for d in found
+        ),
     )
+
+
+def _login(device: DeviceView) -> str:
+    ways = [device.algorithm, "certificate" if device.has_certificate else ""]
+    return ", ".join(way for way in ways if way) or "nothing"
 
 
 @app.command()
@@ -101,3 +191,119 @@ def assign(
         body = {"version": version, "extension": number}
         answer = client.post(_path(label, "/assignment"), Changed, body)
     as_json(answer) if json else say("The phone is assigned.")
+
+
+@app.command("rotate-secret")
+def rotate_secret(
+    label: LabelArgument,
+    sha256: Annotated[
+        bool, typer.Option("--sha256", help="Away from MD5, for good once it has logged in.")
+    ] = False,
+    yes: YesOption = False,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Give a phone a new secret; its connections end until it is typed in.
+
+    Example: pbx device rotate-secret "exam room 3"
+    """
+    confirm("The phone is cut off until the new secret is typed in. Go on?", yes=yes)
+    with signed_in(data) as client:
+        answer = client.post(_path(label, "/secret"), PhoneSecret, {"sha256": sha256})
+    _told(answer, json=json)
+
+
+@app.command()
+def certificate(
+    label: LabelArgument,
+    out: Annotated[
+        Path | None, typer.Option(help="Write certificate and key to this new file.")
+    ] = None,
+    request: Annotated[
+        Path | None, typer.Option(help="A signing request; the phone keeps its own key.")
+    ] = None,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="Let its certificate count no more.")
+    ] = False,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Issue a client certificate for a phone, or withdraw it.
+
+    Example: pbx device certificate "exam room 3" --out phone.pem
+    """
+    with signed_in(data) as client:
+        if withdraw:
+            gone = client.send("DELETE", _path(label, "/certificate"), Changed)
+            as_json(gone) if json else say("Its certificate counts no more.")
+            return
+        body = {"signing_request": request.read_text() if request else ""}
+        answer = client.post(_path(label, "/certificate"), PhoneCertificate, body)
+    if json:
+        as_json(answer)
+        return
+    pem = answer.chain_pem + answer.key_pem
+    if out is None:
+        say(pem.rstrip())
+    else:
+        _write(out, pem)
+    say(f"For {answer.identity}, until {answer.expires}; TLS port {answer.port}. No copy is kept.")
+
+
+def _write(path: Path, text: str) -> None:
+    """A private file; never over another one."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise CommandError(
+            f"{path} exists already; the certificate was not kept.", Exit.USAGE
+        ) from None
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+
+
+@app.command()
+def emergency(
+    label: LabelArgument,
+    no: Annotated[bool, typer.Option("--no", help="It rings no more.")] = False,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Let a phone ring for emergency calls that have no outside line.
+
+    Example: pbx device emergency "front desk"
+    """
+    with signed_in(data) as client:
+        answer = client.post(_path(label, "/emergency"), Changed, {"answers": not no})
+    said = (
+        "The phone rings for no emergency call." if no else "The phone rings for emergency calls."
+    )
+    as_json(answer) if json else say(said)
+
+
+@app.command()
+def remove(
+    label: LabelArgument,
+    yes: YesOption = False,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Remove a phone; its calls and connections end, and it can call nobody.
+
+    Example: pbx device remove "exam room 3"
+    """
+    confirm("It can call nobody then, not even for help. Remove the phone?", yes=yes)
+    with signed_in(data) as client:
+        answer = client.send("DELETE", _path(label), Changed)
+    as_json(answer) if json else say("The phone is removed.")
+
+
+@app.command()
+def unlock(label: LabelArgument, data: DataOption = None, json: JsonOption = False) -> None:
+    """Forget the failed log-ins of a phone.
+
+    Example: pbx device unlock "exam room 3"
+    """
+    with signed_in(data) as client:
+        answer = client.post(_path(label, "/unlocking"), Unlocked)
+    as_json(answer) if json else say(f"{answer.opened} locks were opened.")

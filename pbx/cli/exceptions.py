@@ -7,8 +7,9 @@ from uuid import UUID
 import typer
 
 from pbx.admin.wire.fields import Changed
-from pbx.admin.wire.phones import DeviceView
+from pbx.admin.wire.phones import DeviceView, Granted
 from pbx.admin.wire.rules import ExceptionView
+from pbx.cli import phone_sheet
 from pbx.cli.moments import moment, shown
 from pbx.cli.output import DataOption, JsonOption, YesOption, as_json, as_table, confirm, say
 from pbx.cli.person import person_of
@@ -76,8 +77,14 @@ def grant(
             "reason": reason,
             "expires_at": end,
         }
-        answer = client.post("/v1/exceptions", Changed, body)
-    as_json(answer) if json else say(f"In force until {shown(end)}.")
+        answer = client.post("/v1/exceptions", Granted, body)
+    if json:
+        as_json(answer)
+        return
+    say(f"In force until {shown(end)}.")
+    if answer.phone is not None:
+        phone_sheet.show(answer.phone)
+        phone_sheet.say_what_next(answer.phone)
 
 
 @app.command()

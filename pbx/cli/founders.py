@@ -8,8 +8,9 @@ from typing import Final
 
 import typer
 
+from certs.stock import Stock
 from pbx.cli.enrolment import show_enrolment
-from pbx.cli.output import CommandError, Exit, say
+from pbx.cli.output import CommandError, Exit, as_table, say
 from pbx.cli.secrets import new_password
 from pbx.config import Config
 from pbx.first_people import Made, Wanted, make
@@ -31,9 +32,14 @@ class Founders:
     generate: bool = False
     samples: bool = False
     made: Made | None = field(default=None)
+    domain: str = ""
+    port: int = 0
+    ca_file: str = ""
 
     def __call__(self, layout: Layout, config: Config) -> None:
         asks = sys.stdin.isatty() and not self.generate
+        self.domain, self.port = config.exchange.domain, config.sip.port
+        self.ca_file = str(Stock(layout.certificates).root)
         say("", f"The first administrator signs in as: {self.login}")
         if asks:
             password = new_password()
@@ -66,6 +72,20 @@ class Founders:
             )
         for number, name in made.extensions.items():
             say(f"  extension {number}: {name}")
+        if made.phones:
+            self._tell_phones(made)
+
+    def _tell_phones(self, made: Made) -> None:
+        say("", "Type this into two phones; the secrets are shown once.")
+        as_table(
+            ("PHONE", "USERNAME", "SECRET"),
+            ((label, phone.username, phone.secret) for label, phone in made.phones.items()),
+        )
+        say(
+            f"  server name and domain: {self.domain}, TLS port {self.port}, SRTP mandatory",
+            f"  CA file to trust: {self.ca_file}",
+            f"  {next(iter(made.phones))} rings for emergency calls: there is no outside line yet.",
+        )
 
 
 def generated() -> str:

@@ -27,7 +27,10 @@ LINES: Final = {
     "pin": "Set your own PIN for the telephone.",
     "person": "People: add, show, suspend, and end their access.",
     "extension": "Extensions: assign, release, show.",
-    "device": "Phones: place them, assign them.",
+    "device": "Phones: add, place, assign, lock out.",
+    "registrations": "Show which phones are registered, from where, and how they logged in.",
+    "calls": "Show the calls that are up; no number, no name of a person.",
+    "call": "Calls: records, receipts, hanging up, testing.",
     "role": "Roles: the table, and grants from request to end.",
     "approval": "The second person's yes or no.",
     "policy": "Policy values: show and change them.",
@@ -47,6 +50,7 @@ LINES: Final = {
 ELSEWHERE: Final = {
     **dict.fromkeys(("logout", "whoami", "enrol", "password", "second-factor", "pin"), "login"),
     "undo": "extension",
+    "calls": "call",
 }
 """Commands that stand in another one's file; the others stand in a file of their name."""
 

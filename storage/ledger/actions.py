@@ -74,13 +74,16 @@ class Action(StrEnum):
     DEVICE_FIRST_SEEN = "device.first_seen"
     REGISTRATION_STARTED = "registration.started"
     REGISTRATION_ENDED = "registration.ended"
+    REGISTRATION_LISTED = "registration.listed"
     CREDENTIAL_FAILED = "credential.failed"
     DEVICE_LOCKED = "device.locked"
 
     CALL_ENDED = "call.ended"
     CALL_READ = "call.read"
+    CALL_PARTIES_READ = "call.parties_read"
     CALL_LISTED = "call.listed"
     CALL_HUNG_UP = "call.hung_up"
+    CALL_TESTED = "call.tested"
 
     EXCEPTION_GRANTED = "exception.granted"
     EXCEPTION_CLOSED = "exception.closed"

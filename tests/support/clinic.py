@@ -1,4 +1,4 @@
-"""A clinic's exchange without telephones: administration plane, ledger and key holder, for real.
+"""A clinic's exchange without media: administration plane, ledger, key holder, phones, for real.
 
 The API is served on its Unix socket, the key holder answers on another; people have passwords and
 second factors, and prove their acts as the `pbx` command does. One clock, moved by hand.
@@ -19,6 +19,7 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
+from certs.authority import create_authority
 from pbx.access.roles import Role
 from pbx.admin import bootstrap
 from pbx.admin.api import create_app
@@ -30,6 +31,8 @@ from pbx.admin.server import AdminServer
 from pbx.admin.wire.sessions import Challenge
 from pbx.config import Config
 from pbx.paths import Layout
+from pbx.telephony import Ground, Telephony
+from storage import keyfiles
 from storage.database import Database
 from storage.identifiers import new_id, system_clock
 from storage.keyholder import acts, protocol
@@ -75,6 +78,11 @@ class Clinic:
     edge_place: Place
     answer: Callable[[protocol.Request], Awaitable[protocol.Answer]]
     members: dict[str, Member] = field(default_factory=dict)
+
+    @property
+    def telephony(self) -> Telephony:
+        assert self.context.telephony is not None
+        return self.context.telephony
 
     # -- time and identifiers
 
@@ -273,6 +281,41 @@ def answering(house: House) -> Callable[[protocol.Request], Awaitable[protocol.A
     return answer
 
 
+SETTINGS = msgspec.convert(
+    {
+        "exchange": {"domain": "pbx.test"},
+        "sip": {"listen": ["127.0.0.1"], "port": 0, "md5_port": 0, "certificate_port": 0},
+        "certs": {"addresses": ["127.0.0.1"]},
+        "media": {"workers": 1},
+    },
+    Config,
+)
+
+
+def telephony_of(layout: Layout, plane: Plane) -> Telephony:
+    """As `pbx.exchange` puts it together; no media worker answers, so no call is carried."""
+    layout.certificates.mkdir(mode=0o700)
+    (layout.credentials / "directory.key").write_bytes(bytes(range(32)))
+    for name in (keyfiles.DEVICE_AUTH, keyfiles.SNAPSHOT):
+        keyfiles.create(layout.credentials, name)
+    authority = create_authority(
+        layout.certificates, SETTINGS.exchange.domain, system_clock, SETTINGS.certs
+    )
+    authority.issue_server()
+    return Telephony(
+        Ground(
+            layout=layout,
+            config=SETTINGS,
+            authority=authority,
+            database=plane.database,
+            committer=plane.committer,
+            keyholder=plane.keyholder,
+            clock=plane.clock,
+            patience=0,
+        )
+    )
+
+
 @pytest.fixture
 async def clinic(tmp_path: Path, sqlite_template: Path) -> AsyncIterator[Clinic]:
     layout = Layout(tmp_path / "pbx")
@@ -305,7 +348,13 @@ async def clinic(tmp_path: Path, sqlite_template: Path) -> AsyncIterator[Clinic]
             fields=FieldKey(bytes(range(32)), "directory"),
             clock=clock,
         )
-        context = AdminContext(layout, Config, "test", lambda: 1.0, plane=plane)
+        telephony = telephony_of(layout, plane)
+        context = AdminContext(
+            layout, lambda: SETTINGS, "test", lambda: 1.0, plane=plane, telephony=telephony
+        )
+        await telephony.start()
+        plane.enders.register("calls", telephony.end_calls_of)
+        plane.enders.register("phones", telephony.end_phones_of)
         server = AdminServer(create_app(context), layout.admin_socket)
         await server.start()
         transport = httpx.AsyncHTTPTransport(uds=str(layout.admin_socket))
@@ -315,6 +364,7 @@ async def clinic(tmp_path: Path, sqlite_template: Path) -> AsyncIterator[Clinic]
             )
             yield made
         await server.stop()
+        await telephony.stop()
     await keyholder.close()
     await made.edge.stop()
     await asyncio.sleep(0)

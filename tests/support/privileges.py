@@ -12,7 +12,10 @@ import httpx
 from pbx.access.policy import DAY
 from pbx.access.roles import Role
 from pbx.admin.policies import step_up
+from storage import calls
+from storage.calls import CallOutcome, CallRecord, LegRecord, Parties, Receipt
 from storage.keyholder import acts
+from storage.ledger.unit import Unit
 from tests.support.clinic import Clinic, Member
 
 Use = Callable[[Clinic, Member], Awaitable[httpx.Response]]
@@ -38,6 +41,8 @@ def reading(method: str, path: str, actual: str | None = None) -> None:
 
 
 for listing in ("session", "own/sessions", "sessions", "people", "grants", "proposals"):
+    reading("GET", f"/v1/{listing}")
+for listing in ("registrations", "calls", "call-records"):
     reading("GET", f"/v1/{listing}")
 for listing in ("extensions", "devices", "exceptions", "policies", "keys", "roles", "status"):
     reading("GET", f"/v1/{listing}")
@@ -425,3 +430,95 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
     act = acts.Backup(str(directory), True)
     body = {"directory": str(directory), "force": True, "proof": await clinic.proof(who, act)}
     return await clinic.ask(who, "POST", "/v1/keys/backup", body)
+
+
+def _phone_use(method: str, verb: str, body: dict[str, object] | None = None) -> None:
+    """A route below a phone of its own."""
+
+    async def with_a_phone(clinic: Clinic, who: Member) -> httpx.Response:
+        return await clinic.ask(who, method, f"/v1/devices/{await phone(clinic)}{verb}", body)
+
+    USES[method, f"/v1/devices/{{label:str}}{verb}"] = with_a_phone
+
+
+_phone_use("POST", "/secret", {})
+_phone_use("POST", "/certificate", {})
+_phone_use("DELETE", "/certificate")
+_phone_use("POST", "/emergency", {"answers": True})
+_phone_use("POST", "/unlocking")
+_phone_use("DELETE", "")
+
+
+async def recorded(clinic: Clinic) -> UUID:
+    """A call that is over."""
+    id, device = clinic.id(), clinic.id()
+    leg = LegRecord(
+        id=clinic.id(),
+        role="caller",
+        device=device,
+        person=None,
+        started_at=clinic.now,
+        answered_at=clinic.now,
+        ended_at=clinic.now,
+        status=200,
+        receipt=Receipt(suite="AEAD_AES_256_GCM"),
+    )
+    record = CallRecord(
+        id=id,
+        started_at=clinic.now,
+        answered_at=clinic.now,
+        ended_at=clinic.now,
+        route="person",
+        outcome=CallOutcome.ANSWERED,
+        cause="hung-up",
+        is_emergency=False,
+        caller_device=device,
+        caller_person=None,
+        callee_tenure=None,
+        parties=Parties(caller_number="1001", dialled="1002"),
+        legs=(leg,),
+    )
+    await clinic.telephony.records_key.refresh()
+    key = clinic.telephony.keys.current()
+
+    async def work(unit: Unit) -> None:
+        await calls.write(unit.connection, [record], key)
+
+    await clinic.plane.committer.run(work)
+    return id
+
+
+@use("GET", "/v1/call-records/{call:uuid}")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    return await clinic.ask(who, "GET", f"/v1/call-records/{await recorded(clinic)}")
+
+
+@use("GET", "/v1/call-records/{call:uuid}/parties")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    return await clinic.ask(who, "GET", f"/v1/call-records/{await recorded(clinic)}/parties")
+
+
+@use("DELETE", "/v1/calls/{call:uuid}")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    return await clinic.ask(who, "DELETE", f"/v1/calls/{clinic.id()}")
+
+
+@use("POST", "/v1/call-tests")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    answer = await clinic.ask(who, "POST", "/v1/call-tests")
+    clinic.telephony.test_lines.close_all()
+    return answer
+
+
+@use("GET", "/v1/call-tests/{test:uuid}")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    line = clinic.telephony.test_lines.open()
+    answer = await clinic.ask(who, "GET", f"/v1/call-tests/{line.caller.device}")
+    clinic.telephony.test_lines.close_all()
+    return answer
+
+
+@use("DELETE", "/v1/call-tests/{test:uuid}")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    line = clinic.telephony.test_lines.open()
+    return await clinic.ask(who, "DELETE", f"/v1/call-tests/{line.caller.device}")

@@ -22,9 +22,11 @@ from storage.keyholder import acts, decisions
 # Transcribed a second time, by role: what each may do to others.
 READS = {"person", "extension", "device", "exception", "policy", "history", "role", "session"}
 ORACLE = {
-    "system-administrator": set(Privilege) - EVERYBODY,
-    "help-desk": {"person-read", "person-unlock", "extension-read", "device-read"},
-    "compliance-officer": {f"{noun}-read" for noun in READS} | {"keys-read"},
+    "system-administrator": set(Privilege) - EVERYBODY - {"call-parties"},
+    "help-desk": {"person-read", "person-unlock", "extension-read", "device-read"}
+    | {"device-unlock", "call-watch", "call-test"},
+    "compliance-officer": {f"{noun}-read" for noun in READS}
+    | {"keys-read", "call-watch", "call-read", "call-parties"},
     "practice-manager": {f"{noun}-read" for noun in READS}
     | {"person-change", "person-suspend", "person-leave", "exception-close"}
     | {"enrolment-request", "role-request", "proposal-approve", "role-revoke"},

@@ -74,7 +74,7 @@ def words_for(path: str, command: Command) -> list[str]:
 def _word(path: str, name: str) -> str:
     if path == "pbx exceptions grant" and name == "kind":
         return "longer-idle"
-    if name in ("session", "grant", "proposal", "exception"):
+    if name in ("session", "grant", "proposal", "exception", "call"):
         return UNKNOWN
     return WORDS.get(name, "root")
 

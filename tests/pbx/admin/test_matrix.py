@@ -19,7 +19,7 @@ from storage.ledger.actions import Action
 from tests.support.clinic import Clinic, Member
 from tests.support.privileges import USES
 
-COPIED = ("person", "role_grant", "session", "extension", "tenure", "device")
+COPIED = ("person", "role_grant", "session", "extension", "tenure", "device", "phone_identity")
 RULES = ("policy_value", "exception")
 
 
