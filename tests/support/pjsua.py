@@ -16,9 +16,13 @@ AGENT = Path(__file__).with_name("pjsua_agent.py")
 class PjsuaPhone:
     """One PJSIP process. `events` keeps all it said; `wait` returns the next that matches."""
 
-    def __init__(self, **options: Any) -> None:
-        """Options: user, domain, host, port, username, password, ca_file, bind, codecs, …"""
+    def __init__(self, prefix: tuple[str, ...] = (), **options: Any) -> None:
+        """Options: user, domain, host, port, username, password, ca_file, bind, codecs, …
+
+        `prefix` goes before the command: a network namespace.
+        """
         self.options = options
+        self._prefix = prefix
         self.events: list[Event] = []
         self.log: list[str] = []
         self._seen: dict[str, int] = {}  # event name -> index after the last one waited for
@@ -28,6 +32,7 @@ class PjsuaPhone:
 
     async def __aenter__(self) -> PjsuaPhone:
         self._process = await asyncio.create_subprocess_exec(
+            *self._prefix,
             sys.executable,
             str(AGENT),
             json.dumps(self.options),

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,20 @@ OWNER, SERVICE, TEMPLATE = "pbx_owner", "pbx_service", "pbx_template"
 class Cluster:
     """A running server; `database()` makes a fresh migrated database and names its URLs."""
 
-    def __init__(self, sockets: Path) -> None:
+    def __init__(self, sockets: Path, start: Sequence[str | Path] = ()) -> None:
         self.sockets = sockets
+        self._start = start
+
+    def stop(self) -> None:
+        """The server is gone, as after a crash."""
+        self._control(*self._start[:6], "-m", "immediate", "stop")
+
+    def start(self) -> None:
+        """And there again."""
+        self._control(*self._start)
+
+    def _control(self, *command: str | Path) -> None:
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **account())
 
     def url(self, role: str, database: str) -> URL:
         return URL.create(
@@ -113,11 +125,10 @@ def cluster() -> Iterator[Cluster]:
     }
     options = " ".join(f"-c {key}='{value}'" for key, value in settings.items())
     control = [binary / "pg_ctl", "-D", data, "-w", "-l", root / "log"]
-    subprocess.run(
-        [*control, "-o", options, "start"], check=True, stdout=subprocess.DEVNULL, **owner
-    )
+    starting = [*control, "-o", options, "start"]
+    subprocess.run(starting, check=True, stdout=subprocess.DEVNULL, **owner)
     try:
-        server = Cluster(root)
+        server = Cluster(root, starting)
         server.make_template()
         yield server
     finally:
