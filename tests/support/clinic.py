@@ -317,8 +317,8 @@ def telephony_of(layout: Layout, plane: Plane) -> Telephony:
 
 
 @pytest.fixture
-async def clinic(tmp_path: Path, sqlite_template: Path) -> AsyncIterator[Clinic]:
-    layout = Layout(tmp_path / "pbx")
+async def clinic(open_path: Path, sqlite_template: Path) -> AsyncIterator[Clinic]:
+    layout = Layout(open_path / "pbx")
     for directory in (
         layout.admin_socket.parent,
         layout.keyholder_exchange_socket.parent,
