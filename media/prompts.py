@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 
 from media.worker.codecs import g711, g722
-from media.worker.sounds import CODECS
+from media.worker.sounds import CODECS, keep_tones
 
 TEXTS = {
     "no-such-number": "The number you have dialled is not in service. Please check it.",
@@ -36,6 +36,7 @@ SPEAKING_SECONDS = 30
 def prepare(directory: Path, recordings: Path | None = None) -> list[str]:
     """Fill the directory with what is missing or older than its recording; returns warnings."""
     directory.mkdir(parents=True, exist_ok=True)
+    keep_tones(directory)
     speaker = shutil.which("espeak-ng")
     warnings = []
     own = sorted(recordings.glob("*.wav")) if recordings and recordings.is_dir() else []

@@ -18,13 +18,14 @@ import structlog
 from certs.errors import CertsError
 from media.worker.limits import LimitError as WorkerLimit
 from pbx import logs
-from pbx.cli.output import Exit
 from pbx.config import Config, ConfigError, load
+from pbx.exits import Exit
 from pbx.paths import Layout
 from pbx.processes import accounts, hardening, runner
 from pbx.processes.accounts import AccountError, Accounts
 from pbx.processes.lifeline import Lifeline, SupervisorGone
 from pbx.processes.notify import Systemd
+from pbx.transport.errors import TransportError
 from storage.errors import StorageError
 from storage.keyfiles import KeyFileError
 
@@ -116,7 +117,9 @@ def main(arguments: list[str]) -> int:
         run(Setting(layout, config, own, options.index, lifeline, systemd))
     except (ConfigError, AccountError) as error:
         return _refuse(lifeline, str(error), Exit.USAGE)
-    except (CertsError, StorageError, KeyFileError, hardening.LimitError, WorkerLimit) as error:
+    except (CertsError, StorageError, KeyFileError, TransportError) as error:
+        return _refuse(lifeline, str(error), Exit.UNAVAILABLE)
+    except (hardening.LimitError, WorkerLimit) as error:
         return _refuse(lifeline, str(error), Exit.UNAVAILABLE)
     except OSError as error:
         named = error.filename or "The system"

@@ -1,6 +1,7 @@
 """Every sound a worker can play, encoded ahead and held in memory: no disk on the relay's loop."""
 
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 from media.values import Player, Prompt, Silence, Sound, Tone
@@ -13,6 +14,8 @@ OCTETS_PER_MS = 8
 FRAME = 160
 """20 ms."""
 MAX_SILENCE_MS = 60_000
+QUIET = "quiet"
+"""A second of silence; G.722 has no octet for it."""
 UNKNOWN = "not-in-service"
 """The tone that stands for a prompt nobody has recorded or generated."""
 
@@ -21,8 +24,8 @@ class Sounds:
     """Tones, prompts and silence in each codec."""
 
     def __init__(self, directory: Path | None = None) -> None:
-        self._tones = {(n, c): encoded_tone(n, c) for n in tones.CADENCES for c in CODECS}
-        quiet = g722.encode([0] * g722.RATE)
+        self._tones = {(n, c): _tone(directory, n, c) for n in tones.CADENCES for c in CODECS}
+        quiet = _tone(directory, QUIET, "g722")
         self._silent = {
             "pcmu": bytes([g711.ULAW_SILENCE]) * FRAME,
             "pcma": bytes([g711.ALAW_SILENCE]) * FRAME,
@@ -62,10 +65,36 @@ class Sounds:
 
 def encoded_tone(name: str, codec: str) -> bytes:
     """One round of a tone."""
+    if name == QUIET:
+        return g722.encode([0] * g722.RATE)
     if codec == "g722":
         return g722.encode(tones.samples(name, g722.RATE))
     encode = g711.encode_ulaw if codec == "pcmu" else g711.encode_alaw
     return encode(tones.samples(name, 8000))
+
+
+def keep_tones(directory: Path) -> None:
+    """Encodes the tones beside the prompts once: at each start of each worker it costs 0.3 s."""
+    kept = _kept(directory)
+    kept.mkdir(exist_ok=True)
+    for name, codec in [(n, c) for n in tones.CADENCES for c in CODECS] + [(QUIET, "g722")]:
+        partial = kept / f".{name}.{codec}"
+        partial.write_bytes(encoded_tone(name, codec))
+        partial.replace(kept / f"{name}.{codec}")
+
+
+def _tone(directory: Path | None, name: str, codec: str) -> bytes:
+    kept = _kept(directory) / f"{name}.{codec}" if directory else None
+    try:
+        return kept.read_bytes() if kept else encoded_tone(name, codec)
+    except OSError:
+        return encoded_tone(name, codec)
+
+
+def _kept(directory: Path) -> Path:
+    """Named by what the tones are made of: tones of another version are not found."""
+    made_of = repr((tones.CADENCES, tones.AMPLITUDE)).encode()
+    return directory / f"tones-{sha256(made_of).hexdigest()[:12]}"
 
 
 def _read(directory: Path) -> Iterator[tuple[tuple[str, str], bytes]]:

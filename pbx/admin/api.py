@@ -16,6 +16,8 @@ from litestar.exceptions import (
 )
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.plugins import PluginProtocol
+from litestar.plugins.core import MsgspecDIPlugin
 from litestar.types import ControllerRouterHandler, Scope
 
 from pbx.admin import (
@@ -97,8 +99,16 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
 """Every noun's handlers; a route that is not in this list does not exist."""
 
 
+class _Framework(Litestar):
+    """Litestar without pydantic and attrs, which it would import because they are installed."""
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        return [*plugins, MsgspecDIPlugin()]
+
+
 def create_app(context: AdminContext) -> Litestar:
-    app = Litestar(
+    app = _Framework(
         route_handlers=ROUTES,
         guards=[guard],
         middleware=[refusals_leave_rows, changes_reach_phones],

@@ -1,12 +1,7 @@
-"""How every command speaks: tables or JSON on standard output, one sentence on standard error.
-
-Exit codes: 0 done, 1 found something (a check failed, a difference was found), 2 wrong usage or
-configuration, 3 refused, 4 unavailable.
-"""
+"""How every command speaks: tables or JSON on standard output, one sentence on standard error."""
 
 import sys
 from collections.abc import Iterable, Sequence
-from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,17 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pbx.exits import Exit as Exit
 from pbx.paths import Layout, default_root
-
-
-class Exit(IntEnum):
-    """The exit codes of every command."""
-
-    DONE = 0
-    FOUND = 1
-    USAGE = 2
-    REFUSED = 3
-    UNAVAILABLE = 4
 
 
 class CommandError(Exception):

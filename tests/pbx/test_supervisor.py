@@ -173,13 +173,12 @@ async def test_a_reason_not_to_start_stops_everything_and_is_told(installation: 
     assert caught.value.code in {2, 4}
 
 
-async def test_a_taken_port_is_a_sentence(installation: Layout) -> None:
+@pytest.mark.parametrize("key", ["[metrics]\nport", "certificate_port"])
+async def test_a_taken_port_is_a_sentence(installation: Layout, key: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         text = installation.config_file.read_text()
         port = taken.getsockname()[1]
-        installation.config_file.write_text(
-            text.replace("[metrics]\nport = 0", f"[metrics]\nport = {port}")
-        )
+        installation.config_file.write_text(text.replace(f"{key} = 0", f"{key} = {port}"))
 
         with pytest.raises(Stopped, match="already in use"):
             async with serving(installation):

@@ -1,7 +1,8 @@
 """G.711, both laws, by table (audioop is gone in Python 3.13)."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 
 ULAW_SILENCE, ALAW_SILENCE = 0xFF, 0xD5
 ULAW_BIAS, ULAW_CLIP = 0x84, 32_635
@@ -42,20 +43,20 @@ def sample_of_alaw(octet: int) -> int:
     return magnitude if octet & 0x80 else -magnitude
 
 
-_TO_ULAW = bytes(ulaw_of(n - 65_536 if n > 32_767 else n) for n in range(65_536))
-_TO_ALAW = bytes(alaw_of(n - 65_536 if n > 32_767 else n) for n in range(65_536))
 _FROM_ULAW = tuple(map(sample_of_ulaw, range(256)))
 _FROM_ALAW = tuple(map(sample_of_alaw, range(256)))
 
 
 def encode_ulaw(samples: Sequence[int]) -> bytes:
     """16-bit samples at 8 kHz as µ-law."""
-    return bytes(_TO_ULAW[s & 0xFFFF] for s in samples)
+    table = _table(ulaw_of)
+    return bytes(table[s & 0xFFFF] for s in samples)
 
 
 def encode_alaw(samples: Sequence[int]) -> bytes:
     """16-bit samples at 8 kHz as A-law."""
-    return bytes(_TO_ALAW[s & 0xFFFF] for s in samples)
+    table = _table(alaw_of)
+    return bytes(table[s & 0xFFFF] for s in samples)
 
 
 def decode_ulaw(octets: bytes) -> "array[int]":
@@ -66,3 +67,9 @@ def decode_ulaw(octets: bytes) -> "array[int]":
 def decode_alaw(octets: bytes) -> "array[int]":
     """A-law as 16-bit samples."""
     return array("h", (_FROM_ALAW[octet] for octet in octets))
+
+
+@cache
+def _table(code_of: Callable[[int], int]) -> bytes:
+    """Made when first something is encoded; a worker mostly only decodes."""
+    return bytes(code_of(n - 65_536 if n > 32_767 else n) for n in range(65_536))

@@ -1,13 +1,16 @@
 """Tones, prompts and silence, ahead of time."""
 
+import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from media.values import Player, Prompt, Silence, Tone
+from media.worker import tones
 from media.worker.codecs import g711, g722
-from media.worker.sounds import CODECS, FRAME, Sounds
+from media.worker.sounds import CODECS, FRAME, Sounds, keep_tones
 from tests.support.tone import power
 
 
@@ -67,3 +70,21 @@ def test_a_prompt_nobody_made_is_a_tone(sounds: Sounds, tmp_path: Path) -> None:
     assert play(sounds, "pcmu", Prompt("busy")) == play(sounds, "pcmu", Tone("not-in-service"))
     (tmp_path / "busy.pcmu").write_bytes(b"\1" * 160)
     assert play(Sounds(tmp_path), "pcmu", Prompt("busy")) == [b"\1" * 160]
+
+
+def test_kept_tones_are_the_same_tones(tmp_path: Path) -> None:
+    keep_tones(tmp_path)
+    kept, made = Sounds(tmp_path), Sounds()
+
+    for codec in CODECS:
+        for name in tones.CADENCES:
+            assert play(kept, codec, Tone(name)) == play(made, codec, Tone(name))
+        assert play(kept, codec, Silence(40)) == play(made, codec, Silence(40))
+
+
+def test_a_worker_with_kept_tones_starts_without_a_codec_library(tmp_path: Path) -> None:
+    keep_tones(tmp_path)
+    script = "import sys; from pathlib import Path; from media.worker.sounds import Sounds; "
+    script += "Sounds(Path(sys.argv[1])); sys.exit('av' in sys.modules)"
+
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
