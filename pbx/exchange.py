@@ -50,6 +50,8 @@ class Exchange:
         self._state = "starting"
         self._processes: list[Process] = []
         self._prevented: list[str] = []
+        self._began_with = config
+        self._waiting: list[str] = []
         self.context = AdminContext(
             layout=layout,
             config=lambda: self.config,
@@ -86,7 +88,9 @@ class Exchange:
 
     async def reload(self) -> dict[str, str]:
         self.config = load(self.layout.config_file)
+        self._waiting = waiting_for_restart(self._began_with, self.config)
         self._renew_once()
+        self.telephony.calls.reconfigure(self.config.calls)
         await self.telephony.refresh()
         return {}
 
@@ -187,6 +191,9 @@ class Exchange:
 
     def _alarms(self) -> list[str]:
         alarms = list(self._prevented)
+        if self._waiting:
+            tables = ", ".join(f"[{name}]" for name in self._waiting)
+            alarms.append(f"Changed and waiting for a restart: {tables}.")
         if not self.committer.health.is_available:
             alarms.append("The ledger cannot be written: protected data stays shut, calls go on.")
         return alarms
@@ -202,6 +209,19 @@ class Exchange:
         for outcome in outcomes:
             renewed = not isinstance(outcome, Prevented)
             log.info("a certificate was due", kind=str(outcome.kind), outcome=renewed)
+
+
+RELOADED: Final = frozenset({"calls", "certs"})
+"""Tables that SIGHUP takes over; the others are read when the exchange starts."""
+
+
+def waiting_for_restart(old: Config, new: Config) -> list[str]:
+    """Tables that were changed since the start and that a reload does not take over."""
+    return [
+        name
+        for name in old.__struct_fields__
+        if name not in RELOADED and getattr(old, name) != getattr(new, name)
+    ]
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

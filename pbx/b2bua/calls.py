@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import structlog
 
 from pbx.b2bua.call import Call, Serve, Surroundings, route_name
 from pbx.b2bua.caller_leg import user_of
+from pbx.b2bua.config import CallsConfig
 from pbx.b2bua.leg import Leg
 from pbx.dialplan import plan
 from pbx.sip import events as sip
@@ -123,6 +124,10 @@ class Calls:
             )
             for call in self._live.values()
         ]
+
+    def reconfigure(self, config: CallsConfig) -> None:
+        """Limits and times of calls from now on; calls that are up keep theirs."""
+        self._around = replace(self._around, config=config)
 
     def hang_up(self, call: UUID, cause: str) -> bool:
         """End one call; False: there is none of this id."""
