@@ -12,7 +12,7 @@ from pbx.cli.founders import Founders, generated, is_code_of
 from pbx.config import Config, ExchangeConfig
 from pbx.first_people import BACK, Made, Wanted, make
 from pbx.paths import Layout
-from storage import directory, schema
+from storage import directory, keyfiles, schema
 from storage.config import database_url
 from storage.database import Database
 from storage.identifiers import system_clock
@@ -33,6 +33,7 @@ def layout(tmp_path: Path) -> Layout:
         part.mkdir(mode=0o700)
     schema.upgrade(database_url(f"sqlite:///{layout.database_file}"))
     directory.create(layout.credentials)
+    keyfiles.create(layout.credentials, keyfiles.DEVICE_AUTH)
     config = KeyHolderConfig()
     keystore = prepare(config, layout.keys, {})
     pin = founding.create(layout.keys, keystore, config, lambda: system_clock() - BACK)
@@ -64,11 +65,15 @@ def test_an_administrator_a_manager_and_two_samples(layout: Layout) -> None:
 
     assert made.extensions == {"1001": "Anna Sample", "1002": "Ben Sample"}
     assert made.manager_code
+    assert list(made.phones) == ["phone 1001", "phone 1002"]
+    assert len({phone.secret for phone in made.phones.values()}) == 2
     recorded = asyncio.run(rows(layout))
     done = [action for action, outcome, _ in recorded if outcome == "done"]
     assert done.count("person.added") == 4
     assert done.count("grant.made") == 2
     assert done.count("extension.assigned") == 2
+    assert done.count("device.added") == done.count("device.rekeyed") == 2
+    assert done.count("device.emergency_set") == 1
     assert ("grant.made", "done", "installation") in recorded
 
 

@@ -1,0 +1,193 @@
+"""The main job on a running installation: phones from `quickstart` and from `pbx device add`
+register over TLS, call each other and hear each other, and the commands say how it was protected.
+
+Everything is real: the supervisor with its three processes, the commands in processes of their
+own, PJSIP as the phones.
+"""
+
+import asyncio
+import base64
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pbx.admin.enrolling import Credentials
+from pbx.cli.founders import Founders
+from pbx.installation import Plan, initialise
+from pbx.paths import Layout
+from pbx.processes import accounts
+from storage.sealed.primitives import hotp
+from tests.support import tone
+from tests.support.installation import SETTINGS, serving
+from tests.support.media_worker import free_range
+from tests.support.pjsua import PjsuaPhone
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+ANNA_HZ, BEN_HZ = 440.0, 1000.0
+DOMAIN = "pbx.test"
+
+
+@dataclass
+class Running:
+    """What quickstart makes, served, and a terminal signed in as its administrator."""
+
+    layout: Layout
+    phones: dict[str, Credentials]
+    port: int
+    password: str
+    totp: bytes
+
+    async def pbx(self, *words: str, typed: str = "") -> tuple[int, str, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", "pbx", *words, "--data", str(self.layout.root),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "PBX_SESSION": str(self.layout.root.parent / "session")},
+        )  # fmt: skip
+        out, error = await process.communicate(typed.encode())
+        assert process.returncode is not None
+        return process.returncode, out.decode(), error.decode()
+
+    async def done(self, *words: str, typed: str = "") -> str:
+        code, out, error = await self.pbx(*words, typed=typed)
+        assert code == 0, (words, code, error)
+        return out
+
+    async def json(self, *words: str) -> Any:
+        return json.loads(await self.done(*words, "--json"))
+
+    async def login(self) -> None:
+        code = hotp(self.totp, int(time.time()) // 30)
+        await self.done("login", "admin", typed=f"{self.password}\n{code}\n")
+
+    def phone(self, made: Credentials, **more: Any) -> PjsuaPhone:
+        return PjsuaPhone(
+            user=made.username, username=made.username, password=made.secret, domain=DOMAIN,
+            host="127.0.0.1", port=self.port, ca_file=str(self.layout.certificates / "root.pem"),
+            bind="127.0.0.1", codecs=["PCMU"], record_to=str(self.layout.root.parent), **more,
+        )  # fmt: skip
+
+
+@asynccontextmanager
+async def quickstarted(root: Path, capsys: Any) -> AsyncIterator[Running]:
+    layout = Layout(root)
+    founder = Founders(generate=True, samples=True)
+    plan = Plan(layout=layout, domain=DOMAIN, addresses=("127.0.0.1",), founder=founder)
+    await asyncio.to_thread(initialise, plan, accounts.own())
+    first, last = free_range(400)
+    with layout.config_file.open("a") as file:
+        file.write(f"{SETTINGS}first_port = {first}\nlast_port = {last}\n")
+    said = capsys.readouterr().out
+    secret = said.split("or type in: ")[1].split()[0]
+    assert founder.made is not None
+    async with serving(layout) as served:
+        port = int(served.facts["SIP over TLS"].rpartition(":")[2])
+        running = Running(
+            layout,
+            founder.made.phones,
+            port,
+            said.split("password (shown once): ")[1].split()[0],
+            base64.b32decode(secret + "=" * (-len(secret) % 8)),
+        )
+        await running.login()
+        yield running
+
+
+@pytest.fixture
+async def running(open_path: Path, capsys: Any) -> AsyncIterator[Running]:
+    async with quickstarted(open_path / "pbx", capsys) as started:
+        yield started
+
+
+async def test_phones_of_quickstart_and_of_device_add_talk_and_leave_receipts(
+    running: Running,
+) -> None:
+    for credentials in running.phones.values():
+        assert len(credentials.secret) == 24
+    added = await running.json("device", "add", "exam room 3", "--place", "exam-room")
+    await running.done("device", "assign", "exam room 3", "1002")
+    exam = Credentials(added["device"], added["username"], added["secret"], added["algorithm"])
+
+    async with (
+        running.phone(running.phones["phone 1001"], tone_hz=ANNA_HZ) as anna,
+        running.phone(exam, tone_hz=BEN_HZ, answer_with=200) as ben,
+    ):
+        await anna.registered()
+        await ben.registered()
+        shown = await running.json("registrations")
+        assert {row["label"] for row in shown} == {"phone 1001", "exam room 3"}
+        assert {row["login"] for row in shown} == {"digest SHA-256"}
+
+        call = await anna.call(f"sip:1002@{DOMAIN}")
+        await anna.confirmed(call)
+        await tone.until_heard((await anna.wait("recording"))["path"], BEN_HZ, seconds=1.0)
+        await tone.until_heard((await ben.wait("recording"))["path"], ANNA_HZ, seconds=1.0)
+        [live] = await running.json("calls")
+        assert live["phones"] == ["phone 1001", "exam room 3"]
+        await running.done("call", "hangup", live["id"], "--yes")
+        await anna.disconnected(call)
+
+        details = await running.json("device", "show", "exam room 3")
+        assert details["has_used_sha256"]
+        assert details["first_seen_at"]
+
+    record = await running.json("call", "show", live["id"])
+    assert [leg["phone"] for leg in record["call"]["legs"]] == ["phone 1001", "exam room 3"]
+    assert {leg["receipt"]["suite"] for leg in record["call"]["legs"]} == {
+        "AES_CM_128_HMAC_SHA1_80"
+    }
+    assert record["call"]["cause"] == "administrator"
+    assert (await running.pbx("call", "show", live["id"], "--parties"))[0] == 3
+    [first] = await running.json("call", "list")
+    assert first["id"] == live["id"]
+
+
+async def test_the_test_call_goes_through_and_leaves_no_phone_behind(running: Running) -> None:
+    found = await running.json("call", "test")
+
+    assert min(found["heard"]) >= 1.0
+    suites = [leg["receipt"]["suite"] for leg in found["call"]["legs"]]
+    assert suites == ["AEAD_AES_256_GCM", "AES_CM_128_HMAC_SHA1_80"]
+    assert found["call"]["outcome"] == "answered"
+    assert await running.json("registrations") == []
+    assert len(await running.json("device", "list")) == 2
+
+
+async def test_a_leaver_s_private_phone_is_disconnected_and_cannot_come_back(
+    running: Running,
+) -> None:
+    async with running.phone(running.phones["phone 1002"]) as ben:
+        await ben.registered()
+
+        await running.done("person", "leave", "ben", "--yes")
+
+        await ben.wait("registration", lambda event: event["code"] != 200)
+    assert await running.json("registrations") == []
+    code, _, error = await running.pbx("extension", "show", "1002")
+    assert code == 0, error
+
+
+async def test_a_removed_phone_and_an_old_secret_open_nothing(running: Running) -> None:
+    phones = running.phones
+    async with (
+        running.phone(phones["phone 1001"]) as anna,
+        running.phone(phones["phone 1002"]) as ben,
+    ):
+        await anna.registered()
+        await ben.registered()
+
+        await running.done("device", "rotate-secret", "phone 1001", "--yes")
+        await running.done("device", "remove", "phone 1002", "--yes")
+
+        await anna.wait("registration", lambda event: event["code"] != 200)
+        await ben.wait("registration", lambda event: event["code"] != 200)
+    assert await running.json("registrations") == []
