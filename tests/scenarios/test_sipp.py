@@ -1,0 +1,71 @@
+"""SIPp, a load generator that is not ours, registers phones and calls through the MD5 port.
+
+SIPP_PHONES sets how many phones register, `SIPP_CALLS` how many calls are made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.exchange import SECRET, TestExchange
+from tests.support.sip_server import DOMAIN
+from tests.support.sipp_phone import Sipp, Tunnel
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+PHONES = int(os.environ.get("SIPP_PHONES", "100"))
+CALLS = int(os.environ.get("SIPP_CALLS", "30"))
+
+
+def tunnel_to(exchange: TestExchange, tmp_path: Path) -> Tunnel:
+    return Tunnel(tmp_path, exchange.md5_port, exchange.ca_file, DOMAIN)
+
+
+async def test_sipp_registers_many_phones(exchange: TestExchange, tmp_path: Path) -> None:
+    names = [f"sipp{number:05d}" for number in range(PHONES)]
+    await exchange.enrol("1100", *names, md5=True)
+    async with tunnel_to(exchange, tmp_path) as tunnel:
+        sipp = Sipp(tmp_path / "register", tunnel)
+        rows = [(name, SECRET) for name in names]
+        await sipp.start("register", rows, "-m", str(PHONES), "-r", "200")
+
+        assert await sipp.finished(120) == 0, sipp.said
+    await exchange.flush()
+    assert (await exchange.ledger_actions()).count("registration.started") == PHONES
+
+
+async def test_sipp_calls_sipp(exchange: TestExchange, tmp_path: Path) -> None:
+    """The callee takes its calls on the connection that it registered by."""
+    await exchange.enrol("1101", "caller", md5=True)
+    await exchange.enrol("1102", "callee", md5=True)
+    async with tunnel_to(exchange, tmp_path) as tunnel:
+        callee = Sipp(tmp_path / "callee", tunnel)
+        scenario = Path(__file__).parents[1] / "support" / "sipp" / "callee.xml"
+        await callee.start(
+            "register", [("callee", SECRET)], "-m", "1000000", "-r", "1", "-rp", "2000",
+            "-oocsf", str(scenario),
+        )  # fmt: skip
+        await until_registered(exchange)
+        caller = Sipp(tmp_path / "caller", tunnel)
+        rows = [("caller", SECRET, "1102")]
+        await caller.start("caller", rows, "-m", str(CALLS), "-r", "5")
+
+        try:
+            assert await caller.finished(120) == 0, caller.said
+        finally:
+            callee.stop()
+            await callee.finished()
+
+    await exchange.flush()
+    outcomes = [record.outcome.value for record in await exchange.records()]
+    assert outcomes == ["answered"] * CALLS
+
+
+async def until_registered(exchange: TestExchange) -> None:
+    async with asyncio.timeout(20):
+        while not list(exchange.location):  # noqa: ASYNC110  # SIPp says nothing by itself
+            await asyncio.sleep(0.02)
