@@ -34,6 +34,10 @@ class Privilege(StrEnum):
     SESSION_END = "session-end"
     EXTENSION_READ = "extension-read"
     EXTENSION_CHANGE = "extension-change"
+    MAILBOX_READ = "mailbox-read"
+    MAILBOX_ADD = "mailbox-add"
+    MAILBOX_MEMBERS = "mailbox-members"
+    OWN_MAILBOX = "own-mailbox"
     DEVICE_READ = "device-read"
     DEVICE_CHANGE = "device-change"
     DEVICE_UNLOCK = "device-unlock"
@@ -55,7 +59,7 @@ class Privilege(StrEnum):
 
 P = Privilege
 
-EVERYBODY = frozenset({P.OWN_SESSIONS, P.OWN_FACTORS})
+EVERYBODY = frozenset({P.OWN_SESSIONS, P.OWN_FACTORS, P.OWN_MAILBOX})
 """What every signed-in person may do, whatever their roles, and to themselves only."""
 
 MATRIX: dict[Role, frozenset[Privilege]] = {
@@ -77,6 +81,9 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.SESSION_END,
             P.EXTENSION_READ,
             P.EXTENSION_CHANGE,
+            P.MAILBOX_READ,
+            P.MAILBOX_ADD,
+            P.MAILBOX_MEMBERS,
             P.DEVICE_READ,
             P.DEVICE_CHANGE,
             P.DEVICE_UNLOCK,
@@ -115,6 +122,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.ROLE_READ,
             P.SESSION_READ,
             P.EXTENSION_READ,
+            P.MAILBOX_READ,
             P.DEVICE_READ,
             P.CALL_WATCH,
             P.CALL_READ,
@@ -140,6 +148,8 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.ROLE_REVOKE,
             P.SESSION_READ,
             P.EXTENSION_READ,
+            P.MAILBOX_READ,
+            P.MAILBOX_MEMBERS,
             P.DEVICE_READ,
             P.EXCEPTION_READ,
             P.EXCEPTION_CLOSE,
@@ -182,6 +192,9 @@ STEP_UP = frozenset(
         P.PROPOSAL_APPROVE,
         P.ROLE_REVOKE,
         P.EXTENSION_CHANGE,
+        P.MAILBOX_ADD,
+        P.MAILBOX_MEMBERS,
+        P.OWN_MAILBOX,
         P.POLICY_CHANGE,
         P.KEYS_CHANGE,
         P.RECOVERY_COLLECT,

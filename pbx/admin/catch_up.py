@@ -5,16 +5,14 @@ tables, so that nothing is lost if the exchange dies meanwhile. They are applied
 else is asked of a key holder that came back. Nothing is ever given this way.
 """
 
-from uuid import UUID
-
 import structlog
 
 from pbx.admin.endings import revoke
 from pbx.admin.plane import Plane
-from storage import tenures
+from storage import mailboxes, tenures
 from storage.conflicts import NotFound
 from storage.keyholder.client import KeyHolderUnavailable
-from storage.keyholder.protocol import Evidence, PersonView
+from storage.keyholder.protocol import Evidence, MailboxView, PersonView
 from storage.people import PersonState, facts_of
 
 log = structlog.get_logger()
@@ -26,7 +24,7 @@ async def catch_up(plane: Plane) -> int:
     for view in await plane.keyholder.people():
         count += await _person(plane, view)
     for mailbox in await plane.keyholder.mailboxes():
-        if mailbox.closed is None and not await _is_open(plane, mailbox.tenure):
+        if mailbox.closed is None and not await _is_open(plane, mailbox):
             await plane.keyholder.end_tenure(mailbox.id, Evidence(plane.deed().operation))
             count += 1
     plane.is_behind = False
@@ -53,7 +51,9 @@ async def _person(plane: Plane, view: PersonView) -> int:
     return 1
 
 
-async def _is_open(plane: Plane, tenure: UUID) -> bool:
+async def _is_open(plane: Plane, mailbox: MailboxView) -> bool:
     """An interrupted epoch is not over: a temporary holder's end brings it back."""
     async with plane.database.read() as connection:
-        return await tenures.is_alive(connection, tenure)
+        if mailbox.owner is None:
+            return await mailboxes.is_known(connection, mailbox.id)
+        return await tenures.is_alive(connection, mailbox.tenure)

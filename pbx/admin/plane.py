@@ -36,6 +36,7 @@ from storage.ledger.committer import Committer
 from storage.ledger.entry import NOBODY, SYSTEM, Actor, ActorKind, Subject
 from storage.ledger.row import leaf
 from storage.ledger.unit import Unit
+from storage.mailboxes import SharedMailboxes
 from storage.people import People
 from storage.sealed.fields import FieldKey
 
@@ -88,6 +89,7 @@ class Plane:
     extensions: Extensions = field(init=False)
     devices: Devices = field(init=False)
     exceptions: Exceptions = field(init=False)
+    mailboxes: SharedMailboxes = field(init=False)
 
     def __post_init__(self) -> None:
         self.people = People(self.fields)
@@ -95,6 +97,7 @@ class Plane:
         self.extensions = Extensions(self.fields)
         self.devices = Devices(self.fields)
         self.exceptions = Exceptions(self.fields)
+        self.mailboxes = SharedMailboxes(self.fields)
 
     def deed(self, actor: Actor = SYSTEM) -> Deed:
         return Deed(actor, new_id(self.clock), self.clock())

@@ -13,6 +13,7 @@ from litestar.params import FromPath, JSONBody
 from pbx.access.policy import check_second_person
 from pbx.access.roles import Privilege
 from pbx.admin.given import GivenCaller, GivenPlane
+from pbx.admin.mailboxes import member_added
 from pbx.admin.performed import performed
 from pbx.admin.plane import Caller, Plane
 from pbx.admin.rules import needs
@@ -138,6 +139,8 @@ async def _follow(
             await plane.grants.approve(unit, caller.deed, facts.id, caller.someone)
     elif isinstance(act, acts.Reinstate):
         await _reinstated(plane, unit, caller, act)
+    elif isinstance(act, acts.AddMember):
+        member_added(unit, caller, act)
 
 
 async def _reinstated(plane: Plane, unit: Unit, caller: Caller, act: acts.Reinstate) -> None:

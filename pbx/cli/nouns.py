@@ -27,6 +27,7 @@ LINES: Final = {
     "pin": "Set your own PIN for the telephone.",
     "person": "People: add, show, suspend, and end their access.",
     "extension": "Extensions: assign, release, show.",
+    "mailbox": "Mailboxes: make shared ones, show them, members.",
     "device": "Phones: add, place, assign, lock out.",
     "registrations": "Show which phones are registered, from where, and how they logged in.",
     "calls": "Show the calls that are up; no number, no name of a person.",

@@ -53,6 +53,12 @@ class Action(StrEnum):
     SESSION_READ = "session.read"
     SESSION_LISTED = "session.listed"
 
+    MAILBOX_ADDED = "mailbox.added"
+    MAILBOX_READ = "mailbox.read"
+    MAILBOX_LISTED = "mailbox.listed"
+    MEMBER_ADDED = "member.added"
+    MEMBER_REMOVED = "member.removed"
+
     EXTENSION_ADDED = "extension.added"
     EXTENSION_ASSIGNED = "extension.assigned"
     EXTENSION_RELEASED = "extension.released"

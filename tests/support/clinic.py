@@ -17,7 +17,7 @@ from uuid import UUID
 import httpx
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from certs.authority import create_authority
 from pbx.access.roles import Role
@@ -255,9 +255,13 @@ class Clinic:
 
     # -- what is left behind
 
-    async def rows(self) -> list[Any]:
+    async def row_count(self) -> int:
         async with self.plane.database.read() as connection:
-            query = select(ledger).order_by(ledger.c.sequence)
+            return await connection.scalar(select(func.max(ledger.c.sequence))) or 0
+
+    async def rows(self, after: int = 0) -> list[Any]:
+        async with self.plane.database.read() as connection:
+            query = select(ledger).where(ledger.c.sequence > after).order_by(ledger.c.sequence)
             return list((await connection.execute(query)).all())
 
     def _signed(self, who: Member, answer: Any) -> None:

@@ -20,7 +20,17 @@ from pbx.access.roles import (
 from storage.keyholder import acts, decisions
 
 # Transcribed a second time, by role: what each may do to others.
-READS = {"person", "extension", "device", "exception", "policy", "history", "role", "session"}
+READS = {
+    "person",
+    "extension",
+    "mailbox",
+    "device",
+    "exception",
+    "policy",
+    "history",
+    "role",
+    "session",
+}
 ORACLE = {
     "system-administrator": set(Privilege) - EVERYBODY - {"call-parties"},
     "help-desk": {"person-read", "person-unlock", "extension-read", "device-read"}
@@ -28,7 +38,7 @@ ORACLE = {
     "compliance-officer": {f"{noun}-read" for noun in READS}
     | {"keys-read", "call-watch", "call-read", "call-parties"},
     "practice-manager": {f"{noun}-read" for noun in READS}
-    | {"person-change", "person-suspend", "person-leave", "exception-close"}
+    | {"mailbox-members", "person-change", "person-suspend", "person-leave", "exception-close"}
     | {"enrolment-request", "role-request", "proposal-approve", "role-revoke"},
     "physician": set(),
     "clinical-staff": set(),

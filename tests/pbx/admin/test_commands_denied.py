@@ -95,7 +95,7 @@ async def test_every_privileged_command_is_refused_to_who_may_not(
         (tmp_path / "token").write_text(desk.token)
         (tmp_path / "token").chmod(0o600)
         monkeypatch.setattr("sys.stdin", io.StringIO("000000\n" * 3))
-        count = len(await clinic.rows())
+        count = await clinic.row_count()
         words = [*words_for(path, command), "--data", str(clinic.layout.root)]
 
         code = await asyncio.to_thread(cli.run, words)
@@ -103,5 +103,5 @@ async def test_every_privileged_command_is_refused_to_who_may_not(
         error = capsys.readouterr().err
         assert code == Exit.REFUSED, (words, code, error)
         assert error.count("\n") == 1, (words, error)
-        outcomes = {row.outcome for row in (await clinic.rows())[count:]}
+        outcomes = {row.outcome for row in await clinic.rows(after=count)}
         assert outcomes == {"refused"}, (words, outcomes)
