@@ -36,6 +36,8 @@ OWN = {
     "pbx whoami",
 }
 """What everybody may do, to themselves."""
+ON_THE_MACHINE = {"pbx keys restore", "pbx keys unlock"}
+"""Verbs for whoever has the key holder's own account, without a running exchange."""
 WORDS = {
     "kind": "person",
     "role": "billing",
@@ -54,7 +56,7 @@ def leaves() -> list[tuple[str, Command]]:
     return [
         (path, command)
         for path, command in commands(root, "pbx")
-        if path.split()[1] not in LOCAL and path not in OWN
+        if path.split()[1] not in LOCAL and path not in OWN | ON_THE_MACHINE
     ]
 
 
