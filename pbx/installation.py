@@ -19,6 +19,7 @@ import msgspec
 
 from certs.authority import create_authority
 from certs.config import CertsConfig
+from certs.files import make_directory
 from media import prompts
 from pbx.config import Config, ExchangeConfig
 from pbx.first_people import BACK
@@ -86,7 +87,7 @@ def initialise(plan: Plan, owners: Accounts | None = None) -> Accounts:
 
 def _make(plan: Plan, config: Config, owners: Accounts) -> None:
     layout = plan.layout
-    layout.certificates.mkdir(mode=0o700)
+    make_directory(layout.certificates)
     authority = create_authority(
         layout.certificates, config.exchange.domain, system_clock, config.certs
     )

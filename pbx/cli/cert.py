@@ -15,6 +15,7 @@ from certs.authority import Authority
 from certs.errors import CertsError
 from certs.imports import MAX_BYTES, check_chain
 from certs.inventory import State, Status, statuses
+from certs.owner import acting_as_owner_of
 from certs.revoke import Reason
 from pbx.cli.local_ledger import record
 from pbx.cli.local_store import LocalStore
@@ -59,7 +60,7 @@ def show(everything: AllOption = False, data: DataOption = None, json: JsonOptio
     Example: pbx cert list --json
     """
     authority = _authority(LocalStore.of(data))
-    with _failures_as_sentences():
+    with _failures_as_sentences(), acting_as_owner_of(authority.stock.directory):
         found = statuses(authority)
     shown = [s for s in found if everything or s.state not in (State.REPLACED, State.REVOKED)]
     if json:
@@ -78,9 +79,12 @@ def renew(root_key: RootKeyOption = None, data: DataOption = None) -> None:
     """
     store = LocalStore.of(data)
     authority = _authority(store)
-    with _failures_as_sentences():
-        if root_key is not None:
+    key = None
+    if root_key is not None:
+        with _failures_as_sentences():
             key = _with_passphrase(lambda secret: authority.load_root_key(root_key, secret))
+    with _failures_as_sentences(), acting_as_owner_of(store.layout.credentials):
+        if key is not None:
             record(store, Action.CERTIFICATE_ISSUED, "certificate", {"kind": "issuing authority"})
             until = authority.renew_issuing(key).not_valid_after_utc
             say(f"The next issuing authority is in force; it ends {until:%Y-%m-%d}.")
@@ -104,7 +108,7 @@ def revoke(
     """
     store = LocalStore.of(data)
     authority = _authority(store)
-    with _failures_as_sentences():
+    with _failures_as_sentences(), acting_as_owner_of(store.layout.credentials):
         number = authority.check_revocable(serial)
         confirm(f"Revoke certificate {number}?", yes=yes)
         after = {"serial": number, "reason": reason.value}
@@ -123,7 +127,7 @@ def import_(chain: ChainArgument, key: KeyArgument, data: DataOption = None) -> 
     store = LocalStore.of(data)
     authority = _authority(store)
     chain_pem, key_pem = _read(chain), _read(key)
-    with _failures_as_sentences():
+    with _failures_as_sentences(), acting_as_owner_of(store.layout.credentials):
         checked = _with_passphrase(
             lambda secret: check_chain(authority, chain_pem, key_pem, secret)
         )
@@ -138,7 +142,7 @@ def import_(chain: ChainArgument, key: KeyArgument, data: DataOption = None) -> 
 
 def _authority(store: LocalStore) -> Authority:
     config = load(store.layout.config_file)
-    with _failures_as_sentences():
+    with _failures_as_sentences(), acting_as_owner_of(store.layout.credentials):
         return Authority.open(
             store.layout.certificates, config.exchange.domain, system_clock, config.certs
         )

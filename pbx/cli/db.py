@@ -2,6 +2,7 @@
 
 import typer
 
+from certs.owner import acting_as_owner_of
 from pbx.cli.local_store import LocalStore, failures_as_sentences
 from pbx.cli.output import DataOption, Exit, JsonOption, as_json, say
 from storage import schema
@@ -17,7 +18,7 @@ def upgrade(data: DataOption = None, json: JsonOption = False) -> None:
     Example: pbx db upgrade
     """
     store = LocalStore.of(data)
-    with failures_as_sentences():
+    with failures_as_sentences(), acting_as_owner_of(store.layout.database):
         status = schema.upgrade(store.owner, store.service_role)
     if json:
         as_json({"present": status.present, "wanted": status.wanted})
@@ -32,7 +33,7 @@ def show(data: DataOption = None, json: JsonOption = False) -> None:
     Example: pbx db status --json
     """
     store = LocalStore.of(data)
-    with failures_as_sentences():
+    with failures_as_sentences(), acting_as_owner_of(store.layout.database):
         status = schema.status_of(store.service)
     if json:
         as_json(

@@ -7,6 +7,7 @@ it does not.
 import asyncio
 from typing import Any, Final
 
+from certs.owner import acting_as_owner_of
 from pbx.cli.local_store import LocalStore, failures_as_sentences
 from storage.database import Database
 from storage.identifiers import new_id, system_clock
@@ -28,7 +29,7 @@ def record(store: LocalStore, action: Action, subject: str, after: Any) -> None:
         subject=Subject(subject),
         after=after,
     )
-    with failures_as_sentences():
+    with failures_as_sentences(), acting_as_owner_of(store.layout.database):
         asyncio.run(_committed(store, entry))
 
 

@@ -193,6 +193,22 @@ def give(directory: Path, account: Account) -> None:
     """Makes everything below a directory belong to one account, never following a link."""
     if os.geteuid() != 0:
         return
-    for folder, names, files in os.walk(directory):
+    for _, names, files, folder in os.fwalk(directory):
         for name in (*names, *files):
-            os.chown(os.path.join(folder, name), account.uid, account.gid, follow_symlinks=False)
+            _give(name, folder, account)
+
+
+def _give(name: str, folder: int, account: Account) -> None:
+    """Only what root made: a link, or a second name of a file elsewhere, is nobody's to give."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(name, flags, dir_fd=folder)
+    except OSError:
+        return
+    try:
+        found = os.fstat(descriptor)
+        is_single = stat.S_ISDIR(found.st_mode) or found.st_nlink == 1
+        if found.st_uid == 0 and is_single:
+            os.fchown(descriptor, account.uid, account.gid)
+    finally:
+        os.close(descriptor)
