@@ -165,18 +165,25 @@ class Call:
         self.state, self.ended_at = "ended", max(self.clock(), self.started_at)
         for leg in self.legs:
             if leg is not self.caller:
-                leg.hang_up()
+                self._hang_up(leg)
         failures = await asyncio.gather(
             *(leg.drop_media() for leg in self.legs), return_exceptions=True
         )
         if any(isinstance(failure, Exception) for failure in failures):
             log.error("a leg of a call was not dropped", call=str(self.id))
         await self.caller.may_hang_up()
-        self.caller.hang_up()
+        self._hang_up(self.caller)
         while not self._inbox.empty():
             event = self._inbox.get_nowait()
             if isinstance(event, Reoffered):
                 event.leg.refuse_offer(event, 481)
+
+    def _hang_up(self, leg: Leg) -> None:
+        """What one leg's peer made of its dialog keeps no other leg from ending."""
+        try:
+            leg.hang_up()
+        except Exception:
+            log.exception("a leg of a call was not hung up", call=str(self.id))
 
     def _conclude(self, outcome: CallOutcome, cause: str) -> None:
         self.outcome, self.cause = outcome, cause
@@ -265,7 +272,7 @@ class Call:
         return is_whole
 
     async def ring(self, device: UUID, contact: Contact, number: str) -> CalleeLeg:
-        """Invite one contact of a device; raises `MediaError`."""
+        """Invite one contact of a device; a failure leaves nothing of the leg behind."""
         leg = CalleeLeg(self, new_id(self.clock), device, contact)
         leg.person = self.person_at(device)
         self._add(leg)
@@ -277,7 +284,13 @@ class Call:
             max_forwards=self.max_forwards,
             is_emergency=self.is_emergency,
         )
-        await leg.invite(invitation, self.caller)
+        try:
+            await leg.invite(invitation, self.caller)
+        except Exception:
+            leg.status = 503
+            self._hang_up(leg)
+            await leg.drop_media()
+            raise
         return leg
 
     async def talk(self, callee: CalleeLeg) -> None:

@@ -99,9 +99,11 @@ class Leg:
 
     def hang_up(self, reason: str | None = None) -> None:
         """End the leg, whatever it takes in its phase; nothing happens when it has ended."""
-        if self.phase is Phase.CONFIRMED and self.dialog is not None:
-            self._bye(self.dialog, reason)
-        self._end()
+        try:
+            if self.phase is Phase.CONFIRMED and self.dialog is not None:
+                self._bye(self.dialog, reason)
+        finally:
+            self._end()
 
     async def drop_media(self) -> None:
         """Free the ports and keep the last figures for the record."""

@@ -9,11 +9,16 @@ from __future__ import annotations
 from contextlib import suppress
 from uuid import UUID
 
+import structlog
+
 from media.client import Fed, MediaError, Player, Prompt, Silence
 from pbx.b2bua.call import Call, CallOver
+from pbx.b2bua.callee_leg import CalleeLeg
 from pbx.b2bua.events import Heard
 from pbx.features.ring_person import Ringing
 from storage.calls import CallOutcome
+
+log = structlog.get_logger()
 
 NO_LINE = Player(sounds=(Silence(milliseconds=300), Prompt("emergency-no-line")), times=0)
 NO_LINE_ONCE = Player(sounds=NO_LINE.sounds, times=3)
@@ -26,7 +31,7 @@ async def emergency(call: Call, devices: tuple[UUID, ...]) -> None:
     await call.keep()
     with suppress(MediaError):  # the phones ring, with or without the words
         await call.play(NO_LINE)
-    winner = await Ringing(call).first_answer(devices)
+    winner = await _ring(call, devices)
     if winner is not None:
         await call.talk(winner)
     await call.play(NO_LINE_ONCE)
@@ -34,3 +39,14 @@ async def emergency(call: Call, devices: tuple[UUID, ...]) -> None:
         event = await call.next()
         if isinstance(event, Heard) and isinstance(event.event, Fed):
             raise CallOver("emergency-no-line")
+
+
+async def _ring(call: Call, devices: tuple[UUID, ...]) -> CalleeLeg | None:
+    """Whatever goes wrong with the phones on site, the caller is told and not cut off."""
+    try:
+        return await Ringing(call).first_answer(devices)
+    except CallOver:
+        raise
+    except Exception:
+        log.exception("the phones on site were not rung", call=str(call.id))
+        return None

@@ -61,9 +61,10 @@ class Ringing:
                 self._timed_out = True
                 break
             if isinstance(event, Answered) and await self._take(event):
-                return self._win(event.leg)
+                await self._stop(event.leg, ELSEWHERE)
+                return event.leg
             await self._heed(event)
-        self._stop(None, None)
+        await self._stop(None, None)
         return None
 
     def verdict(self) -> tuple[int, str, CallOutcome]:
@@ -90,6 +91,9 @@ class Ringing:
                 try:
                     self._legs.append(await call.ring(device, contact, call.caller.dialled))
                 except MediaError:
+                    self._refusals.append(503)
+                except Exception:  # what one contact says of itself stops no other phone
+                    log.exception("a contact was not invited", call=str(call.id))
                     self._refusals.append(503)
 
     async def _heed(self, event: LegEvent) -> None:
@@ -126,11 +130,9 @@ class Ringing:
             return False
         return True
 
-    def _win(self, winner: CalleeLeg) -> CalleeLeg:
-        self._stop(winner, ELSEWHERE)
-        return winner
-
-    def _stop(self, winner: CalleeLeg | None, reason: str | None) -> None:
-        for leg in self._legs:
-            if leg is not winner:
-                leg.hang_up(reason)
+    async def _stop(self, winner: CalleeLeg | None, reason: str | None) -> None:
+        """The others ring no longer, and their ports are free for the next call."""
+        losers = [leg for leg in self._legs if leg is not winner]
+        for leg in losers:
+            leg.hang_up(reason)
+        await asyncio.gather(*(leg.drop_media() for leg in losers), return_exceptions=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pbx.sip.dialog import FORMING
+from pbx.sip.dialog import FORMING, TARGET_REFRESHING, read_route
 from pbx.sip.errors import PeerError
 from pbx.sip.message import Message, Request, Response, response_to
 
@@ -52,6 +52,8 @@ def inspect(request: Request, capabilities: Capabilities, *, is_merged: bool) ->
             return refusal
     if request.method in FORMING and len(request.contacts) != 1:
         raise PeerError("Contact", "names one target in a request that makes a dialog")
+    if request.method in TARGET_REFRESHING:
+        read_route(request)
     return None
 
 

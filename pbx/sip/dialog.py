@@ -98,7 +98,8 @@ class Dialog:
 
     @classmethod
     def as_uac(cls, request: Request, response: Response) -> Dialog:
-        """From the first response with this To tag that we get (§12.1.2)."""
+        """From the first response with this To tag that we get (§12.1.2); raises `PeerError`."""
+        read_route(response)
         dialog = cls(
             DialogState(
                 id=uac_id(response),
@@ -172,11 +173,12 @@ class Dialog:
         self._open_ours[_kind(request)] = request.cseq.number
 
     def received(self, request: Request, response: Response) -> None:
-        """A response to a request of ours arrived (§12.2.1.2, §13.2.2.4)."""
+        """A response to a request of ours arrived (§12.2.1.2, §13.2.2.4); raises `PeerError`."""
         if response.status >= 200:
             self.closed(request)
         if response.status >= 300 or request.method not in TARGET_REFRESHING:
             return
+        read_route(response)
         state = replace(self.state, target=_target(response, self.state.target))
         if response.headers.first("Allow") is not None:
             state = replace(state, allow=response.allow)
@@ -235,6 +237,13 @@ class Dialog:
         if content_type is not None:
             headers.add("Content-Type", content_type)
         return Request(method, target, headers, body)
+
+
+def read_route(message: Message) -> None:
+    """Target and route set of a message that makes a dialog, read while it can still be refused;
+    raises `PeerError`."""
+    for address in (*message.contacts, *message.record_routes):
+        _ = address.uri
 
 
 def uas_id(message: Message) -> DialogId:

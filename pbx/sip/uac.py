@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pbx.sip.dialog import Dialog, uac_id
-from pbx.sip.events import FlowLost, ResponseReceived, TimedOut, TransactionId
+from pbx.sip.errors import PeerError
+from pbx.sip.events import FlowLost, MessageRefused, ResponseReceived, TimedOut, TransactionId
 from pbx.sip.flows import Flow, FlowId
-from pbx.sip.message import Request, Response
+from pbx.sip.message import Request, Response, response_to
 from pbx.sip.reliable import ProvisionalOrder, is_reliable, prack
 from pbx.sip.sent import Sent
 from pbx.sip.session_clock import agreed, ask, minimum_of
@@ -16,6 +17,10 @@ from pbx.sip.transaction.effects import Deliver, Effect, Send, SendCancel, TimeO
 from pbx.sip.transaction.hop import cancellation
 from pbx.sip.transaction.keys import ClientKey, client_key
 from pbx.sip.transaction.state import State
+
+ONLY_WITH_DIALOGS = (
+    "Contact", "Record-Route", "Allow", "Require", "RSeq", "Supported", "Session-Expires", "Min-SE",
+)  # fmt: skip
 
 MOST_FORKS = 16
 """Dialogs that the responses to one INVITE may make."""
@@ -150,6 +155,43 @@ class UserAgentClient:
         self._shared.deadlines.changed(sent)
 
     def _deliver(self, sent: Sent, response: Response, now: float) -> None:
+        try:
+            self._take(sent, response, now)
+        except PeerError as error:
+            # Without the fields that cannot be read it is still the answer to our request.
+            for name in ONLY_WITH_DIALOGS:
+                response.headers.remove(name)
+            self._shared.flows.counters.malformed += 1
+            self._shared.report(MessageRefused(sent.flow.id, error.header, error.rule, 0))
+            machine = sent.machine
+            if (
+                isinstance(machine, InviteClientTransaction)
+                and sent.dialog is None
+                and 200 <= response.status < 300
+            ):
+                self._give_up(sent, machine, response, now)
+            else:
+                self._take(sent, response, now)
+
+    def _give_up(
+        self, sent: Sent, machine: InviteClientTransaction, response: Response, now: float
+    ) -> None:
+        """No dialog can be kept with this peer: ACK and BYE for a 2xx, and 502 for our user."""
+        dialog = self._dialog_of(sent, response)
+        if dialog is None:
+            return
+        ack = dialog.acknowledge(sent.request)
+        bye = dialog.request("BYE")
+        self._shared.dialogs.drop(dialog)
+        self._add_via(sent.flow, ack)
+        self._add_via(sent.flow, bye)
+        machine.acknowledge(dialog.id.remote_tag, ack)
+        self._shared.flows.send(sent.flow.id, ack)
+        self._start(sent.flow, bye, now).is_quiet = True
+        failure = response_to(sent.request, 502)
+        self._report(sent, ResponseReceived(sent.id, sent.flow.id, failure, None))
+
+    def _take(self, sent: Sent, response: Response, now: float) -> None:
         dialog = self._dialog_of(sent, response)
         if dialog is not None:
             if is_reliable(response) and not self._take_in_order(sent, dialog, response, now):

@@ -290,16 +290,18 @@ def test_what_is_malformed_is_answered_if_it_can_be_and_never_raises(data, statu
     assert stack.snapshot().transactions == ()
 
 
-def test_a_response_that_cannot_be_read_is_dropped():
+def test_a_response_that_cannot_be_read_is_reported_and_ends_its_request():
     stack = lone()
     stack.request(FlowId(1), request(), 0.0)
     ((_, invite),) = stack.outgoing()
     ok = answer(parse_message(invite), 200, ("Contact", "<<>>"))  # type: ignore[arg-type]
     ok.headers.amend("To", f"{ok.headers.first('To')};tag=bob")
     stack.receive(FlowId(1), ok.encode(), 0.0)
-    (event,) = stack.events()
+    event, failure = stack.events()
     assert isinstance(event, MessageRefused) and event.status == 0
-    assert stack.outgoing() == []
+    assert len(stack.outgoing()) == 2  # ACK and BYE
+    assert isinstance(failure, ResponseReceived)
+    assert failure.response.status == 502
 
 
 def test_an_ack_whose_fields_are_broken_is_never_answered():

@@ -10,6 +10,7 @@ from pbx.sip.dialog import Dialog
 from pbx.sip.events import (
     FlowClosed,
     FlowLost,
+    MessageRefused,
     RequestReceived,
     ResponseReceived,
     TimedOut,
@@ -434,3 +435,49 @@ def test_a_prack_that_nobody_answers_is_nobodys_news():
     desk.replies()
     desk.at(32.0)
     assert desk.stack.events() == [] and rows(desk) == ["INVITE proceeding"]
+
+
+def refused_and(desk: Desk, *kinds: type) -> list[ResponseReceived]:
+    refused, *others = desk.stack.events()
+    assert isinstance(refused, MessageRefused)
+    assert [type(event) for event in others] == list(kinds)
+    return others  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("rings_first", [False, True])
+@pytest.mark.parametrize("value", ["junk <<", "<junk>"])
+def test_a_phone_whose_answer_has_a_broken_route_gets_ack_and_bye(
+    value: str, rings_first: bool
+) -> None:
+    desk = Desk()
+    _, sent = desk.send(request("INVITE", body=OFFER))
+    if rings_first:
+        desk.reply(sent, 180)
+        desk.stack.events()
+    desk.reply(sent, 200, ("Record-Route", value))
+    assert desk.methods() == ["ACK", "BYE"]
+    [failure] = refused_and(desk, ResponseReceived)
+    assert (failure.response.status, failure.dialog) == (502, None)
+    assert desk.stack.snapshot().dialogs == 0
+    desk.reply(sent, 200, ("Record-Route", value))  # again: the ACK was lost
+    assert desk.methods() == ["ACK"]
+
+
+def test_forks_without_end_whose_answers_cannot_be_read_are_left_alone() -> None:
+    desk = Desk()
+    _, sent = desk.send(request("INVITE", body=OFFER))
+    for number in range(16):
+        desk.reply(sent, 180, tag=f"bob{number}")
+    desk.said(), desk.stack.events()
+    desk.reply(sent, 200, ("Session-Expires", "soon"), tag="bob16")
+    assert desk.methods() == []
+
+
+def test_ringing_with_a_broken_route_still_rings() -> None:
+    desk = Desk()
+    _, sent = desk.send(request("INVITE", body=OFFER))
+    desk.reply(sent, 180, ("Record-Route", "junk <<"))
+    [rang] = refused_and(desk, ResponseReceived)
+    assert rang.response.status == 180
+    desk.reply(sent, 200)
+    assert [status for status, _ in desk.replies()] == [200]

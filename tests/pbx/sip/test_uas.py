@@ -616,3 +616,16 @@ def test_an_unreliable_response_between_reliable_ones_is_sent_as_it_is():
     desk.respond(event, 183, reliably=True)
     desk.respond(event, 180)
     assert desk.statuses() == [183, 180]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("Record-Route", "junk <<"), ("Record-Route", "<junk>"), ("Contact", "<x>")]
+)
+def test_an_invite_whose_route_cannot_be_read_is_refused_before_it_makes_a_dialog(
+    name: str, value: str
+) -> None:
+    desk = Desk()
+    desk.give(request("INVITE", (name, value), body=OFFER))
+    assert desk.statuses() == [400]
+    assert [type(event) for event in desk.stack.events()] == [MessageRefused]
+    assert desk.stack.snapshot().dialogs == 0
