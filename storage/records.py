@@ -11,6 +11,7 @@ from uuid import UUID
 
 from storage.identifiers import Clock, new_id
 from storage.keyholder.signing import BadKey, SignedKey, check_key
+from storage.keyholder.slots import sealed_records_key
 from storage.sealed import primitives
 from storage.sealed.fields import FieldKey
 
@@ -66,12 +67,7 @@ class HourlyKeys:
             return None
         id = new_id(self._clock)
         secret = bytearray(primitives.random(primitives.KEY))
-        sealed = primitives.seal_to(public.suite, public.public, secret, hourly_info(id))
+        sealed = sealed_records_key(public, secret)
         fields = FieldKey(secret, PURPOSE)
         primitives.wipe(secret)
         return RecordsKey(id, now, fields, sealed, public.id)
-
-
-def hourly_info(id: UUID) -> bytes:
-    """HPKE `info` that binds a sealed hourly key to its row."""
-    return b"hipaa-pbx hourly records key v1\0" + id.bytes

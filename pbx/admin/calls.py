@@ -146,8 +146,8 @@ async def _key_of(
         caller.deed, Action.CALL_PARTIES_READ, Subject("call", sealed.row.id)
     )
     async with plane.database.read() as connection:
-        wrapped, _ = await calls.sealed_key(connection, id)
-    key = await plane.keyholder.open_records_key(caller.handle, id, wrapped, evidence)
+        wrapped, sealed_to = await calls.sealed_key(connection, id)
+    key = await plane.keyholder.open_records_key(caller.handle, sealed_to, wrapped, evidence)
     return FieldKey(key, PURPOSE)
 
 

@@ -37,6 +37,7 @@ def run(layout: Layout, announce: Announce) -> None:
         logs.configure(process="supervisor", debug=config.logs.debug)
         hardening.keep_memory_private()
         hardening.allow_files(config.media.files_per_worker)
+        hardening.allow_locked_memory()
         accounts.lay_out(accounts.places(layout, owners, config.media.worker_count))
         supervisor = Supervisor(
             layout,

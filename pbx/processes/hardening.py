@@ -4,6 +4,7 @@ No core dump (RLIMIT_CORE), no ptrace and no /proc/PID/mem by other processes of
 (PR_SET_DUMPABLE), death with the supervisor (PR_SET_PDEATHSIG); see prctl(2).
 """
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -49,3 +50,12 @@ def allow_files(wanted: int) -> None:
             f"{wanted} open files are needed and the limit is {hard}; "
             f"raise it with: ulimit -n {wanted}"
         ) from None
+
+
+def allow_locked_memory() -> None:
+    """Lets the children lock all their memory (mlockall(2)): the key holder does, so that its
+    keys never reach swap. Where root may not raise the limit, the key holder says that it could
+    not lock."""
+    unlimited = resource.RLIM_INFINITY
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (unlimited, unlimited))
