@@ -79,12 +79,13 @@ Change = Bound | Unbound
 class Location:
     """All bindings of this node."""
 
-    __slots__ = ("_by_device", "_by_flow", "_deadlines", "_expired", "_newest_flow")
+    __slots__ = ("_by_device", "_by_flow", "_deadlines", "_expired", "_newest_flow", "_newest_on")
 
     def __init__(self) -> None:
         self._by_device: dict[str, list[_Entry]] = {}
         self._by_flow: dict[FlowId, list[_Entry]] = {}
         self._newest_flow: dict[str, FlowId] = {}
+        self._newest_on: dict[FlowId, set[str]] = {}
         self._deadlines = Deadlines()
         self._expired: list[Unbound] = []
 
@@ -107,7 +108,7 @@ class Location:
 
     def flow_proved(self, device: str, flow: FlowId) -> None:
         """The device authenticated a request on this flow."""
-        self._newest_flow[device] = flow
+        self._newest(device, flow)
 
     def bind(self, binding: Binding, old: Binding | None = None) -> Bound:
         """Make a binding, or put it in the place of `old`, which is the same Contact."""
@@ -126,7 +127,7 @@ class Location:
         on_flow = self._by_flow.setdefault(binding.flow, [])
         if entry not in on_flow:
             on_flow.append(entry)
-        self._newest_flow[binding.device] = binding.flow
+        self._newest(binding.device, binding.flow)
         self._deadlines.changed(entry)
         return Bound(binding, is_new, is_first)
 
@@ -138,8 +139,8 @@ class Location:
     def flow_lost(self, flow: FlowId) -> list[Unbound]:
         """The flow closed: what was bound to it is gone (RFC 5626 §5.3)."""
         changes = [self._end(e, Cause.FLOW_LOST) for e in list(self._by_flow.get(flow, ()))]
-        for change in changes:
-            device = change.binding.device
+        # A device may have proved itself here without a binding: a call by another flow.
+        for device in self._newest_on.pop(flow, ()):
             if self._newest_flow.get(device) == flow:
                 self._fall_back(device)
         return changes
@@ -147,7 +148,7 @@ class Location:
     def device_removed(self, device: str) -> list[Unbound]:
         """The device may no longer register."""
         entries = list(self._by_device.get(device, ()))
-        self._newest_flow.pop(device, None)
+        self._leave_newest(device)
         return [self._end(entry, Cause.REMOVED) for entry in entries]
 
     def next_deadline(self) -> float | None:
@@ -187,11 +188,25 @@ class Location:
         if not on_flow:
             del self._by_flow[flow]
 
+    def _newest(self, device: str, flow: FlowId) -> None:
+        if self._newest_flow.get(device) != flow:
+            self._leave_newest(device)
+            self._newest_flow[device] = flow
+            self._newest_on.setdefault(flow, set()).add(device)
+
+    def _leave_newest(self, device: str) -> None:
+        flow = self._newest_flow.pop(device, None)
+        devices = self._newest_on.get(flow) if flow is not None else None
+        if flow is not None and devices is not None:
+            devices.discard(device)
+            if not devices:
+                del self._newest_on[flow]
+
     def _fall_back(self, device: str) -> None:
         """The newest flow is gone; the latest binding that is left says which one is next."""
         left = [entry.binding for entry in self._by_device.get(device, ())]
         if left:
-            self._newest_flow[device] = max(left, key=lambda b: b.seen).flow
+            self._newest(device, max(left, key=lambda b: b.seen).flow)
         else:
             del self._newest_flow[device]
 

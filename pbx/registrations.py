@@ -44,6 +44,7 @@ class RegistrationJournal:
         self._news = asyncio.Event()
         self._is_closing = False
         self.lost = 0
+        """Ledger rows about phones that were not written."""
 
     def changed(self, change: Change, expires_in: float) -> None:
         """A binding was made, refreshed or ended; only first and last are ledger rows."""
@@ -83,18 +84,28 @@ class RegistrationJournal:
         while not self._is_closing:
             await self._news.wait()
             self._news.clear()
-            await self._write()
-        await self._write()
+            await self._try()
+        await self._try()
 
     def close(self) -> None:
         """Let `run` return when what waits has been written."""
         self._is_closing = True
         self._news.set()
 
+    async def _try(self) -> None:
+        """Where one phone was seen is not worth the rows of all others."""
+        try:
+            await self._write()
+        except Exception:
+            log.exception("what is known of phones was not written")
+
     async def _write(self) -> None:
         while self._entries:
             batch = [self._entries.popleft() for _ in range(min(BATCH, len(self._entries)))]
-            await asyncio.gather(*(self._committer.note(entry) for entry in batch))
+            results = await asyncio.gather(
+                *(self._committer.note(entry) for entry in batch), return_exceptions=True
+            )
+            self.lost += sum(isinstance(result, Exception) for result in results)
         while self._presence:
             seen = [self._presence.pop(device) for device in list(self._presence)[:BATCH]]
             try:

@@ -100,7 +100,11 @@ class RegisteredPhones:
         if self.is_bound(device, held):
             return held
         newest = self._location.flow_of(str(device))
-        return newest if newest is not None and newest in self._proved else held
+        if newest is not None and newest in self._proved:
+            return newest
+        if held in self._proved:
+            return held
+        return max(self.flows_of(device), default=held)  # the one that was opened last
 
     def authentication_of(self, flow: FlowId) -> str:
         proved = self._proved.get(flow)

@@ -106,6 +106,7 @@ class Telephony:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._entered = AsyncExitStack()
+        self._writers: list[asyncio.Task[None]] = []
         credentials = ground.layout.credentials
         auth = keyfiles.load(credentials, keyfiles.DEVICE_AUTH)
         self.phones = Phones(FieldKey(auth, "device-auth"))
@@ -144,6 +145,7 @@ class Telephony:
             ("registration journal", self.journal.run()),
         ):
             task = asyncio.create_task(work, name=name)
+            self._writers.append(task)
             self._entered.push_async_callback(_finished, task)
         for name, work in (
             ("directory", self.keeper.run()),
@@ -405,6 +407,10 @@ class Telephony:
             found.append("No records key: call records are kept without numbers and names.")
         if self.recorder.lost:
             found.append("Call records were lost: the database was away for too long.")
+        if self.recorder.rows_lost or self.journal.lost:
+            found.append("Ledger rows about calls or phones were lost: neither disk took them.")
+        if any(task.done() for task in self._writers):
+            found.append("Calls or registrations are not written down any more: restart the PBX.")
         if self.credentials.alarm:
             found.append(self.credentials.alarm)
         return found

@@ -160,7 +160,8 @@ class Gate:
 
     def _by_digest(self, attempt: _Attempt, offered: list[Credentials]) -> Admitted | Response:
         is_stale = False
-        refused: _Refused | None = None
+        admitted: Device | None = None
+        refused: list[_Refused] = []
         for credentials in offered:
             birth = self._d.nonces.recognise(credentials.nonce, attempt.flow, attempt.now)
             if birth is None:
@@ -168,16 +169,20 @@ class Gate:
                 continue
             device = self._verify(attempt, credentials)
             if isinstance(device, _Refused):
-                refused = device
+                refused.append(device)
+            elif admitted is not None:
+                continue
             elif self._d.nonces.spend(birth, attempt.flow, credentials.nc or 0):
-                self._proved[attempt.flow] = device.id
-                return Admitted(device.id, f"digest {attempt.algorithm.value}")
+                admitted = device
             else:
                 is_stale = True
                 self._report(Reason.REPLAYED, device.id, attempt.facts)
-        if refused is not None:
-            self._fail(attempt, refused)
-        return self._challenge(attempt, is_stale=is_stale and refused is None)
+        for one in refused:  # each line is a guess, whatever the others prove
+            self._fail(attempt, one)
+        if admitted is not None:
+            self._proved[attempt.flow] = admitted.id
+            return Admitted(admitted.id, f"digest {attempt.algorithm.value}")
+        return self._challenge(attempt, is_stale=is_stale and not refused)
 
     def _verify(self, attempt: _Attempt, credentials: Credentials) -> Device | _Refused:
         nobody = self._nobodies[attempt.algorithm][hash(credentials.username) % NOBODIES]

@@ -45,6 +45,8 @@ class CallRecorder:
         self._is_closing = False
         self.lost = 0
         """Records dropped because too many waited."""
+        self.rows_lost = 0
+        """Ledger rows that not even the spool took."""
         self.unsealed = 0
         """Records whose parties were left out for want of a records key."""
 
@@ -75,8 +77,8 @@ class CallRecorder:
         while not self._is_closing:
             await self._pause()
             self._news.clear()
-            await self._write()
-        await self._write()
+            await self._try()
+        await self._try()
 
     def close(self) -> None:
         """Let `run` return when what waits has been tried once more."""
@@ -90,12 +92,20 @@ class CallRecorder:
         except TimeoutError:
             return
 
+    async def _try(self) -> None:
+        """Whatever happens to one batch, the next call's record is written."""
+        try:
+            await self._write()
+        except Exception:
+            self.lost += 1
+            log.exception("call records were not written")
+
     async def _write(self) -> None:
         await self._write_emergencies()
         while batch := self._take(self._waiting):
             try:
                 await self._store(batch, with_rows=True)
-            except StorageError:
+            except (StorageError, TimeoutError):
                 await self._note([ended(record) for record in batch])
                 self._noted.extend(batch)
             except Exception:  # noqa: BLE001 - one bad record must not hold up all others
@@ -104,7 +114,7 @@ class CallRecorder:
         while batch := self._take(self._noted):
             try:
                 await self._store(batch, with_rows=False)
-            except StorageError:
+            except (StorageError, TimeoutError):
                 self._noted.extendleft(reversed(batch))
                 return
             except Exception:  # noqa: BLE001 - one bad record must not hold up all others
@@ -121,6 +131,7 @@ class CallRecorder:
         )
         lost = sum(isinstance(result, Exception) for result in results)
         if lost:
+            self.rows_lost += lost
             log.error("ledger rows lost", count=lost)
 
     async def _store_each(self, batch: list[CallRecord], *, with_rows: bool = True) -> None:
@@ -131,7 +142,7 @@ class CallRecorder:
         for record in batch:
             try:
                 await self._store([record], with_rows=with_rows)
-            except StorageError:
+            except (StorageError, TimeoutError):
                 await self._note([ended(record)] if with_rows else [])
                 self._noted.append(record)
             except Exception:

@@ -127,3 +127,15 @@ def test_nothing_is_left_when_all_have_expired(count):
         location.bind(binding(f"d{number}", flow=number, expires_at=float(number)))
     assert len(location.expire(1e9)) == count
     assert len(location) == 0 and location.next_deadline() is None
+
+
+def test_a_device_falls_back_when_a_flow_without_its_binding_closes():
+    location = Location()
+    location.bind(binding(flow=1))
+    location.flow_proved("d1", FlowId(2))
+    location.flow_proved("d2", FlowId(2))
+    location.flow_proved("d2", FlowId(3))
+    assert location.flow_lost(FlowId(2)) == []
+    assert (location.flow_of("d1"), location.flow_of("d2")) == (FlowId(1), FlowId(3))
+    location.flow_lost(FlowId(3))
+    assert location.flow_of("d2") is None

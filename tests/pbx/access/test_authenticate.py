@@ -206,7 +206,26 @@ def test_one_of_several_credentials_is_enough(house: House) -> None:
     md5 = msgspec.structs.replace(right, algorithm="MD5")
 
     assert isinstance(house.ask("Basic YTpi", foreign, md5, wrong, right), Admitted)
-    assert house.failures == []
+    assert house.reasons == [Reason.WRONG_SECRET]  # each line is a guess that counts
+
+
+def test_each_line_counts_towards_the_lock_of_its_own_name(house: House) -> None:
+    def guess(name: str) -> Credentials:
+        return house.proof(name, password="wrong")
+
+    for _ in range(2):
+        house.ask(guess("modern"), guess("modern"), guess("junk"))
+    assert [failure.device for failure in house.failures if failure.locked] != []
+    assert house.log_in("modern", flow=2) is not None
+    assert isinstance(house.log_in("modern", flow=2), Response)
+
+
+def test_guesses_before_credentials_of_ones_own_are_counted(house: House) -> None:
+    right = house.proof("modern")
+    assert isinstance(house.ask(right, house.proof("junk", password="wrong")), Admitted)
+    again = msgspec.structs.replace(right)
+    assert isinstance(house.ask(house.proof("junk"), house.proof("modern"), again), Admitted)
+    assert house.reasons == [Reason.UNKNOWN_NAME] * 2
 
 
 def test_credentials_beyond_the_first_few_are_not_looked_at(house: House) -> None:
