@@ -42,7 +42,7 @@ from pbx.signalling import CAPABILITIES, Agent, Parts, RegisteredPhones, Signall
 from pbx.sip.digest import Algorithm
 from pbx.sip.shared import StackConfig
 from pbx.sip.stack import Stack
-from pbx.testlines import TestLines
+from pbx.testlines import TrialLines
 from pbx.transport.credentials import Credentials
 from pbx.transport.driver import Driver
 from pbx.transport.listener import Listener
@@ -131,7 +131,7 @@ class Telephony:
         )
         self.recorder = CallRecorder(ground.committer, self.keys, ground.clock)
         self.domain = ground.config.exchange.domain
-        self.test_lines = TestLines(self.keeper, self.domain, ground.clock)
+        self.test_lines = TrialLines(self.keeper, self.domain, ground.clock)
         self.journal = RegistrationJournal(ground.committer, self.phones, ground.clock)
 
     async def start(self) -> dict[str, str]:

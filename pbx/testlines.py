@@ -26,7 +26,7 @@ PREFIX = "*98"
 
 
 @dataclass(frozen=True, slots=True)
-class TestLine:
+class TrialLine:
     """Two phones; the second one is called by the number."""
 
     caller: Credentials
@@ -35,7 +35,7 @@ class TestLine:
     until: int
 
 
-class TestLines:
+class TrialLines:
     """Opens and closes them."""
 
     def __init__(self, keeper: DirectoryKeeper, realm: str, clock: Clock) -> None:
@@ -47,10 +47,10 @@ class TestLines:
     def __contains__(self, test: UUID) -> bool:
         return test in self._ends
 
-    def open(self) -> TestLine:
+    def open(self) -> TrialLine:
         if len(self._ends) >= MOST:
             raise WrongState("test call", "is running already; wait two minutes")
-        line = TestLine(
+        line = TrialLine(
             self._phone(),
             self._phone(),
             PREFIX + "".join(secrets.choice("0123456789") for _ in range(8)),
@@ -74,7 +74,7 @@ class TestLines:
     def _phone(self) -> Credentials:
         return credentials(new_id(self._clock), new_username())
 
-    def _entries(self, line: TestLine) -> Entries:
+    def _entries(self, line: TrialLine) -> Entries:
         callee = self._entry(line.callee)
         held = TenancyEntry(
             number=line.number,

@@ -13,7 +13,7 @@ from pbx.access.roles import Privilege
 from pbx.admin.calls import view
 from pbx.admin.given import GivenCaller, GivenPlane, GivenTelephony
 from pbx.admin.rules import needs
-from pbx.admin.wire.calls import CallView, TestLine
+from pbx.admin.wire.calls import CallView, TrialLine
 from pbx.admin.wire.fields import Changed
 from storage import calls
 from storage.conflicts import NotFound
@@ -27,14 +27,16 @@ from storage.ledger.unit import Unit
     opt=needs(Privilege.CALL_TEST, Action.CALL_TESTED),
     summary="Two phones for a test call, for two minutes",
 )
-async def begin_test(plane: GivenPlane, caller: GivenCaller, telephony: GivenTelephony) -> TestLine:
+async def begin_test(
+    plane: GivenPlane, caller: GivenCaller, telephony: GivenTelephony
+) -> TrialLine:
     async def work(unit: Unit) -> None:
         unit.record(caller.deed.entry(Action.CALL_TESTED))
 
     await plane.committer.run(work)
     line = telephony.test_lines.open()
     operation = caller.deed.operation
-    return TestLine(
+    return TrialLine(
         id=line.caller.device,
         caller=telephony.told(operation, line.caller),
         callee=telephony.told(operation, line.callee),

@@ -8,14 +8,14 @@ from uuid import UUID
 
 import typer
 
-from pbx.admin.wire.calls import CallView, TestLine
+from pbx.admin.wire.calls import CallView, TrialLine
 from pbx.admin.wire.fields import Changed
 from pbx.admin.wire.phones import PhoneSecret
 from pbx.cli import receipt
 from pbx.cli.client import AdminClient
 from pbx.cli.output import CommandError, DataOption, Exit, JsonOption, as_json, as_table, say
 from pbx.cli.session import signed_in
-from pbx.testcall.errors import TestCallFailed
+from pbx.testcall.errors import CallTestFailed
 from pbx.testcall.phone import Line
 from pbx.testcall.run import Found, place
 
@@ -35,7 +35,7 @@ def test(
     Example: pbx call test
     """
     with signed_in(data) as client:
-        line = client.post("/v1/call-tests", TestLine)
+        line = client.post("/v1/call-tests", TrialLine)
         try:
             found = _placed(line, address)
             record = _record(client, line.id)
@@ -49,11 +49,11 @@ def test(
     receipt.show(record)
 
 
-def _placed(line: TestLine, address: str) -> Found:
+def _placed(line: TrialLine, address: str) -> Found:
     host = address or _loopback(line.caller)
     try:
         return asyncio.run(place(_line(line.caller, host), _line(line.callee, host), line.number))
-    except TestCallFailed as failure:
+    except CallTestFailed as failure:
         raise CommandError(f"The test call failed: {failure}.", Exit.FOUND) from None
 
 

@@ -16,7 +16,7 @@ from array import array
 
 from pylibsrtp import Error, Policy, Session
 
-from pbx.testcall.errors import TestCallFailed
+from pbx.testcall.errors import CallTestFailed
 
 SUITES = {
     "AEAD_AES_256_GCM": (Policy.SRTP_PROFILE_AEAD_AES_256_GCM, 44),
@@ -81,9 +81,9 @@ class Media:
             port = int(media[1])
             master = base64.b64decode(inline.removeprefix("inline:").partition("|")[0])
         except (StopIteration, IndexError, ValueError):
-            raise TestCallFailed("the exchange offered no key of the suite we asked for") from None
+            raise CallTestFailed("the exchange offered no key of the suite we asked for") from None
         if media[2] != "RTP/SAVP" or len(master) != SUITES[self.suite][1]:
-            raise TestCallFailed("the exchange agreed to something other than SRTP")
+            raise CallTestFailed("the exchange agreed to something other than SRTP")
         self._inbound = _context(self.suite, master, inbound=True)
         self._there = (host, port)
         self._tag = tag.removeprefix("a=crypto:")

@@ -18,7 +18,7 @@ from pbx.sip.errors import SipError
 from pbx.sip.headers import Headers
 from pbx.sip.message import Message, Request, Response, response_to
 from pbx.sip.parser import parse_message
-from pbx.testcall.errors import TestCallFailed
+from pbx.testcall.errors import CallTestFailed
 
 HEAD = 65_536
 END = b"\r\n\r\n"
@@ -57,11 +57,11 @@ class Phone:
                 host, port, ssl=self._line.context, server_hostname=self._line.domain, limit=HEAD
             )
         except ssl.SSLCertVerificationError as error:
-            raise TestCallFailed(
+            raise CallTestFailed(
                 f"the server's certificate was not accepted ({error.verify_message})"
             ) from None
         except OSError as error:
-            raise TestCallFailed(
+            raise CallTestFailed(
                 f"no TLS connection to {host} port {port} ({type(error).__name__})"
             ) from None
         chosen = self._writer.get_extra_info("cipher")
@@ -74,7 +74,7 @@ class Phone:
         request.headers.add("Expires", "120")
         response = await self._answered(request)
         if response.status != 200:
-            raise TestCallFailed(f"registration was answered {response.status}")
+            raise CallTestFailed(f"registration was answered {response.status}")
 
     async def call(self, number: str, offer: bytes) -> bytes:
         """INVITE to the ACK of its 2xx; the answer."""
@@ -85,7 +85,7 @@ class Phone:
         request.body = offer
         response = await self._answered(request)
         if response.status >= 300:
-            raise TestCallFailed(f"the call was answered {response.status}")
+            raise CallTestFailed(f"the call was answered {response.status}")
         self._enter(request, request.headers.all("From")[0], response.headers.all("To")[0])
         self._target = response.contacts[0].uri_text
         acknowledgement = self._in_dialog("ACK")
@@ -112,7 +112,7 @@ class Phone:
     async def hang_up(self) -> None:
         response = await self._answered(self._in_dialog("BYE"))
         if response.status != 200:
-            raise TestCallFailed(f"hanging up was answered {response.status}")
+            raise CallTestFailed(f"hanging up was answered {response.status}")
 
     async def hung_up(self) -> None:
         """The other side ends the call."""
@@ -163,7 +163,7 @@ class Phone:
 
     def _in_dialog(self, method: str) -> Request:
         if self._dialog is None:
-            raise TestCallFailed("there is no call to speak about")
+            raise CallTestFailed("there is no call to speak about")
         request = self._request(method, self._target, self._own)
         for name in ("From", "To", "Call-ID"):
             request.headers.set(name, self._dialog.all(name)[0])
@@ -184,7 +184,7 @@ class Phone:
             return response
         challenge = next(iter(response.challenges("WWW-Authenticate")), None)
         if challenge is None or not is_answerable(challenge):
-            raise TestCallFailed("the challenge is none that a phone can answer")
+            raise CallTestFailed("the challenge is none that a phone can answer")
         if request.method == "INVITE":
             self._acknowledge_refusal(request, response)
         proof = answer(

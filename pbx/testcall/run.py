@@ -6,7 +6,7 @@ import asyncio
 from array import array
 from dataclasses import dataclass
 
-from pbx.testcall.errors import TestCallFailed
+from pbx.testcall.errors import CallTestFailed
 from pbx.testcall.media import RATE, Media, loudness
 from pbx.testcall.phone import Line, Phone
 
@@ -31,14 +31,14 @@ class Found:
 
 
 async def place(caller: Line, callee: Line, number: str) -> Found:
-    """Raises TestCallFailed with what was wrong."""
+    """Raises CallTestFailed with what was wrong."""
     phones = Phone(caller), Phone(callee)
     media: list[Media] = []
     try:
         async with asyncio.timeout(PATIENCE):
             return await _place(phones, media, number)
     except TimeoutError:
-        raise TestCallFailed("the call was not over within half a minute") from None
+        raise CallTestFailed("the call was not over within half a minute") from None
     finally:
         for sound in media:
             sound.close()
@@ -61,7 +61,7 @@ async def _place(phones: tuple[Phone, Phone], media: list[Media], number: str) -
         if not ringing.done():
             ringing.cancel()
             await calling  # says why
-            raise TestCallFailed("the second phone was not rung")
+            raise CallTestFailed("the second phone was not rung")
         invite = ringing.result()
         there.take(invite.body)
         await callee.accept(invite, there.description())
@@ -77,7 +77,7 @@ async def _place(phones: tuple[Phone, Phone], media: list[Media], number: str) -
         refused=here.refused + there.refused,
     )
     if min(found.heard) < ENOUGH:
-        raise TestCallFailed("a tone did not come through in both directions")
+        raise CallTestFailed("a tone did not come through in both directions")
     return found
 
 

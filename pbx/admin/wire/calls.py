@@ -60,7 +60,7 @@ class HungUp(msgspec.Struct, frozen=True, kw_only=True):
     was_live: bool
 
 
-class TestLine(msgspec.Struct, frozen=True, kw_only=True):
+class TrialLine(msgspec.Struct, frozen=True, kw_only=True):
     """Two phones that exist for one test call, and the number that the second one has."""
 
     id: UUID
