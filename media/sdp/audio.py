@@ -1,5 +1,6 @@
 """One audio m-line read for what the relay needs: keys, payload types, address, direction."""
 
+import ipaddress
 from dataclasses import dataclass
 
 from media.errors import MediaError
@@ -89,8 +90,11 @@ def _usable(media: Media) -> tuple[CryptoAttribute, ...]:
 
 
 def _address(connection: Connection) -> str | None:
-    literal = ":" in connection.address or connection.address.replace(".", "").isdigit()
-    return connection.address if literal and connection.address not in NOWHERE else None
+    try:
+        ipaddress.ip_address(connection.address)
+    except ValueError:
+        return None
+    return connection.address if connection.address not in NOWHERE else None
 
 
 def _rtcp_port(media: Media) -> int:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from media.config import MediaConfig
-from media.errors import Misuse
+from media.errors import AnswerRefused, Misuse
+from media.sdp.crypto_attribute import Suite
 from media.sdp.formats import Codec, Formats
 from media.sdp.offer_answer import Agreed, Negotiation
 from media.values import Digit, Direction, Fed, Latched, LegId, LegStats, MediaEvent, Place, Player
@@ -25,6 +26,8 @@ from media.worker.watchdog import Watchdog
 
 SENDS = ("sendrecv", "sendonly")
 RECEIVES = ("sendrecv", "recvonly")
+MAX_CONTEXTS = 200
+"""Keys of one leg's life: re-keying with every refresh of a day's call takes a hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Leg:
             "RTP/SAVPF" if place.feedback else "RTP/SAVP",
         )
         self.rekeys = 0
+        self._contexts: dict[tuple[Suite, bytes, bool], Context] = {}
         self._applied: Agreed | None = None
         self._partner: Leg | None = None
         self._feeder: Leg | None = None
@@ -177,8 +181,8 @@ class Leg:
         agreed = self.negotiation.agreed
         if agreed is None or agreed is self._applied:
             return
-        before, self._applied = self._applied, agreed
         self._key(agreed)
+        before, self._applied = self._applied, agreed
         if agreed.muxed:
             self.control.share(self.path)
         self._aim(agreed, before)
@@ -190,17 +194,27 @@ class Leg:
             self._feeder._relink()
 
     def _key(self, agreed: Agreed) -> None:
-        """A key re-offered unchanged keeps its context: its ROC and replay window live there."""
+        """One context for each key for the leg's life: ROC, indices and replay window live there.
+
+        A key that comes back after another one goes on where it stopped: a context started afresh
+        would repeat nonces (RFC 7714 §8) and take old packets again (RFC 3711 §3.3.2)."""
         ours, theirs = agreed.ours, agreed.theirs
-        inbound, outbound = self.path.context, self.stream.context
+        inbound = self.path.context
         if inbound is None or not inbound.is_keyed(theirs.suite, theirs.master):
+            fresh = self._context(theirs.suite, theirs.master, inbound=True)
             self.rekeys += inbound is not None
-            inbound = Context(theirs.suite, theirs.master, inbound=True)
-            self.path.key(inbound)
-            self.control.key(inbound)
-        if outbound is None or not outbound.is_keyed(ours.suite, ours.master):
-            outbound = Context(ours.suite, ours.master, inbound=False)
+            self.path.key(fresh)
+            self.control.key(fresh)
+        outbound = self._context(ours.suite, ours.master, inbound=False)
         self.stream.key(outbound, may_send=agreed.direction in SENDS)
+
+    def _context(self, suite: Suite, master: bytes, *, inbound: bool) -> Context:
+        known = (suite, master, inbound)
+        if known not in self._contexts:
+            if len(self._contexts) >= MAX_CONTEXTS:
+                raise AnswerRefused("too many keys in one call")
+            self._contexts[known] = Context(suite, master, inbound=inbound)
+        return self._contexts[known]
 
     def _aim(self, agreed: Agreed, before: Agreed | None) -> None:
         """Before the phone is known by a packet: send only where its signalling comes from.

@@ -9,7 +9,6 @@ import fcntl
 import os
 import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -47,6 +46,7 @@ class Spool:
         self._end = contents.end
         self._tip = contents.tip
         self._size, self._reserved = size, reserved
+        self._is_doubtful = False
         self.was_torn = contents.is_torn or contents.is_broken
 
     @classmethod
@@ -138,8 +138,10 @@ class Spool:
         if not records:
             return True
         try:
+            if self._is_doubtful:  # a header that failed may be on the disk all the same
+                self._put_header(self._header)
             self._write(b"".join(record for _, record in records), self._end)
-        except OSError as failure:
+        except (OSError, StorageUnavailable) as failure:
             log.error("spool cannot be written", reason=type(failure).__name__)
             return False
         self._end += sum(len(record) for _, record in records)
@@ -154,8 +156,11 @@ class Spool:
         gap = self._header.gap or Gap(new_id(clock).bytes, 0, {}, lost[0].recorded_at, 0)
         for row in lost:
             gap = gap.and_one_more(row.action, row.recorded_at)
-        with suppress(StorageUnavailable):  # still counted in memory
-            self._put_header(msgspec.structs.replace(self._header, gap=gap))
+        header = msgspec.structs.replace(self._header, gap=gap)
+        try:
+            self._put_header(header)
+        except StorageUnavailable:
+            self._header = header  # still counted in memory
 
     def _forget_recorded_gap(self) -> None:
         """A crash between the gap's row and the header leaves both: the row counts."""
@@ -164,13 +169,16 @@ class Spool:
             self._put_header(self._header.without_gap())
 
     def _put_header(self, header: Header) -> None:
+        """The new header counts once it is on the disk; until then the old one stands."""
         generation = self._header.generation + 1
-        self._header = msgspec.structs.replace(header, generation=generation)
+        header = msgspec.structs.replace(header, generation=generation)
         try:
-            self._write(spool_file.encode_header(self._header), generation % 2 * SLOT)
+            self._write(spool_file.encode_header(header), generation % 2 * SLOT)
         except OSError as failure:
+            self._is_doubtful = True
             log.error("spool cannot be written", reason=type(failure).__name__)
             raise StorageUnavailable("the spool cannot be written") from failure
+        self._header, self._is_doubtful = header, False
 
     def _write(self, data: bytes, offset: int) -> None:
         view = memoryview(data)

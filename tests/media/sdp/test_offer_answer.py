@@ -387,3 +387,13 @@ def test_the_codecs_of_a_leg_are_those_offered_then_those_agreed() -> None:
     assert sorted(leg.codecs()) == [0, 8, 101]
     leg.make_answer()
     assert sorted(leg.codecs()) == [0, 101]
+
+
+@pytest.mark.parametrize("address", ["1.2.3", "1.2.3.4.5", "999.1.1.1"])
+def test_an_address_that_is_none_is_learnt_from_packets_instead(address: str) -> None:
+    leg = negotiation()
+    leg.take_offer(offer(CM, address=address))
+    leg.make_answer()
+
+    assert leg.agreed is not None
+    assert leg.agreed.remote.address is None

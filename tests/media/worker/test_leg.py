@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from media import control
-from media.errors import LegGone, Misuse
+from media.errors import AnswerRefused, LegGone, Misuse
 from media.values import Digit, Ended, Fed, Latched, Player, Silence, Silent, Tone
 from media.worker.leg import Leg
 from media.worker.path import Path
@@ -310,3 +310,42 @@ def test_a_leg_whose_name_has_a_zone_may_be_sent_to(inline: Inline) -> None:
         inline.ask(control.TakeOffer(leg, phone.sdp()))
         inline.ask(control.MakeAnswer(leg))
         assert inline.roster._legs[leg].path.endpoint.destination is None
+
+
+def test_a_key_that_comes_back_goes_on_where_it_stopped(inline: Inline) -> None:
+    """RFC 7714 §8: one nonce, one packet. Suite A, then B, then A again: the same keys of ours."""
+    phone = RtpPhone(suite=GCM)
+    leg = inline.alone(phone)
+    inside = inline.roster._legs[leg]
+    first_out, first_in = inside.stream.context, inside.path.context
+    other = RtpPhone(suite="AEAD_AES_128_GCM")
+
+    for offering in (other, phone):
+        inline.ask(control.TakeOffer(leg, offering.sdp()))
+        offering.read(inline.ask(control.MakeAnswer(leg)).sdp)
+        if offering is other:
+            assert inside.stream.context is not first_out
+
+    assert inside.stream.context is first_out
+    assert inside.path.context is first_in
+    assert inline.stats(leg).rekeys == 2
+    other.close()
+
+
+def test_a_phone_that_never_stops_re_keying_is_refused_and_keeps_its_last_key(
+    inline: Inline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("media.worker.leg.MAX_CONTEXTS", 3)
+    phone = RtpPhone(suite=GCM)
+    leg = inline.alone(phone)
+    inside = inline.roster._legs[leg]
+    for allowed in (True, False):
+        phone.key = secrets.token_bytes(44)
+        inline.ask(control.TakeOffer(leg, phone.sdp()))
+        before = inside.path.context
+        if allowed:
+            inline.ask(control.MakeAnswer(leg))
+        else:
+            with pytest.raises(AnswerRefused, match="too many keys"):
+                inline.ask(control.MakeAnswer(leg))
+            assert inside.path.context is before

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -177,3 +178,33 @@ def test_a_device_that_fails_loses_rows_but_not_their_count(tmp_path: Path) -> N
     assert spool.gap is not None
     with pytest.raises(StorageUnavailable):
         spool.clear()
+
+
+@pytest.mark.parametrize("reaches_the_disk", [False, True])
+def test_rows_after_a_clearing_that_failed_are_there_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, reaches_the_disk: bool
+) -> None:
+    """An error while syncing says nothing about what the disk holds."""
+    spool = spool_at(tmp_path / "s")
+    spool.append([entry(1)], TestClock())
+
+    def fails(descriptor: int, data: bytes, offset: int) -> int:
+        if reaches_the_disk:
+            write(descriptor, data, offset)
+        raise OSError(5, "EIO")
+
+    with monkeypatch.context() as broken:
+        write = os.pwrite
+        broken.setattr(os, "pwrite", fails)
+        with pytest.raises(StorageUnavailable):
+            spool.clear()
+        assert spool.append([entry(2)], TestClock()).lost == 1
+    assert spool.append([entry(3), entry(4)], TestClock()).spooled == 2
+    rows = spool.rows
+    spool.close()
+
+    again = spool_at(tmp_path / "s")
+    assert again.rows == rows
+    assert len(rows) == 3
+    assert not again.was_torn
+    again.close()
