@@ -17,7 +17,7 @@ import structlog
 from certs.authority import Authority, DeviceCertificate
 from media.client import MediaClient
 from pbx import private_phones
-from pbx.access.authenticate import Doors, Failure, Gate
+from pbx.access.authenticate import Doors, Gate
 from pbx.access.lockout import Locked, Lockout
 from pbx.access.nonces import Nonces
 from pbx.admin.enrolling import MD5 as MD5_ALGORITHM
@@ -31,6 +31,7 @@ from pbx.b2bua.snapshot import SnapshotKey
 from pbx.config import Config
 from pbx.directory import Directory, DirectoryFile
 from pbx.directory_keeper import DirectoryKeeper, lost_access
+from pbx.failed_credentials import FailedCredentials
 from pbx.features.serve import serve
 from pbx.location import Bound, Change, Location
 from pbx.metrics import gauge
@@ -49,12 +50,10 @@ from pbx.transport.listener import Listener
 from storage import directory as directory_key
 from storage import keyfiles
 from storage.database import Database
-from storage.identifiers import Clock, new_id
+from storage.identifiers import Clock
 from storage.keyholder.client import KeyHolder
 from storage.keyholder.signing import BadKey, Pin
-from storage.ledger.actions import Action, Outcome
 from storage.ledger.committer import Committer
-from storage.ledger.entry import NOBODY, Actor, ActorKind, Entry, Subject
 from storage.phones import Phones
 from storage.records import HourlyKeys
 from storage.sealed import primitives
@@ -133,6 +132,7 @@ class Telephony:
         self.domain = ground.config.exchange.domain
         self.test_lines = TrialLines(self.keeper, self.domain, ground.clock)
         self.journal = RegistrationJournal(ground.committer, self.phones, ground.clock)
+        self.failures = FailedCredentials(self.journal.note, ground.clock)
 
     async def start(self) -> dict[str, str]:
         """Open the listeners last: whoever connects finds everything there."""
@@ -176,6 +176,7 @@ class Telephony:
         await self.driver.stop()
         self.signalling.close()
         self.recorder.close()
+        self.failures.report(all_=True)
         self.journal.close()
         await self._entered.aclose()
 
@@ -278,7 +279,7 @@ class Telephony:
                 nonces=Nonces(primitives.random(primitives.KEY)),
                 lockout=self.lockout,
                 clock=ground.clock,
-                failed=self._failed,
+                failed=self.failures.failed,
             )
         )
         self.signalling = Signalling(
@@ -325,6 +326,7 @@ class Telephony:
     async def _follow_certificates(self) -> None:
         while True:
             await asyncio.sleep(CERTIFICATES_EVERY)
+            self.failures.report()
             self.credentials.refresh()
             self._set_md5_door()
 
@@ -346,26 +348,6 @@ class Telephony:
             )
             if login == f"digest {Algorithm.SHA_256.value}":
                 self.journal.used_sha256(device)
-
-    def _failed(self, failure: Failure) -> None:
-        """A failed credential and a lock-out are rows; a guessed name is not written down."""
-        clock = self._ground.clock
-        subject = Subject("device", failure.device)
-        after = {"reason": failure.reason.value, "listener": failure.listener}
-        for action in (Action.CREDENTIAL_FAILED, Action.DEVICE_LOCKED):
-            if action is Action.DEVICE_LOCKED and not failure.locked:
-                continue
-            self.journal.note(
-                Entry(
-                    action=action,
-                    outcome=Outcome.REFUSED,
-                    actor=Actor(ActorKind.DEVICE, failure.device) if failure.device else NOBODY,
-                    operation=new_id(clock),
-                    subject=subject,
-                    after=after,
-                    occurred_at=clock(),
-                )
-            )
 
     # -- what is shown
 

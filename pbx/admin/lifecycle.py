@@ -45,17 +45,21 @@ class Lifecycle:
 
     async def run(self) -> None:
         """For ever; the service cancels it."""
-        while True:
-            try:
-                await self.tick()
-            except Exception as failure:
-                log.error("what is due could not be looked up", exc_info=failure)
-            await asyncio.sleep(EVERY_SECONDS)
+        try:
+            while True:
+                try:
+                    await self.tick()
+                except Exception as failure:
+                    log.error("what is due could not be looked up", exc_info=failure)
+                await asyncio.sleep(EVERY_SECONDS)
+        finally:
+            await self._plane.report_floods(all_=True)
 
     async def tick(self) -> int:
         """Ends what is due now; answers how many things that were."""
         if self._plane.is_behind:
             await self._attempt(self._catch_up)
+        await self._plane.report_floods()
         ended = 0
         for chore in await self._due():
             ended += await self._attempt(chore)

@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 
 from pbx.access.errors import Denied
+from pbx.access.floods import Floods
 from pbx.access.roles import Role
 from pbx.admin.enders import Enders
 from storage.database import Database
@@ -41,6 +42,8 @@ from storage.people import People
 from storage.sealed.fields import FieldKey
 
 log = structlog.get_logger()
+Stranger = tuple[Action, int]
+"""An act that needs no session, and the account of the machine it was tried from."""
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -58,6 +61,11 @@ class Caller:
     handle: bytes = b""
     roles: frozenset[Role] = frozenset()
     is_refusal_recorded: bool = False
+
+    @property
+    def is_stranger(self) -> bool:
+        """Nobody is signed in: anybody with the socket can be this caller."""
+        return self.deed.actor is NOBODY
 
     @property
     def someone(self) -> UUID:
@@ -84,6 +92,8 @@ class Plane:
     """Something we took away may not have reached the key holder yet."""
     catch_up: Callable[[], Awaitable[object]] | None = None
     """Applies what waits; nothing is asked of a key holder that came back before that."""
+    floods: Floods[Stranger] = field(default_factory=lambda: Floods(lambda kind: (kind[0], -1)))
+    """Refusals of whoever is not signed in: anybody can cause them, so they are counted."""
     people: People = field(init=False)
     grants: Grants = field(init=False)
     extensions: Extensions = field(init=False)
@@ -139,18 +149,24 @@ class Plane:
         action: Action,
         subject: Subject | None = None,
     ) -> Opened | Done | Waiting:
-        """Intent, then the act on the caller's proof; a refusal leaves its own row."""
+        """Intent, then the act on the caller's proof; a refusal leaves its own row.
+
+        In a flood of failed sign-ins the intent is left out: only what succeeds has rows then.
+        """
         if self.is_behind and self.catch_up is not None:
             await self.catch_up()
-        evidence = await self.intend(caller.deed, action, subject)
+        if caller.is_stranger and self.floods.is_flooded((action, caller.os_uid), self.clock()):
+            evidence = Evidence(caller.deed.operation)
+        else:
+            evidence = await self.intend(caller.deed, action, subject)
         sealed = Proof(proof, caller.origin(), caller.handle)
         try:
             answer = await self.keyholder.perform(act, sealed, evidence)
         except Refused:
-            await self._note(caller, action, subject, Outcome.REFUSED)
+            await self.note_refusal(caller, action, subject, Outcome.REFUSED)
             raise Denied(REFUSED) from None
         except (InvalidRequest, KeyHolderUnavailable):
-            await self._note(caller, action, subject, Outcome.FAILED)
+            await self.note_refusal(caller, action, subject, Outcome.FAILED)
             raise
         if isinstance(answer, Waiting):
             made = Subject("proposal", answer.proposal)
@@ -167,10 +183,25 @@ class Plane:
         except KeyHolderUnavailable:
             self.is_behind = True
 
-    async def _note(
+    async def report_floods(self, *, all_: bool = False) -> None:
+        """One row with its number for refusals that had none of their own."""
+        for counted in self.floods.due(self.clock(), all_=all_):
+            action, uid = counted.kind
+            number = {"count": counted.count, "first": counted.first_at, "last": counted.last_at}
+            deed = self.deed(NOBODY)
+            after = {"uid": uid, **number}
+            await self.committer.note(deed.entry(action, after=after, outcome=Outcome.REFUSED))
+
+    async def note_refusal(
         self, caller: Caller, action: Action, subject: Subject | None, outcome: Outcome
     ) -> None:
+        """A row of its own, or one more of many."""
+        if caller.is_refusal_recorded:
+            return
         caller.is_refusal_recorded = True
+        kind = (action, caller.os_uid)
+        if caller.is_stranger and not self.floods.stands_alone(kind, self.clock()):
+            return
         await self.committer.note(caller.deed.entry(action, subject, outcome=outcome))
 
 

@@ -6,6 +6,7 @@ it cannot be refused itself (it goes to the spool while the ledger cannot be wri
 
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from pbx.admin.plane import Plane
 from pbx.admin.rules import caller_of, rule_of
 from storage.ledger.actions import Outcome
 
@@ -32,10 +33,9 @@ async def _note(scope: Scope, status: int) -> None:
         return
     if status == 401 and caller.person is None and not _claims_a_session(scope):
         return  # nobody claimed to be anybody: a counter's matter, not the ledger's
-    caller.is_refusal_recorded = True
-    plane = scope["app"].state.context.plane
+    plane: Plane = scope["app"].state.context.plane
     outcome = Outcome.FAILED if status == 503 else Outcome.REFUSED
-    await plane.committer.note(caller.deed.entry(rule.action, outcome=outcome))
+    await plane.note_refusal(caller, rule.action, None, outcome)
 
 
 def _claims_a_session(scope: Scope) -> bool:
