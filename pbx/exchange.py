@@ -151,6 +151,7 @@ class Exchange:
             system_clock,
         )
         self.context.plane = plane
+        self.context.sections["access"] = plane.section
         living = asyncio.create_task(Lifecycle(plane).run())
         self._stack.push_async_callback(_ended, living)
         reconciler = Reconciler(self.database, self.committer, self.keyholder, system_clock)

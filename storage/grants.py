@@ -211,6 +211,16 @@ async def holders(connection: AsyncConnection, role: Role, now: int) -> frozense
     return frozenset((await connection.scalars(query)).all())
 
 
+async def in_force_by_installation(connection: AsyncConnection, now: int) -> int:
+    """How many roles are held now that no second person ever approved."""
+    query = select(func.count()).where(
+        table.c.by_installation,
+        table.c.state == GrantState.ACTIVE,
+        or_(table.c.until.is_(None), table.c.until > now),
+    )
+    return int(await connection.scalar(query) or 0)
+
+
 async def approvers_ever(connection: AsyncConnection, roles: Sequence[Role]) -> int:
     """Enrolled people who have ever held one of `roles`; grants are never deleted."""
     query = (

@@ -39,8 +39,9 @@ Chore = Callable[[], Awaitable[object]]
 class Lifecycle:
     """The exchange's own sense of time for accounts."""
 
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, plane: Plane, every_seconds: float = EVERY_SECONDS) -> None:
         self._plane = plane
+        self._every_seconds = every_seconds
         plane.catch_up = self._catch_up
 
     async def run(self) -> None:
@@ -51,7 +52,7 @@ class Lifecycle:
                     await self.tick()
                 except Exception as failure:
                     log.error("what is due could not be looked up", exc_info=failure)
-                await asyncio.sleep(EVERY_SECONDS)
+                await asyncio.sleep(self._every_seconds)
         finally:
             await self._plane.report_floods(all_=True)
 
@@ -70,6 +71,7 @@ class Lifecycle:
         async with plane.database.read() as connection:
             days = await policies.value_of(connection, "idle-suspension-days", now)
             persons = await people.due(connection, now, now - days * DAY)
+            plane.sole_grants = await grants.in_force_by_installation(connection, now)
             administrators = await grants.holders(connection, Role.SYSTEM_ADMINISTRATOR, now)
             chores: list[Chore] = [
                 *[

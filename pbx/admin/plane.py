@@ -16,6 +16,7 @@ from pbx.access.errors import Denied
 from pbx.access.floods import Floods
 from pbx.access.roles import Role
 from pbx.admin.enders import Enders
+from pbx.admin.models import Fact
 from storage.database import Database
 from storage.deeds import Deed
 from storage.devices import Devices
@@ -94,6 +95,8 @@ class Plane:
     """Applies what waits; nothing is asked of a key holder that came back before that."""
     floods: Floods[Stranger] = field(default_factory=lambda: Floods(lambda kind: (kind[0], -1)))
     """Refusals of whoever is not signed in: anybody can cause them, so they are counted."""
+    sole_grants: int = 0
+    """Grants in force that nobody approved, as of the last look."""
     people: People = field(init=False)
     grants: Grants = field(init=False)
     extensions: Extensions = field(init=False)
@@ -182,6 +185,10 @@ class Plane:
             return  # it never was, or is closed already
         except KeyHolderUnavailable:
             self.is_behind = True
+
+    def section(self) -> dict[str, Fact]:
+        """For `pbx status`: what one person alone granted stays in sight until it ends."""
+        return {"roles granted by one person alone": self.sole_grants}
 
     async def report_floods(self, *, all_: bool = False) -> None:
         """One row with its number for refusals that had none of their own."""

@@ -9,6 +9,7 @@ from pbx.access.policy import DAY
 from pbx.access.roles import Role
 from pbx.admin import endings
 from pbx.admin.enders import Enders
+from pbx.admin.lifecycle import Lifecycle
 from storage.identifiers import new_id
 from storage.keyholder import protocol
 from storage.keyholder.edges import REQUESTS, Edge, Place
@@ -109,6 +110,42 @@ async def test_a_contractor_ends_with_the_date(clinic: Clinic) -> None:
     assert shown["state"] == "left"
     ended = [row for row in await clinic.rows() if row.action == "person.left"]
     assert [(row.actor_kind, row.outcome) for row in ended] == [("system", "done")]
+
+
+async def test_the_running_lifecycle_ends_a_student_with_nobody_looking(clinic: Clinic) -> None:
+    root = await clinic.found()
+    student = await clinic.hire("student", root, "student", clinic.now + DAY)
+    await clinic.enrol(student, root)
+    clinic.pass_(86_400)
+    running = asyncio.create_task(Lifecycle(clinic.plane, every_seconds=0.01).run())
+
+    async with asyncio.timeout(30):
+        while await state_of(clinic, student) != ("left", False):
+            assert not running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    ended = [row for row in await clinic.rows() if row.action == "person.left"]
+    assert [(row.actor_kind, row.outcome) for row in ended] == [("system", "done")]
+
+
+async def state_of(clinic: Clinic, who: Member) -> tuple[str, bool]:
+    """As the key holder has it: standing, and whether there are factors."""
+    [person] = [p for p in await clinic.plane.keyholder.people() if p.id == who.id]
+    return person.state, person.enrolled
+
+
+async def test_roles_that_one_person_granted_alone_are_counted_in_the_status(
+    clinic: Clinic,
+) -> None:
+    clinic.context.sections["access"] = clinic.plane.section
+    await clinic.staffed()
+    await clinic.with_role("desk", Role.FRONT_DESK)
+
+    await clinic.lifecycle.tick()
+
+    status = await clinic.do(None, "GET", "/v1/status")
+    assert status["sections"]["access"] == {"roles granted by one person alone": 2}
 
 
 async def test_an_end_date_holds_even_before_the_sweep(clinic: Clinic) -> None:
