@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from pbx.cli import secrets
-from pbx.cli.output import CommandError, DataOption, Exit, initialised, say
+from pbx.cli.output import CommandError, DataOption, Exit, initialised, say, warn
 from pbx.config import load
 from pbx.paths import Layout
 from pbx.processes import accounts
@@ -85,6 +85,11 @@ def restore(
         )
     try:
         pair = _recovered(backup.read_header(file).recovery)
+        if journal is None:
+            warn(
+                "Without --journal, messages destroyed after this backup was made open again, "
+                "but for those whose --certificate you give."
+            )
         _restore(layout, file, pair, journal, certificate or [])
     except (
         backup.BackupError,
