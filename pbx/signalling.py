@@ -74,6 +74,11 @@ class Agent:
         self._poke()
         return sent
 
+    def dismiss(self, transaction: TransactionId, response: Response) -> bool:
+        sent = self._stack.dismiss(transaction, response, self._now())
+        self._poke()
+        return sent
+
     def dialog(self, dialog_id: DialogId) -> Dialog | None:
         return self._stack.dialog(dialog_id)
 
@@ -255,7 +260,7 @@ class Signalling:
             return None
         verdict = self._p.gate.admit(event.flow, facts, event.request, self._loop.time())
         if isinstance(verdict, Response):
-            self._respond(event, verdict)
+            self._p.agent.dismiss(event.transaction, verdict)
             return None
         self._p.authenticated(event.flow)
         self._p.phones.prove(event.flow, verdict)

@@ -120,6 +120,13 @@ class Stack:
         """
         return self._server.respond(transaction, response, now, reliably=reliably)
 
+    def dismiss(self, transaction: TransactionId, response: Response, now: float) -> bool:
+        """Refuse a request outside dialogs and forget it at once: a stranger's costs no memory.
+
+        False: the transaction is over, and the response was dropped.
+        """
+        return self._server.dismiss(transaction, response, now)
+
     def dialog(self, dialog_id: DialogId) -> Dialog | None:
         """The dialog with this id, early or confirmed."""
         return self._shared.dialogs.get(dialog_id)

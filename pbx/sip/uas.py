@@ -98,6 +98,25 @@ class UserAgentServer:
         self._shared.deadlines.changed(served)
         return True
 
+    def dismiss(self, transaction: TransactionId, response: Response, now: float) -> bool:
+        """Answer and keep nothing (§8.2.7, §26.3.2.4); False: the transaction is over.
+
+        On a reliable transport nothing is repeated; the ACK that comes belongs to nothing.
+        """
+        served = self._by_id.get(transaction)
+        if served is None or served.machine.state is State.TERMINATED:
+            self._shared.flows.counters.late += 1
+            return False
+        if served.tag:
+            _tag(response, served.request, served.tag)
+        if served.dialog is not None:
+            served.dialog.answered(served.request, response)
+        self._send(served, response)
+        served.machine.lose_flow(now)
+        served.request.body = b""  # the clock of its 100 holds it for a fifth of a second
+        self._settle(served)
+        return True
+
     def lose_flow(self, flow: Flow, now: float) -> None:
         """The flow is gone: its transactions cannot be answered any more."""
         for transaction in sorted(flow.transactions):

@@ -629,3 +629,30 @@ def test_an_invite_whose_route_cannot_be_read_is_refused_before_it_makes_a_dialo
     assert desk.statuses() == [400]
     assert [type(event) for event in desk.stack.events()] == [MessageRefused]
     assert desk.stack.snapshot().dialogs == 0
+
+
+def test_what_is_dismissed_is_answered_and_forgotten() -> None:
+    desk = Desk()
+    for number in range(40):  # more than a stranger may have open at once
+        event = desk.invite(("Call-ID", f"c{number}"), branch=f"z9hG4bKi{number}", body=b"x" * 9000)
+        assert desk.stack.dismiss(event.transaction, answer(event.request, 401), desk.now)
+        [said] = desk.said()
+        assert isinstance(said, Response) and said.status == 401 and said.to.tag
+        snapshot = desk.stack.snapshot()
+        assert (snapshot.transactions, desk.stack.next_deadline()) == ((), None)
+    assert not desk.stack.dismiss(event.transaction, answer(event.request, 401), desk.now)
+    desk.give(request("ACK", ("Call-ID", "c39")), branch="z9hG4bKi39")
+    assert desk.stack.events() == [] and desk.said() == []
+
+
+def test_a_request_in_a_dialog_is_dismissed_with_the_tag_it_has_and_may_come_again() -> None:
+    desk = Desk()
+    _, tag = desk.call()
+    for number in (2, 3):
+        desk.give(desk.inside("INVITE", number, tag, body=OFFER))
+        [event] = desk.stack.events()
+        assert isinstance(event, RequestReceived)
+        assert desk.stack.dismiss(event.transaction, answer(event.request, 401), desk.now)
+        [said] = desk.said()
+        assert isinstance(said, Response) and (said.status, said.to.tag) == (401, tag)
+    assert desk.stack.snapshot().dialogs == 1
