@@ -1,5 +1,7 @@
 """The thin client of the admin API: HTTP over the Unix socket in the data directory."""
 
+import contextlib
+import os
 import socket
 from collections.abc import Mapping
 from types import TracebackType
@@ -79,7 +81,8 @@ class AdminClient:
             raise CommandError("The exchange did not answer in time.", Exit.UNAVAILABLE) from None
         except httpx.HTTPError:
             raise CommandError(
-                "The exchange stopped while it was asked.", Exit.UNAVAILABLE
+                "The exchange stopped while it was asked; look again with: pbx status",
+                Exit.UNAVAILABLE,
             ) from None
         if response.is_success:
             return self._decoded(response.content, answer)
@@ -108,10 +111,15 @@ def _reach(layout: Layout) -> None:
                 Exit.REFUSED,
             ) from None
         except OSError:
-            raise CommandError(
-                f"The exchange in {layout.root} is not running; start it with: pbx serve",
-                Exit.UNAVAILABLE,
-            ) from None
+            raise CommandError(_why_not(layout), Exit.UNAVAILABLE) from None
+
+
+def _why_not(layout: Layout) -> str:
+    """A supervisor that lives brings the exchange back within seconds: nothing to start then."""
+    with contextlib.suppress(OSError, ValueError):
+        os.kill(int(layout.serve_lock.read_text()), 0)
+        return f"The exchange in {layout.root} is starting or stopping; ask again in a moment."
+    return f"The exchange in {layout.root} is not running; start it with: pbx serve"
 
 
 def exit_for(status: int) -> Exit:

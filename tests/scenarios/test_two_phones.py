@@ -9,6 +9,8 @@ import asyncio
 import base64
 import json
 import os
+import signal
+import ssl
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -19,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from certs.contexts import client_context
 from pbx.admin.enrolling import Credentials
 from pbx.cli.founders import Founders
 from pbx.installation import Plan, initialise
@@ -28,6 +31,7 @@ from storage.sealed.primitives import hotp
 from tests.support import tone
 from tests.support.installation import SETTINGS, serving
 from tests.support.media_worker import free_range
+from tests.support.phone import Account, Phone
 from tests.support.pjsua import PjsuaPhone
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -68,6 +72,18 @@ class Running:
     async def login(self) -> None:
         code = hotp(self.totp, int(time.time()) // 30)
         await self.done("login", "admin", typed=f"{self.password}\n{code}\n")
+
+    def trust(self) -> ssl.SSLContext:
+        return client_context(self.layout.certificates / "root.pem")
+
+    async def certificate(self) -> bytes | None:
+        """The certificate that a new connection is shown."""
+        _, writer = await asyncio.open_connection(
+            "127.0.0.1", self.port, ssl=self.trust(), server_hostname=DOMAIN
+        )
+        shown: bytes | None = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        writer.close()
+        return shown
 
     def phone(self, made: Credentials, **more: Any) -> PjsuaPhone:
         return PjsuaPhone(
@@ -191,3 +207,47 @@ async def test_a_removed_phone_and_an_old_secret_open_nothing(running: Running) 
         await anna.wait("registration", lambda event: event["code"] != 200)
         await ben.wait("registration", lambda event: event["code"] != 200)
     assert await running.json("registrations") == []
+
+
+async def test_hangup_takes_a_renewed_certificate_over_and_drops_no_phone(running: Running) -> None:
+    made = running.phones["phone 1001"]
+    phone = Phone(Account(username=made.username, domain=DOMAIN, password=made.secret))
+    await phone.connect(("127.0.0.1", running.port), running.trust())
+    assert (await phone.register()).status == 200
+    before = await running.certificate()
+
+    await running.done("cert", "renew")
+    os.kill(os.getpid(), signal.SIGHUP)
+
+    async with asyncio.timeout(60):
+        while await running.certificate() == before:  # noqa: ASYNC110  # another process's doing
+            await asyncio.sleep(0.05)
+    assert (await phone.register()).status == 200
+    assert not phone.closed.is_set()
+    assert len(await running.json("registrations")) == 1
+    phone.close()
+
+
+async def test_told_to_stop_it_waits_for_the_call_that_is_up(running: Running) -> None:
+    phones = running.phones
+    async with (
+        running.phone(phones["phone 1001"], tone_hz=ANNA_HZ) as anna,
+        running.phone(phones["phone 1002"], tone_hz=BEN_HZ, answer_with=200) as ben,
+    ):
+        await anna.registered()
+        await ben.registered()
+        call = await anna.call(f"sip:1002@{DOMAIN}")
+        await anna.confirmed(call)
+
+        os.kill(os.getpid(), signal.SIGTERM)
+
+        async with asyncio.timeout(60):
+            while (await running.json("status"))["state"] != "draining":  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0.05)
+        await tone.until_heard((await anna.wait("recording"))["path"], BEN_HZ, seconds=2.0)
+        [live] = await running.json("calls")
+        await running.done("call", "hangup", live["id"], "--yes")
+        await anna.disconnected(call)
+        async with asyncio.timeout(60):
+            while (await running.pbx("status"))[0] != 4:  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0.05)
