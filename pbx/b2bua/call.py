@@ -142,9 +142,12 @@ class Call:
             self._conclude(CallOutcome.REFUSED, "offer-refused")
             self.caller.reject(refusal.status, warning=refusal.reason)
         except MediaError as error:
-            log.warning("no media for a call", call=str(self.id), reason=str(error))
-            self._conclude(CallOutcome.FAILED, "media-unavailable")
-            self.caller.reject(503)
+            if self.has_given_up:
+                self._conclude(CallOutcome.CANCELLED, "caller-gave-up")
+            else:
+                log.warning("no media for a call", call=str(self.id), reason=str(error))
+                self._conclude(CallOutcome.FAILED, "media-unavailable")
+                self.caller.reject(503)
         except Exception:
             log.exception("call failed", call=str(self.id))
             self._conclude(CallOutcome.FAILED, "internal")
@@ -306,6 +309,8 @@ class Call:
     async def join(self, callee: Leg) -> None:
         """Each hears the other."""
         await self.caller.prepare(callee)
+        if self.has_given_up:
+            raise CallOver("caller-gave-up", CallOutcome.CANCELLED)
         if self.caller.media is not None and callee.media is not None:
             self._partner = {self.caller: callee, callee: self.caller}
             await self.media.join(self.caller.media, callee.media)
@@ -330,6 +335,11 @@ class Call:
     def is_wanted(self) -> bool:
         """Whether the caller is still there."""
         return self.caller.phase is not Phase.ENDED
+
+    @property
+    def has_given_up(self) -> bool:
+        """The caller went before anybody answered; the event that says so may still wait."""
+        return not self.is_wanted and self.caller.answered_at is None
 
     def ended(self, leg: Leg) -> None:
         """A leg is over: its device has room again."""

@@ -67,6 +67,11 @@ class Calls:
     def __len__(self) -> int:
         return len(self._live)
 
+    @property
+    def waiting_for(self) -> int:
+        """Transactions and dialogs that legs wait for."""
+        return len(self._by_transaction) + len(self._by_dialog) + len(self._of_call)
+
     def admit(self, event: sip.RequestReceived, device: UUID) -> None:
         """An INVITE of an authenticated device that begins a call."""
         around = self._around

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from sqlalchemy import select
 
 from certs.authority import create_authority
 from certs.config import CertsConfig
-from certs.contexts import identities, mutual_context, server_context
+from certs.contexts import client_context, identities, mutual_context, server_context
 from media.client import MediaClient
 from pbx.access.authenticate import Doors, Failure, Gate
 from pbx.access.lockout import Lockout, LockoutConfig
@@ -54,6 +55,7 @@ from storage.phones import Phones
 from storage.records import HourlyKeys, RecordsKey
 from storage.sealed.fields import FieldKey
 from tests.support.media_worker import WorkerProcess
+from tests.support.phone import Account, Phone
 from tests.support.sip_server import DOMAIN
 
 SECRET = "a-secret-of-a-test-phone"
@@ -223,6 +225,29 @@ class TestExchange:
             "host": "127.0.0.1", "port": self.port, "ca_file": str(self.ca_file),
             "bind": "127.0.0.1", "codecs": ["PCMU"], "record_to": str(self.folder), **more,
         }  # fmt: skip
+
+    @asynccontextmanager
+    async def phone(self, username: str, *, registers: bool = True) -> AsyncIterator[Phone]:
+        """A lean phone of our own, connected and registered."""
+        phone = Phone(Account(username=username, domain=DOMAIN, password=SECRET))
+        await self.connect(phone)
+        try:
+            if registers:
+                assert (await phone.register()).status == 200
+            yield phone
+        finally:
+            phone.close()
+
+    async def connect(self, phone: Phone) -> None:
+        """A new flow of this phone's."""
+        trusted = client_context(self.authority.root_pem_path)
+        await phone.connect(("127.0.0.1", self.port), trusted)
+
+    async def over(self) -> list[CallRecord]:
+        """What is recorded once every call has ended by itself."""
+        await self.calls.drain(20)
+        await self.flush()
+        return await self.records()
 
     async def records(self) -> list[CallRecord]:
         """The call records written, oldest first."""

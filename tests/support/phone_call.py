@@ -62,11 +62,15 @@ class Call:
         self._over()
         return response
 
-    async def reinvite(self, body: bytes) -> Response:
-        """Offer again in the dialog; a 2xx is acknowledged."""
-        response = await self.ask(self.message("INVITE", body))
+    async def reinvite(self, body: bytes, answer: bytes = b"") -> Response:
+        """Offer again in the dialog; a 2xx is acknowledged, with an answer to what it offers."""
+        request = self.message("INVITE", body)
+        response = await self.ask(request)
         if response.status < 300:
-            self.phone.start(self.message("ACK"))
+            ack = self.message("ACK", answer)
+            ack.headers.set("CSeq", f"{request.cseq.number} ACK")
+            self.phone.start(ack)
+            self.phone.finish(ack)
         return response
 
     async def ask(self, request: Request) -> Response:
@@ -131,7 +135,9 @@ class Outgoing(Call):
                     continue
                 self.phone.finish(self._invite)
                 if response.status < 300:
-                    self._establish(response)
+                    self.establish(response)
+                    self._accepted = response
+                    self._acknowledge()
                     return response
                 self._acknowledge_refusal(response)
                 if not self.phone.answers(self._invite, response):
@@ -156,14 +162,13 @@ class Outgoing(Call):
         if self._accepted is not None and response.status < 300:
             self._acknowledge()
 
-    def _establish(self, response: Response) -> None:
-        self._accepted = response
+    def establish(self, response: Response) -> None:
+        """Have a dialog from a response, also from a provisional one."""
         self._local = self._invite.headers.all("From")[0]
         self._remote = response.headers.all("To")[0]
         self._target = response.contacts[0].uri_text
         self._routes = [str(route) for route in reversed(response.record_routes)]
         self._cseq = self._invite.cseq.number
-        self._acknowledge()
 
     def _acknowledge(self) -> None:
         request = self.message("ACK")
@@ -189,6 +194,8 @@ class Incoming(Call):
         self.confirmed = asyncio.Event()
         self.cancelled = asyncio.Event()
         self.acknowledgement: Request | None = None
+        self.heeds_cancel = True
+        self.cancel: Request | None = None
         self._tag = secrets.token_hex(4)
         self._final: Response | None = None
 
@@ -219,8 +226,9 @@ class Incoming(Call):
     def requested(self, request: Request) -> None:
         if request.method == "CANCEL":
             self.phone.send(response_to(request, 200, to_tag=self._tag))
-            if self._final is None:
-                self.cancelled.set()
+            self.cancel = request
+            self.cancelled.set()
+            if self._final is None and self.heeds_cancel:
                 self.refuse(487)
             return
         super().requested(request)

@@ -1,0 +1,3 @@
+from tests.support.calling import database, exchange
+
+__all__ = ["database", "exchange"]
