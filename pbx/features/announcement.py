@@ -27,9 +27,9 @@ async def refuse(
     call: Call, status: int, prompt: str, outcome: CallOutcome, *, cause: str = ""
 ) -> None:
     """Say why, then end the call with this status, whatever becomes of the prompt."""
-    if call.has_given_up:
-        raise CallOver("caller-gave-up", CallOutcome.CANCELLED)
     call.outcome, call.cause = outcome, cause or prompt
+    if call.has_given_up:
+        raise CallOver("caller-gave-up")
     call.state = "announcing"
     try:
         await call.caller.progress()

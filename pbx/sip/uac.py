@@ -45,6 +45,8 @@ class UserAgentClient:
         """Send a request; on a flow that is gone it is over at once, with FlowLost."""
         flow = self._shared.flows.get(flow_id)
         if flow is None:
+            if request.method == "BYE" and (over := self._shared.dialogs.get(uac_id(request))):
+                self._shared.dialogs.drop(over)  # §15.1.1: it ends with the BYE, heard or not
             self._shared.flows.counters.late += 1
             transaction = self._shared.new_id()
             self._shared.report(FlowLost(transaction))

@@ -1,3 +1,0 @@
-from tests.support.calling import database, exchange
-
-__all__ = ["database", "exchange"]
