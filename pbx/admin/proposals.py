@@ -162,6 +162,7 @@ def _view(view: protocol.ProposalView) -> ProposalView:
         subject=subject_of(view.act),
         detail={name: str(value) for name, value in fields.items() if name != "act"},
         until=view.until,
+        statement=view.statement,
     )
 
 

@@ -3,11 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
+import msgspec
 import typer
 
 from pbx.admin.wire.people import ProposalView
 from pbx.cli import secrets
-from pbx.cli.client import AdminClient
 from pbx.cli.moments import shown
 from pbx.cli.output import (
     CommandError,
@@ -23,7 +23,9 @@ from pbx.cli.output import (
 from pbx.cli.proofs import Desk, tell
 from pbx.cli.session import signed_in
 from storage.keyholder import acts
+from storage.keyholder.proposals import Told, read
 from storage.keyholder.protocol import HalfCode
+from storage.keyholder.signing import BadKey, Pin
 
 app = typer.Typer(no_args_is_help=True, help="The second person's yes or no.")
 
@@ -60,16 +62,19 @@ def approve(
     """
     desk = Desk.signed_in(data)
     with desk.client:
-        found = _found(desk.client, proposal)
+        told = _told(desk, proposal)
+        proposed = told.decoded()
+        words = _words(told)
         if not json:
-            say(f"{found.act}: {_about(found)}", f"asked for by {found.requester}")
-        confirm("Approve this?", yes=yes)
+            say(*words)
+        confirm("Approve exactly this?" if not json else f"Approve {'; '.join(words)}?", yes=yes)
         more = {}
-        if found.act == "set-recovery" and "threshold" in found.detail:
-            more = _passphrase(found)
-        act = acts.Approve(proposal=proposal, digest=found.digest)
+        if isinstance(proposed, acts.SetRecovery) and proposed.threshold == 0:
+            # Without named holders recovery is two passphrases; this is the second.
+            more["recovery_passphrase"] = secrets.secret("Your recovery passphrase")
+        act = acts.Approve(proposal=proposal, digest=acts.digest(proposed))
         path = f"/v1/proposals/{proposal}/approval"
-        answer, asker = desk.perform(path, act, {"digest": found.digest}, **more)
+        answer, asker = desk.perform(path, act, {"digest": act.digest}, **more)
         half = asker.open(answer.answer, HalfCode) if answer.answer else None
         asker.forget()
     if half is not None:
@@ -85,26 +90,46 @@ def decline(proposal: ProposalArgument, data: DataOption = None, json: JsonOptio
     """
     desk = Desk.signed_in(data)
     with desk.client:
-        found = _found(desk.client, proposal)
-        act = acts.Decline(proposal=proposal, digest=found.digest)
+        told = _told(desk, proposal)
+        act = acts.Decline(proposal=proposal, digest=acts.digest(told.decoded()))
         path = f"/v1/proposals/{proposal}/refusal"
-        answer, _ = desk.perform(path, act, {"digest": found.digest})
+        answer, _ = desk.perform(path, act, {"digest": act.digest})
     tell(answer, "Declined.", json=json)
 
 
-def _found(client: AdminClient, proposal: UUID) -> ProposalView:
-    for found in client.get("/v1/proposals", list[ProposalView]):
+def _told(desk: Desk, proposal: UUID) -> Told:
+    """What the key holder says the proposal is; the exchange only carries it."""
+    for found in desk.client.get("/v1/proposals", list[ProposalView]):
         if found.id == proposal:
-            return found
+            try:
+                pin = Pin.read(desk.layout.keyholder_pin)
+                return read(pin.signing_key, found.statement, proposal)
+            except (BadKey, msgspec.MsgspecError):
+                raise CommandError(
+                    "The exchange does not show what the key holder holds; nothing was approved.",
+                    Exit.REFUSED,
+                ) from None
     raise CommandError("There is no such proposal.", Exit.USAGE)
+
+
+def _words(told: Told) -> list[str]:
+    """The act itself, field by field, with the names the key holder gives."""
+    act = told.decoded()
+    fields = msgspec.structs.asdict(act)
+    return [
+        f"{acts.name(act)}, asked for by {told.requester}",
+        *(f"  {name}: {_shown(told, name, value)}" for name, value in fields.items()),
+    ]
+
+
+def _shown(told: Told, name: str, value: object) -> str:
+    if name in {"start", "until"} and (value is None or isinstance(value, int)):
+        return shown(value) or "no end"
+    if isinstance(value, tuple):
+        return ", ".join(_shown(told, name, one) for one in value)
+    known = told.names.get(str(value))
+    return f"{known} ({value})" if known else str(value)
 
 
 def _about(proposal: ProposalView) -> str:
     return ", ".join(f"{name} {value}" for name, value in proposal.detail.items())
-
-
-def _passphrase(proposal: ProposalView) -> dict[str, bytearray]:
-    """Without named holders recovery is two passphrases; this is the second."""
-    if proposal.detail["threshold"] != "0":
-        return {}
-    return {"recovery_passphrase": secrets.secret("Your recovery passphrase")}

@@ -18,6 +18,7 @@ from storage.keyholder.core import COMMAND_LINE, Core, No
 from storage.keyholder.draft import Draft
 from storage.keyholder.effects import EFFECTS, Scene
 from storage.keyholder.journal import Event
+from storage.keyholder.proposals import statement_of
 from storage.keyholder.protocol import Answer, Done, HalfCode, ProposalView, Waiting
 from storage.keyholder.records import Mailbox, Person, Proposal
 
@@ -159,9 +160,16 @@ class Administering:
         return Done(scene.requester, sealed, scene.approver, sole)
 
     def proposals(self) -> tuple[ProposalView, ...]:
-        now = self._core.clock()
+        now, rows, settings = self._core.clock(), self._core.draft(), self._core.settings()
         return tuple(
-            ProposalView(p.id, p.digest, _acts.decode(p.act), p.requester, p.until)
+            ProposalView(
+                p.id,
+                p.digest,
+                _acts.decode(p.act),
+                p.requester,
+                p.until,
+                statement_of(settings, rows, p),
+            )
             for p in self._core.store.all(Proposal)
             if now < p.until
         )

@@ -380,6 +380,8 @@ class ProposalView(msgspec.Struct, frozen=True):
     act: AnyAct
     requester: UUID
     until: int
+    statement: SignedStatement
+    """The same in words the exchange cannot change (`proposals.read`)."""
 
 
 class ProposalList(Answer, frozen=True, tag="proposals"):

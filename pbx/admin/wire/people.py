@@ -9,6 +9,7 @@ from msgspec import Meta
 from pbx.access.policy import PersonKind
 from pbx.access.roles import Role
 from pbx.admin.wire.fields import Login, Moment, PersonName, Reason, Sealed, Version
+from storage.keyholder.signing import SignedStatement
 
 
 class PersonView(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +110,8 @@ class ProposalView(msgspec.Struct, frozen=True, kw_only=True):
     subject: UUID | None
     detail: dict[str, str]
     until: int
+    statement: SignedStatement
+    """The key holder's own words: whoever approves shows and hashes these, not `detail`."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,9 +6,11 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from pbx.access.roles import Role
+from pbx.admin import proposals
 from pbx.cli import main as cli
 from pbx.cli.output import Exit
 from tests.support.clinic import Clinic, Member
@@ -242,3 +244,41 @@ async def test_a_moment_that_is_none_is_wrong_usage(
 
     assert done == Exit.USAGE
     assert "moment" in error
+
+
+async def test_an_approval_shows_and_signs_what_the_key_holder_holds(
+    clinic: Clinic, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exchange that shows one act with another one's digest gets a yes to neither."""
+    await clinic.staffed()
+    root, manager = clinic.members["root"], clinic.members["manager"]
+    await clinic.present(root)
+    await clinic.hire("desk", root)
+    await clinic.hire("victim", root)
+    for who in (root, manager):
+        await signed_in(clinic, command, who)
+    waits = []
+    for whom, role in (("desk", Role.FRONT_DESK), ("victim", Role.BILLING)):
+        words = ("role", "grant", whom, role, "--reason", "reception", "--json")
+        done, shown, error = await command(root, *words, typed=f"{clinic.code(root)}\n")
+        assert done == Exit.DONE, error
+        waits.append(json.loads(shown)["proposal"])
+
+    honest = proposals._view
+    views = {str(v.id): honest(v) for v in await clinic.plane.keyholder.proposals()}
+    for_show, wanted = (views[one] for one in waits)
+    lie = msgspec.structs.replace(
+        for_show, digest=wanted.digest, statement=wanted.statement, detail=for_show.detail
+    )
+    monkeypatch.setattr(proposals, "_view", lambda view: lie)
+    approve = ("approval", "approve", waits[0], "--yes")
+    done, _, error = await command(manager, *approve, typed=f"{clinic.code(manager)}\n")
+    assert done == Exit.REFUSED
+    assert "does not show what the key holder holds" in error
+
+    monkeypatch.setattr(proposals, "_view", honest)
+    done, shown, error = await command(manager, *approve, typed=f"{clinic.code(manager)}\n")
+    assert done == Exit.DONE, error
+    assert "grant-role, asked for by root" in shown
+    assert "person: desk (" in shown
+    assert "role: front-desk" in shown
