@@ -4,17 +4,6 @@ import msgspec
 import pytest
 
 from storage.keyholder import protocol
-from storage.keyholder.protocol import Protected
-
-
-def test_wiping_overwrites_every_secret() -> None:
-    secrets = Protected(password=bytearray(b"secret"), pin=bytearray(b"135790"))
-    password = secrets.password
-
-    secrets.wipe()
-
-    assert password == bytes(6)
-    assert secrets.pin == bytes(6)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,190 @@
+"""What the key holder may be asked; each edge knows its own of these (`protocol`)."""
+
+from uuid import UUID
+
+from storage.keyholder.acts import AnyAct
+from storage.keyholder.parts import Evidence, Proof, Request
+from storage.keyholder.signing import SignedHead
+
+# -- requests both edges may make
+
+
+class Ping(Request, frozen=True, tag="ping"):
+    """Answer: `Pong`; also while locked."""
+
+
+class AskChallenge(Request, frozen=True, tag="challenge"):
+    """Answer: `Challenge`: one use, two minutes."""
+
+
+class Perform(Request, frozen=True, tag="perform"):
+    """Answer: `Opened`, `Done`, `Waiting`, `Refusal` or `Invalid`."""
+
+    act: AnyAct
+    proof: Proof
+    evidence: Evidence
+
+
+class PublicKeys(Request, frozen=True, tag="public-keys"):
+    """Signed keys for sealing. Deposit keys of a mailbox for the weeks ahead, or `records`."""
+
+    purpose: str
+    mailbox: UUID | None = None
+
+
+# -- requests of the exchange
+
+
+class Touch(Request, frozen=True, tag="touch"):
+    """Counts as activity of the session. Answer: `SessionState` or `Refusal`."""
+
+    session: bytes
+    activity: bool = True
+
+
+class EndSession(Request, frozen=True, tag="end-session"):
+    session: bytes
+
+
+class EndSessions(Request, frozen=True, tag="end-sessions"):
+    """Ends one listed session, or all of a person (id None). Only ever takes away: no proof."""
+
+    person: UUID
+    id: UUID | None
+    evidence: Evidence
+
+
+class ListSessions(Request, frozen=True, tag="list-sessions"):
+    person: UUID | None = None
+
+
+class Revoke(Request, frozen=True, tag="revoke"):
+    """Suspends (or ends) a person without a proof, for revocations that waited while the key
+    holder was away and for end dates. It only takes away; giving back needs a proof."""
+
+    person: UUID
+    leave: bool
+    evidence: Evidence
+
+
+class EndTenure(Request, frozen=True, tag="end-tenure"):
+    """Closes a mailbox without a proof (end dates, release, leave): it only takes away."""
+
+    mailbox: UUID
+    evidence: Evidence
+
+
+class ListPeople(Request, frozen=True, tag="list-people"):
+    """The key holder's own table, without secrets, to compare with the exchange's copy."""
+
+
+class ListMailboxes(Request, frozen=True, tag="list-mailboxes"):
+    pass
+
+
+class ListProposals(Request, frozen=True, tag="list-proposals"):
+    """What waits for a second person."""
+
+
+class AdoptMessage(Request, frozen=True, tag="adopt-message"):
+    """Re-wrap a new message's key under a secret of its own. Answer: `Wrapped`."""
+
+    message: UUID
+    mailbox: UUID
+    content: bytes
+    key: UUID
+    slot: bytes
+    evidence: Evidence
+
+
+class AskTicket(Request, frozen=True, tag="ask-ticket"):
+    """May this session open this message? Answer: `Ticket` or `Refusal`."""
+
+    session: bytes
+    message: UUID
+    evidence: Evidence
+
+
+class DestroyMessage(Request, frozen=True, tag="destroy-message"):
+    """Destroys the message secret; answer: `Statement` (certificate of destruction)."""
+
+    message: UUID
+    policy: str
+    by: UUID | None
+    evidence: Evidence
+
+
+class DestroyDepositKey(Request, frozen=True, tag="destroy-deposit-key"):
+    """Nothing depends on an expired week's key any more."""
+
+    key: UUID
+    evidence: Evidence
+
+
+class OpenRecordsKey(Request, frozen=True, tag="open-records-key"):
+    """Opens an hourly records key for a session that may read records. Answer: `RecordsKey`."""
+
+    session: bytes
+    key: UUID
+    sealed: bytes
+    evidence: Evidence
+
+
+class IndexNumbers(Request, frozen=True, tag="index-numbers"):
+    """Fills the patient-number index column in batches. Answer: `Indexed`."""
+
+    numbers: tuple[str, ...]
+    evidence: Evidence
+
+
+class LookUpNumber(Request, frozen=True, tag="look-up-number"):
+    """One look-up with a session and a stated reason (the reason stays in the ledger row)."""
+
+    session: bytes
+    number: str
+    evidence: Evidence
+
+
+class SignHead(Request, frozen=True, tag="sign-head"):
+    """Signs a ledger head that extends what was signed before; at most 10,000 leaves a time."""
+
+    writer: UUID
+    previous: int
+    """Sequence of the last signed row (0 before the first)."""
+    leaves: tuple[bytes, ...]
+    known: SignedHead | None = None
+    """The newest head the exchange has: one we do not remember shows a rolled-back store."""
+
+
+class ReadJournal(Request, frozen=True, tag="read-journal"):
+    """Entries from a sequence on, at most 1,000. Answer: `JournalPage`."""
+
+    start: int
+
+
+class KeyStatus(Request, frozen=True, tag="key-status"):
+    """Answer: `KeyReport`."""
+
+
+# -- requests of the owner of the machine (operator edge of the process)
+
+
+class AskUnlock(Request, frozen=True, tag="ask-unlock"):
+    """Answer: `UnlockKey`, an HPKE public key of this start of the process."""
+
+
+class Unlock(Request, frozen=True, tag="unlock"):
+    """The passphrase, sealed to `UnlockKey`."""
+
+    sealed: bytes
+
+
+# -- requests of a worker
+
+
+class OpenMessage(Request, frozen=True, tag="open-message"):
+    """Redeems a ticket, once. Answer: `MessageKey` or `Refusal`."""
+
+    ticket: bytes
+    content: bytes
+    slot: bytes
