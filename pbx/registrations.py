@@ -26,6 +26,9 @@ log = structlog.get_logger()
 
 BATCH = 200
 MOST_WAITING = 50_000
+SEEN_EVERY = 300_000_000
+"""Microseconds between two writings of an unchanged place: rows for each refresh would cost ten
+times what the refresh itself does."""
 
 
 class RegistrationJournal:
@@ -37,6 +40,8 @@ class RegistrationJournal:
         self._clock = clock
         self._presence: dict[UUID, Presence] = {}
         """The latest of each device; what is overtaken need not be written."""
+        self._kept: dict[UUID, tuple[tuple[str, str], int]] = {}
+        """Where each device was, and when that was last written."""
         self._entries: deque[Entry] = deque()
         self._proved: set[UUID] = set()
         self._modern: set[UUID] = set()
@@ -51,6 +56,8 @@ class RegistrationJournal:
         binding, now = change.binding, self._clock()
         device = UUID(binding.device)
         if isinstance(change, Bound):
+            if not self._is_worth_keeping(device, change, now):
+                return
             self._presence[device] = Presence(
                 device=device,
                 first_seen_at=now,
@@ -64,6 +71,16 @@ class RegistrationJournal:
             self._news.set()
         elif change.is_last:
             self._note(Action.REGISTRATION_ENDED, device, {"cause": change.cause.value}, now)
+
+    def _is_worth_keeping(self, device: UUID, change: Bound, now: int) -> bool:
+        """A refresh from the same place within a few minutes tells the inventory nothing."""
+        place = (change.binding.source, change.binding.user_agent)
+        kept = self._kept.get(device)
+        is_fresh = kept is not None and kept[0] == place and 0 <= now - kept[1] < SEEN_EVERY
+        if is_fresh and not change.is_first:
+            return False
+        self._kept[device] = (place, now)
+        return True
 
     def used_sha256(self, device: UUID) -> None:
         """MD5 is closed to this device for good, whatever exception it had."""
@@ -125,11 +142,8 @@ class RegistrationJournal:
             await self._phones.used_sha256(unit.connection, device)
 
     async def _see(self, unit: Unit, *, seen: list[Presence]) -> None:
-        for presence in seen:
-            if await self._phones.see(unit.connection, presence):
-                unit.record(
-                    self._entry(Action.DEVICE_FIRST_SEEN, presence.device, None, presence.seen_at)
-                )
+        for first in await self._phones.see(unit.connection, seen):
+            unit.record(self._entry(Action.DEVICE_FIRST_SEEN, first.device, None, first.seen_at))
 
     def _note(self, action: Action, device: UUID, after: object, at: int) -> None:
         self.note(self._entry(action, device, after, at))

@@ -5,11 +5,12 @@ stolen database registers no phone. A device has exactly one HA1, of one algorit
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, Select, Table, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.conflicts import NotFound, WrongState
@@ -171,30 +172,27 @@ class Phones:
         rows = (await connection.execute(select(phone_identity))).all()
         return [self._opened(row) for row in rows]
 
-    async def see(self, connection: AsyncConnection, seen: Presence) -> bool:
-        """Keep where a device is; True the first time that it is seen at all."""
-        known = await connection.scalar(
-            select(phone_presence.c.id).where(phone_presence.c.id == seen.device)
-        )
-        enrolled = select(phone_identity.c.id).where(phone_identity.c.id == seen.device)
-        if await connection.scalar(enrolled) is None:
-            return False  # removed since it registered
-        values = {
-            "seen_at": seen.seen_at,
-            "registered_until": seen.registered_until,
-            "source_sealed": self._seal(seen.source, "source", seen.device),
-            "user_agent_sealed": self._seal(seen.user_agent, "user_agent", seen.device),
-        }
-        if known is not None:
+    async def see(self, connection: AsyncConnection, seen: Sequence[Presence]) -> list[Presence]:
+        """Keep where devices are, each at most once; those that are seen for the first time."""
+        ids = [presence.device for presence in seen]
+        known = set(await connection.scalars(_ids(phone_presence, ids)))
+        enrolled = set(await connection.scalars(_ids(phone_identity, ids)))  # others were removed
+        new = [p for p in seen if p.device in enrolled and p.device not in known]
+        old = [p for p in seen if p.device in known]
+        if old:
             table = phone_presence
-            await connection.execute(update(table).where(table.c.id == seen.device).values(values))
-            return False
-        await connection.execute(
-            insert(phone_presence).values(
-                id=seen.device, first_seen_at=seen.first_seen_at, **values
+            query = update(table).where(table.c.id == bindparam("device"))
+            await connection.execute(
+                query.values({column: bindparam(column) for column in _SEEN}),
+                [{"device": p.device, **self._sealed(p)} for p in old],
             )
-        )
-        return True
+        if new:
+            rows = [{"id": p.device, "first_seen_at": p.first_seen_at} for p in new]
+            await connection.execute(
+                insert(phone_presence),
+                [{**row, **self._sealed(p)} for row, p in zip(rows, new, strict=True)],
+            )
+        return new
 
     async def presence(self, connection: AsyncConnection, device: UUID) -> Presence | None:
         query = select(phone_presence).where(phone_presence.c.id == device)
@@ -225,11 +223,26 @@ class Phones:
             version=row.version,
         )
 
+    def _sealed(self, seen: Presence) -> dict[str, Any]:
+        return {
+            "seen_at": seen.seen_at,
+            "registered_until": seen.registered_until,
+            "source_sealed": self._seal(seen.source, "source", seen.device),
+            "user_agent_sealed": self._seal(seen.user_agent, "user_agent", seen.device),
+        }
+
     def _seal(self, text: str, column: str, device: UUID) -> bytes:
         return self._auth.seal(text, Cell("phone_presence", column, device))
 
     def _open(self, sealed: bytes, column: str, device: UUID) -> str:
         return self._auth.open(sealed, Cell("phone_presence", column, device))
+
+
+_SEEN = ("seen_at", "registered_until", "source_sealed", "user_agent_sealed")
+
+
+def _ids(table: Table, ids: Sequence[UUID]) -> Select[tuple[UUID]]:
+    return select(table.c.id).where(table.c.id.in_(ids))
 
 
 async def _row(connection: AsyncConnection, device: UUID) -> Row[Any]:
