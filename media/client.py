@@ -113,6 +113,10 @@ class MediaClient:
 
     # --- legs
 
+    def legs_beside(self, call: str) -> int:
+        """Legs open on the worker that has the next leg of this call; raises MediaUnavailable."""
+        return self._links[self._worker_for(call)].legs
+
     async def open(self, call: str, place: Place, notify: Notify) -> LegId:
         """One more leg for a call; all legs of a call are on one worker."""
         index = self._worker_for(call)

@@ -49,6 +49,7 @@ from pbx.transport.driver import Driver
 from pbx.transport.listener import Listener
 from storage import directory as directory_key
 from storage import keyfiles
+from storage.calls import CallRecord
 from storage.database import Database
 from storage.identifiers import Clock
 from storage.keyholder.client import KeyHolder
@@ -105,6 +106,8 @@ class Telephony:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._entered = AsyncExitStack()
+        self._leaving: set[UUID] = set()
+        """Lost access in the middle of an emergency call."""
         self._writers: list[asyncio.Task[None]] = []
         credentials = ground.layout.credentials
         auth = keyfiles.load(credentials, keyfiles.DEVICE_AUTH)
@@ -270,8 +273,9 @@ class Telephony:
             clock=ground.clock,
             config=config.calls,
             domain=domain,
+            legs_per_worker=config.media.pairs_per_worker,
         )
-        self.calls = Calls(around, serve, self.recorder.started, self.recorder.ended)
+        self.calls = Calls(around, serve, self.recorder.started, self._call_ended)
         gate = Gate(
             Doors(
                 realm=domain,
@@ -335,9 +339,20 @@ class Telephony:
     def _directory_changed(self, old: Directory, new: Directory) -> None:
         for device in lost_access(old, new):
             self.signalling.forget(device)
+            self.calls.hang_up_device(device, "device-changed")
+            self._leaving.add(device)
+        self._close_leaving()
+
+    def _call_ended(self, record: CallRecord) -> None:
+        self.recorder.ended(record)
+        self._close_leaving()
+
+    def _close_leaving(self) -> None:
+        """Who lost access is cut off, but an emergency call is spoken to its end first."""
+        for device in [d for d in self._leaving if not self.calls.is_in_emergency(d)]:
+            self._leaving.discard(device)
             for flow in self.registered.flows_of(device):
                 self.driver.close(flow)
-            self.calls.hang_up_device(device, "device-changed")
 
     def _bindings_changed(self, change: Change, expires_in: float) -> None:
         self.journal.changed(change, expires_in)

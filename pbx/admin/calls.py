@@ -11,6 +11,7 @@ from uuid import UUID
 from litestar import delete, get
 from litestar.params import FromPath, FromQuery
 
+from pbx.access.errors import Denied
 from pbx.access.roles import Privilege
 from pbx.admin.given import GivenCaller, GivenPlane, GivenTelephony
 from pbx.admin.plane import Caller, Plane
@@ -127,6 +128,9 @@ async def show_parties(
 async def hang_up(
     plane: GivenPlane, caller: GivenCaller, telephony: GivenTelephony, call: FromPath[UUID]
 ) -> HungUp:
+    if telephony.calls.is_emergency(call):
+        raise Denied("an emergency call is ended by its phones alone")
+
     async def work(unit: Unit) -> None:
         unit.record(caller.deed.entry(Action.CALL_HUNG_UP, Subject("call", call)))
 

@@ -75,6 +75,8 @@ class Surroundings:
     clock: Clock
     config: CallsConfig
     domain: str
+    legs_per_worker: int = 0
+    """How many legs a media worker has ports for; 0: as many as it says."""
 
 
 class Board(Protocol):
@@ -330,6 +332,15 @@ class Call:
     def has_room(self, device: UUID) -> bool:
         """Whether the device may be rung, or has as many calls as it may have."""
         return self.is_emergency or self._board.has_room(device)
+
+    @property
+    def may_take_ports(self) -> bool:
+        """The last ports of a worker are for emergency calls (47 CFR 9.16)."""
+        total = self.around.legs_per_worker
+        if self.is_emergency or not total:
+            return True
+        kept = min(self.around.config.emergency_legs, total // 4)
+        return self.media.legs_beside(str(self.id)) < total - kept
 
     @property
     def is_wanted(self) -> bool:

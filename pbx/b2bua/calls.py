@@ -76,7 +76,8 @@ class Calls:
         """An INVITE of an authenticated device that begins a call."""
         around = self._around
         route = plan.route(device, user_of(event.request), around.directory())
-        if not isinstance(route, plan.Emergency) and (refusal := self._over_limit(device)):
+        is_emergency = isinstance(route, plan.Emergency)
+        if refusal := self._over_emergencies(device) if is_emergency else self._over_limit(device):
             around.agent.respond(event.transaction, response_to(event.request, refusal))
             return
         try:
@@ -85,6 +86,7 @@ class Calls:
             around.agent.respond(event.transaction, response_to(event.request, error.status))
             return
         call = Call(around, self, event, device, max_forwards)
+        call.route = route
         self._live[call.id] = call
         self._idle.clear()
         self.listen(event.transaction, call.caller)
@@ -135,25 +137,28 @@ class Calls:
         self._around = replace(self._around, config=config)
 
     def hang_up(self, call: UUID, cause: str) -> bool:
-        """End one call; False: there is none of this id."""
+        """End one call; False: there is none of this id, or it is an emergency call."""
         live = self._live.get(call)
-        if live is not None:
-            live.end(cause)
-        return live is not None
+        if live is None or live.is_emergency:
+            return False
+        live.end(cause)
+        return True
+
+    def is_in_emergency(self, device: UUID) -> bool:
+        """Whether the device is part of an emergency call now."""
+        return any(call.is_emergency and device in call.devices() for call in self._live.values())
+
+    def is_emergency(self, call: UUID) -> bool:
+        """Whether it is an emergency call that is going on."""
+        return call in self._live and self._live[call].is_emergency
 
     def hang_up_device(self, device: UUID, cause: str) -> int:
-        """End all calls of a device; returns how many."""
-        theirs = [call for call in self._live.values() if device in call.devices()]
-        for call in theirs:
-            call.end(cause)
-        return len(theirs)
+        """End all calls of a device but emergency calls; returns how many."""
+        return self._hang_up([c for c in self._live.values() if device in c.devices()], cause)
 
     def hang_up_person(self, person: UUID, cause: str) -> int:
-        """End all calls that a person is part of; returns how many."""
-        theirs = [call for call in self._live.values() if person in call.people()]
-        for call in theirs:
-            call.end(cause)
-        return len(theirs)
+        """End all calls that a person is part of but emergency calls; returns how many."""
+        return self._hang_up([c for c in self._live.values() if person in c.people()], cause)
 
     async def drain(self, seconds: float) -> None:
         """No new calls; live ones may end until the time is up, then they are ended."""
@@ -165,6 +170,18 @@ class Calls:
             for call in self._live.values():
                 call.end("shutdown")
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def _hang_up(self, calls: list[Call], cause: str) -> int:
+        """Nobody with any right ends an emergency call: its phones and its end do."""
+        theirs = [call for call in calls if not call.is_emergency]
+        for call in theirs:
+            call.end(cause)
+        return len(theirs)
+
+    def _over_emergencies(self, device: UUID) -> int:
+        """A phone calls for help as often as somebody can; one that floods takes nobody's ports."""
+        theirs = [c for c in self._live.values() if c.is_emergency and c.caller.device == device]
+        return BUSY_HERE if len(theirs) >= self._around.config.emergencies_per_device else 0
 
     def _over_limit(self, device: UUID) -> int:
         config = self._around.config

@@ -4,7 +4,7 @@ import msgspec
 
 
 class CallsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Limits of calls; an emergency call is not counted against any of them."""
+    """Limits of calls; for emergency calls only those that name them are in force."""
 
     ring_seconds: int = 45
     """How long phones ring before the caller hears that nobody answers."""
@@ -15,6 +15,12 @@ class CallsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     total: int = 2_000
     """Calls at once; more are answered 503."""
 
+    emergencies_per_device: int = 4
+    """Emergency calls one phone may have going at once; more are answered 486."""
+
+    emergency_legs: int = 32
+    """Legs each media worker keeps free for emergency calls, at most a quarter of its ports."""
+
     def __post_init__(self) -> None:
         if not 5 <= self.ring_seconds <= 170:
             raise ValueError("ring_seconds: 5 to 170 (Timer C would end a longer ringing)")
@@ -22,3 +28,7 @@ class CallsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             raise ValueError("per_device: 1 to 50")
         if not 1 <= self.total <= 20_000:
             raise ValueError("total: 1 to 20000")
+        if not 1 <= self.emergencies_per_device <= 50:
+            raise ValueError("emergencies_per_device: 1 to 50")
+        if not 0 <= self.emergency_legs <= 1_000:
+            raise ValueError("emergency_legs: 0 to 1000")

@@ -90,6 +90,8 @@ class Leg:
     async def open_media(self) -> LegId:
         """Ports for this leg; raises `MediaError` where none are to be had."""
         if self.media is None:
+            if not self.call.may_take_ports:
+                raise MediaUnavailable("the ports that are left are for emergency calls")
             facts = self._agent.facts(self.flow)
             local, peer = (facts.local[0], facts.peer[0]) if facts else ("", "")
             self.media = await self._media.open(
