@@ -93,6 +93,12 @@ def is_current(person: Person, now: int) -> bool:
     return person.standing is Standing.ACTIVE and (person.until is None or now < person.until)
 
 
+def is_last_manager(people: Iterable[Person], person: UUID, now: int) -> bool:
+    """Whether without this person nobody could manage people, or bring anybody back."""
+    able = {one.id for one in people if one.factors is not None and MANAGERS & roles_of(one, now)}
+    return able == {person}
+
+
 def subject_of(act: acts.Act) -> UUID | None:
     """The person an act is about."""
     subject = getattr(act, "person", None) or getattr(act, "owner", None)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from storage.keyholder import acts, effects, protocol, recovery
+from storage.keyholder import acts, decisions, effects, protocol, recovery
 from storage.keyholder.administering import Administering, Written
 from storage.keyholder.asking import Ask
 from storage.keyholder.attempts import Attempts, Counted, Slowed
@@ -46,7 +46,8 @@ class Holder:
         self._heads = Heads(core)
         self._administering = Administering(core, self._attempts)
         self._add_special_acts(Upkeep(core, self._keyring, keystore, directory))
-        self._handlers = self._table(Messages(core, self._keyring))
+        self._messages = Messages(core, self._keyring)
+        self._handlers = self._table(self._messages)
 
     def _add_special_acts(self, upkeep: Upkeep) -> None:
         recovering, table = recovery.Recovering(self._core), self._administering
@@ -168,6 +169,9 @@ class Holder:
         self._core.sessions.end_of(request.person)
         async with self._core.books.turn:
             draft, now = self._core.draft(), self._core.clock()
+            if decisions.is_last_manager(draft.all(Person), request.person, now):
+                self.alarms.add("the last who may manage people was to be taken away without proof")
+                raise No("the last who may manage people")
             effects.suspend_person(draft, request.person, leave=request.leave, now=now)
             entry = _change("leave" if request.leave else "suspend", request.evidence)
             await self._core.books.write(_about(entry, request.person), draft.change())
@@ -201,7 +205,7 @@ class Holder:
         settings, state = self._core.settings(), self._core.store.state
         waiting = sum(1 for _ in self._core.store.all(Share))
         position = self._core.books.journal.position
-        alarms = tuple(sorted(self.alarms | self._heads.alarms))
+        alarms = tuple(sorted(self.alarms | self._heads.alarms | self._messages.alarms))
         return protocol.KeyReport(
             state=State.READY,
             keystore=self._keystore.name,

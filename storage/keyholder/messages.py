@@ -27,6 +27,13 @@ MAX_COUNTED = 1_000
 LOOK_UPS = 20
 """Look-ups of one session in a minute: all North American numbers are tried in no useful time."""
 
+INDEXED_AN_HOUR = 5_000
+"""Numbers indexed in an hour: the calls of a large site, and for all North American numbers more
+than a hundred years."""
+HOUR = 3_600 * SECOND
+DELETION_WINDOW = DAY
+"""No message is destroyed younger than this on the exchange's word alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pass:
@@ -44,6 +51,9 @@ class Messages:
         self._keyring = keyring
         self._tickets: OrderedDict[bytes, Pass] = OrderedDict()
         self._look_ups: OrderedDict[bytes, list[int]] = OrderedDict()
+        self._indexed = (0, 0)
+        """The hour, and how many numbers were indexed in it."""
+        self.alarms: set[str] = set()
 
     async def adopt(self, request: protocol.AdoptMessage) -> protocol.Wrapped:
         """From now on the message opens only with a secret that exists here and nowhere else."""
@@ -124,6 +134,8 @@ class Messages:
                 raise No("no such message")
             if mailbox.holds:
                 raise No("on hold")
+            if now < secret.adopted + DELETION_WINDOW:
+                raise No("too young to be destroyed without its owner's proof")
             draft = self._core.draft()
             draft.delete(MessageSecret, request.message)
             draft.put(Tombstone(request.message, now))
@@ -185,12 +197,24 @@ class Messages:
         """Fills the column; what comes back is only comparable, and the batch is journalled."""
         if len(request.numbers) > 1000:
             raise No("too many at a time")
+        self._spend(len(request.numbers))
         key = self._core.settings().index_key
         values = tuple(_index(key, number) for number in request.numbers)
         async with self._core.books.turn:
             entry = _entry(Event.NUMBERS_INDEXED, request.evidence)
             await self._core.books.write(msgspec.structs.replace(entry, head_sequence=len(values)))
         return protocol.Indexed(values)
+
+    def _spend(self, count: int) -> None:
+        """A clinic's calls need few; whoever took the exchange over would need every number."""
+        hour = self._core.clock() // HOUR
+        if hour != self._indexed[0]:
+            self._indexed = (hour, 0)
+        spent = self._indexed[1] + count
+        if spent > INDEXED_AN_HOUR:
+            self.alarms.add("more numbers were to be indexed in an hour than a site calls")
+            raise No("too many numbers this hour")
+        self._indexed = (hour, spent)
 
     async def look_up(self, request: protocol.LookUpNumber) -> protocol.Indexed:
         async with self._core.books.turn:

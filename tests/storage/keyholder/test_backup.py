@@ -55,6 +55,8 @@ async def copied(tmp_path: Path) -> Copied:
         slot = slots.deposit_slot(key, b"c", b"m" * 32)
         await house.ask(AdoptMessage(message, mailbox, b"c", key.id, slot, evidence()), Wrapped)
         made.messages.append(message)
+    house.time.pass_(86_400)
+    await house.log_in(admin)
     await destroy(made, 0)
     (tmp_path / "usb").mkdir()
     await house.done(admin, acts.Backup(str(tmp_path / "usb"), force=True))

@@ -202,3 +202,15 @@ async def test_proposals_that_wait_are_listed(house: House) -> None:
     found = await house.ask(protocol.ListProposals(), protocol.ProposalList)
 
     assert [(p.act, p.requester) for p in found.proposals] == [(grant, admin.id)]
+
+
+async def test_the_last_who_manages_people_is_not_taken_away_without_proof(house: House) -> None:
+    admin = await house.administrator()
+    manager = await house.enrolled("manager", Role.PRACTICE_MANAGER, admin)
+    await house.ask(Revoke(manager.id, True, evidence()), Done)
+
+    for leave in (True, False):
+        assert await house.holder.answer(Revoke(admin.id, leave, evidence())) == Refusal()
+
+    await house.log_in(admin)
+    assert any("taken away without proof" in alarm for alarm in house.holder.alarms)

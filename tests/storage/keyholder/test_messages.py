@@ -35,6 +35,7 @@ from storage.keyholder.protocol import (
 from storage.keyholder.records import SETTINGS, KeyRow, MessageSecret, Settings
 from storage.keyholder.signing import SignedKey
 from storage.keyholder.store import Change
+from storage.keyholder.surroundings import Surroundings
 from tests.support.keyholder import House, Someone, evidence
 
 CONTENT, KEY = b"content id", b"m" * 32
@@ -162,6 +163,8 @@ async def test_a_message_is_adopted_by_its_own_mailbox_alone(house: House, box: 
 
 
 async def test_a_destroyed_message_is_gone_for_good(house: House, box: Box) -> None:
+    house.time.pass_(86_400)
+    await house.log_in(box.doctor)
     destroy = DestroyMessage(box.message, "90 days after listening", box.admin.id, evidence())
 
     statement = (await house.ask(destroy, Statement)).statement
@@ -178,6 +181,7 @@ async def test_a_destroyed_message_is_gone_for_good(house: House, box: Box) -> N
 
 
 async def test_the_certificate_names_the_day_the_last_backup_lapses(house: House, box: Box) -> None:
+    house.time.pass_(86_400)
     store = house.core.store
     settings = store.get(Settings, SETTINGS)
     now = house.core.clock()
@@ -194,6 +198,8 @@ async def test_the_certificate_names_the_day_the_last_backup_lapses(house: House
 async def test_a_hold_stops_destruction(house: House, box: Box) -> None:
     officer = await house.enrolled("officer", Role.COMPLIANCE_OFFICER, box.admin, box.manager)
     await house.done(officer, acts.Hold(box.id, uuid4()))
+    house.time.pass_(86_400)
+    await house.log_in(box.doctor)
 
     request = DestroyMessage(box.message, "", None, evidence())
 
@@ -276,3 +282,33 @@ async def test_a_message_without_its_mailbox_opens_for_nobody(house: House, box:
         DestroyMessage(stray, "", None, evidence()),
     ):
         assert await house.holder.answer(request) == Refusal()
+
+
+async def test_a_young_message_is_not_destroyed_on_the_exchanges_word(
+    house: House, box: Box
+) -> None:
+    request = DestroyMessage(box.message, "", None, evidence())
+
+    assert await house.holder.answer(request) == Refusal()
+    assert await opened(house, box, box.doctor) == MessageKey(KEY)
+    house.time.pass_(86_400)
+    await house.ask(request, Statement)
+
+
+async def test_no_more_numbers_are_indexed_in_an_hour_than_a_site_calls(
+    house: House, box: Box
+) -> None:
+    surroundings = Surroundings(same_device=False, same_account=False, root_beside=False)
+    batch = IndexNumbers(tuple(map(str, range(1000))), evidence())
+    for _ in range(5):
+        await house.ask(batch, Indexed)
+    assert not house.holder.report(surroundings).alarms
+
+    assert await house.holder.answer(batch) == Refusal()
+
+    refused = (await entries(house, Event.REFUSED))[-1]
+    assert refused.reason == "too many numbers this hour"
+    [alarm] = house.holder.report(surroundings).alarms
+    assert "indexed in an hour" in alarm
+    house.time.pass_(3_600)
+    await house.ask(batch, Indexed)
