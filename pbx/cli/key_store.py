@@ -100,6 +100,10 @@ def restore(
     ) as error:
         raise CommandError(f"{str(error)[:1].upper()}{str(error)[1:]}.", Exit.REFUSED) from None
     say("The key store is restored. Start the exchange, then: pbx audit verify")
+    say("Named members, enrolment codes and recovery codes are not restored; give them anew.")
+    if journal is None:
+        say("Without --journal also all roles are gone but those that manage people, and who was")
+        say("suspended or left since the backup is back: look through pbx person list now.")
 
 
 def _recovered(held: Recovery) -> Pair:

@@ -29,6 +29,7 @@ from storage.keyholder.records import (
 )
 from storage.keyholder.signing import Pin, SignedStatement
 from storage.keyholder.store import Store
+from storage.keyholder.vouched import vouched
 from storage.sealed import primitives
 from storage.sealed.primitives import OpenError, Pair
 
@@ -155,12 +156,19 @@ def restore(
         row for row in rows if not (isinstance(row, MessageSecret) and row.id in dead)
     ]
     kept = [row for row in kept if not isinstance(row, Tombstone | Settings)]
+    kept = vouched(kept, _since(journal, header.place.sequence))
     buried = {row.id: row for row in rows if isinstance(row, Tombstone)}
     buried |= {one: Tombstone(one, now) for one in dead if one not in buried}
     kept += [*buried.values(), msgspec.structs.replace(settings, restored=now)]
     entry = Entry(event=Event.RESTORED, head_sequence=header.place.sequence)
     founding.found(directory, keystore, kept, entry, clock, place=header.place, journal=journal)
     return pin
+
+
+def _since(path: Path | None, sequence: int) -> list[Entry] | None:
+    if path is None:
+        return None
+    return [entry for entry in surviving(path) if entry.sequence > sequence]
 
 
 def _dead_by_journal(path: Path | None) -> set[UUID]:

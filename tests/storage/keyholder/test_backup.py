@@ -62,6 +62,8 @@ async def copied(tmp_path: Path) -> Copied:
     await house.done(admin, acts.Backup(str(tmp_path / "usb"), force=True))
     made.path = next((tmp_path / "usb").iterdir())
     await destroy(made, 1)
+    manager = next(p for p in house.core.store.all(Person) if p.login == "manager")
+    await house.done(admin, acts.Suspend(manager.id))
     held = house.core.settings().recovery
     assert held is not None
     made.pair = recovery.pair_from_passphrases(held, [text(PASSPHRASE)])
@@ -106,7 +108,8 @@ async def test_a_restore_brings_people_and_keys_back_and_applies_tombstones(
     assert pin == house.pin
     assert secrets(house) == {copied.messages[2]}
     assert len(list(house.core.store.all(Tombstone))) == 2
-    assert {p.login for p in house.core.store.all(Person)} == {"root", "manager"}
+    standing = {p.login: p.standing for p in house.core.store.all(Person)}
+    assert standing == {"root": "active", "manager": "suspended"}
     assert house.core.settings().restored is not None
     assert journal.read_bytes() == before
     assert house.core.books.journal.page(1)[0] in before
