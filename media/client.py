@@ -189,7 +189,7 @@ class MediaClient:
         """End it, with its last figures; a leg that is gone already has none."""
         try:
             return _stats(await self._ask(leg, control.Drop(leg)))
-        except (LegGone, MediaUnavailable):
+        except MediaError:
             return LegStats()
         finally:
             self._forget(leg)

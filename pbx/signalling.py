@@ -24,13 +24,27 @@ from pbx.registrar import Arrival, Registrant, Registrar
 from pbx.sip import events as sip
 from pbx.sip.checks import Capabilities, options
 from pbx.sip.dialog import Dialog, DialogId
+from pbx.sip.errors import PeerError
 from pbx.sip.events import TransactionId
 from pbx.sip.flows import FlowFacts, FlowId
 from pbx.sip.message import Request, Response, response_to
 from pbx.sip.stack import Stack
 
 METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO")
-CAPABILITIES = Capabilities(methods=METHODS, extensions=("100rel", "outbound", "path", "timer"))
+
+
+def _is_urgent(request: Request) -> bool:
+    """An emergency call is not refused for an extension that we do not know."""
+    try:
+        number = dialled(user_of(request))
+    except PeerError:
+        return False
+    return request.method == "INVITE" and number is not None and is_emergency(number)
+
+
+CAPABILITIES = Capabilities(
+    methods=METHODS, extensions=("100rel", "outbound", "path", "timer"), is_urgent=_is_urgent
+)
 
 
 class Gate(Protocol):

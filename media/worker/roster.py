@@ -98,7 +98,13 @@ class Roster:
     def _drop(self, name: LegId) -> LegStats:
         leg = self._leg(name)
         stats = leg.stats()
-        leg.close()
+        try:
+            leg.close()
+        finally:  # whatever closing met, the port is the next call's
+            self._leave(name, leg)
+        return stats
+
+    def _leave(self, name: LegId, leg: Leg) -> None:
         del self._legs[name]
         self._ports.give_back(leg.port)
         legs = self._calls[leg.call]
@@ -106,7 +112,6 @@ class Roster:
         if not legs:
             del self._calls[leg.call]
             self._snapshots.pop(leg.call, None)
-        return stats
 
     def _store(self, call: str, snapshot: bytes) -> None:
         if call not in self._calls:

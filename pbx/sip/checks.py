@@ -1,5 +1,6 @@
 """What a UAS looks at before it acts on a request, in the order of RFC 3261 §8.2."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pbx.sip.dialog import FORMING, TARGET_REFRESHING, read_route
@@ -20,6 +21,8 @@ class Capabilities:
     extensions: tuple[str, ...] = ("100rel", "outbound", "path", "replaces", "timer")
     accept: tuple[str, ...] = ("application/sdp", "application/dtmf-relay", "message/sipfrag")
     schemes: tuple[str, ...] = ("sip", "sips", "tel")
+    is_urgent: Callable[[Request], bool] = lambda request: False
+    """Requests that are served as well as can be, whatever they require."""
 
     def describe(self, message: Message) -> None:
         """Say what we take, where the message does not yet (§13.2.1, §13.3.1.4, §20.5)."""
@@ -44,7 +47,7 @@ def inspect(request: Request, capabilities: Capabilities, *, is_merged: bool) ->
     headers = request.headers
     if "Require" in headers:
         unknown = [tag for tag in request.require if tag not in capabilities.extensions]
-        if unknown:
+        if unknown and not capabilities.is_urgent(request):
             return _with(response_to(request, 420), "Unsupported", ", ".join(unknown))
     if request.body:
         refusal = _inspect_body(request, capabilities)

@@ -349,3 +349,21 @@ def test_a_phone_that_never_stops_re_keying_is_refused_and_keeps_its_last_key(
             with pytest.raises(AnswerRefused, match="too many keys"):
                 inline.ask(control.MakeAnswer(leg))
             assert inside.path.context is before
+
+
+def test_a_leg_that_cannot_be_closed_gives_its_ports_back(
+    inline: Inline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = inline.open(RtpPhone())
+    leg, free = inline.roster._legs[name], len(inline.roster._ports)
+
+    def fail() -> None:
+        raise OSError("of the system's own")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Leg, "close", lambda _: fail())
+        with pytest.raises(OSError, match="own"):
+            inline.ask(control.Drop(name))
+    leg.close()
+    assert name not in inline.roster._legs
+    assert len(inline.roster._ports) == free + 1

@@ -54,7 +54,7 @@ async def test_nobody_hangs_up_an_emergency_call_and_one_phone_makes_few(
 ) -> None:
     async with registered(exchange, "alice") as alice:
         media = RtpPhone()
-        call = alice.invite("911", media.sdp())
+        call = alice.invite("911", media.sdp(), ("Require", "unheard-of"))
         await call.answered()
         [row] = exchange.calls.snapshot()
         [device] = row.devices
