@@ -92,6 +92,9 @@ class Edge:
                 await writer.drain()
         except ConnectionError:
             return  # the peer is gone; what was done is in the journal
+        except Exception as failure:  # noqa: BLE001 - one answer's failure ends no other question
+            log.error("a question could not be answered", reason=type(failure).__name__)
+            writer.write(frame(number, protocol.Shut(protocol.State.ALARMED)))
         finally:
             room.release()
 

@@ -172,3 +172,21 @@ async def test_a_place_that_cannot_be_bound_is_an_error(open_path: Path) -> None
 
     with pytest.raises(OSError, match="No such file"):
         await edge.start()
+
+
+async def test_an_answer_that_fails_ends_no_other_question(open_path: Path) -> None:
+    """What went wrong is no refusal: whoever asked may ask again."""
+
+    async def breaks(_: protocol.Request) -> protocol.Answer:
+        raise ZeroDivisionError
+
+    edge = Edge(Place(open_path / "s", OWN), REQUESTS[protocol.Edge.WORKER], breaks)
+    await edge.start()
+    reader, writer = await asyncio.open_unix_connection(str(open_path / "s"))
+    for number in (1, 2):
+        writer.write(frame(number, protocol.Ping()))
+        size = int.from_bytes(await reader.readexactly(4), "big")
+        answer = await reader.readexactly(size)
+        assert b"shut" in answer
+    writer.close()
+    await edge.stop()
