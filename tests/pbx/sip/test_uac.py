@@ -122,6 +122,24 @@ def test_a_request_on_a_flow_that_is_gone_is_over_at_once():
     assert desk.said() == [] and desk.stack.counters.late == 1
 
 
+def test_a_bye_on_a_flow_that_is_gone_ends_its_dialog_all_the_same():
+    desk = Desk()
+    dialog, _, _ = desk.call()
+    assert desk.stack.snapshot().dialogs == 1
+    transaction = desk.stack.request(FlowId(9), dialog.request("BYE"), 0.0)
+    assert desk.stack.events() == [FlowLost(transaction)]
+    assert desk.stack.snapshot().dialogs == 0
+
+
+def test_a_2xx_that_can_make_no_dialog_at_all_is_only_counted():
+    desk = Desk()
+    _, invite = desk.send(request(body=OFFER))
+    desk.reply(invite, 200, ("Record-Route", "junk <<"), tag="", body=OFFER)
+    assert [type(event) for event in desk.stack.events()] == [MessageRefused]
+    assert desk.stack.counters.malformed == 1
+    assert desk.said() == []
+
+
 # Responses (§8.1.3, §17.1.3)
 
 
