@@ -179,9 +179,8 @@ class UserAgentClient:
         self, sent: Sent, machine: InviteClientTransaction, response: Response, now: float
     ) -> None:
         """No dialog can be kept with this peer: ACK and BYE for a 2xx, and 502 for our user."""
-        dialog = self._dialog_of(sent, response)
-        if dialog is None:
-            return
+        known = sent.forks.get(response.to.tag or "")
+        dialog = known or Dialog.as_uac(sent.request, response)
         ack = dialog.acknowledge(sent.request)
         bye = dialog.request("BYE")
         self._shared.dialogs.drop(dialog)

@@ -131,15 +131,6 @@ def test_a_bye_on_a_flow_that_is_gone_ends_its_dialog_all_the_same():
     assert desk.stack.snapshot().dialogs == 0
 
 
-def test_a_2xx_that_can_make_no_dialog_at_all_is_only_counted():
-    desk = Desk()
-    _, invite = desk.send(request(body=OFFER))
-    desk.reply(invite, 200, ("Record-Route", "junk <<"), tag="", body=OFFER)
-    assert [type(event) for event in desk.stack.events()] == [MessageRefused]
-    assert desk.stack.counters.malformed == 1
-    assert desk.said() == []
-
-
 # Responses (§8.1.3, §17.1.3)
 
 
