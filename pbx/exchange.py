@@ -121,7 +121,7 @@ class Exchange:
             reserved=storage.spool_reserved_bytes,
         )
         self._stack.callback(spool.close)
-        keeper = HeadKeeper(
+        self.keeper = keeper = HeadKeeper(
             self.database,
             WRITER,
             clock=system_clock,
@@ -197,6 +197,11 @@ class Exchange:
             alarms.append(f"Changed and waiting for a restart: {tables}.")
         if not self.committer.health.is_available:
             alarms.append("The ledger cannot be written: protected data stays shut, calls go on.")
+        if self.keeper.is_disputed:
+            alarms.append(
+                "The key holder will not sign the ledger: it remembers another history. "
+                "Keep the disks as they are and run: pbx audit verify"
+            )
         return alarms
 
     async def _renew(self) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
 from storage.identifiers import Clock
+from storage.keyholder.client import Refused
 from storage.keyholder.signing import SignedHead
 from storage.ledger.months import month_of
 from storage.ledger.row import Row, leaf
@@ -93,6 +94,8 @@ class HeadMaker:
         self._database = database
         self._clock = clock
         self._signer = signer
+        self.is_disputed = False
+        """The key holder remembers another history of this chain: a rollback, or worse."""
 
     async def make(self, writer: str) -> int:
         """Bring the heads up to the end of the chain; the number of heads made."""
@@ -101,6 +104,8 @@ class HeadMaker:
             try:
                 while await self._sign_next(writer, self._signer):
                     made += 1
+            except Refused:
+                self._dispute()
             except Exception as failure:  # noqa: BLE001 - no reason of the signer's stops unsigned heads
                 log.warning("ledger head is not signed", reason=type(failure).__name__)
         while await self._note_next(writer):
@@ -121,8 +126,9 @@ class HeadMaker:
             signed(last) if last else None,
         )
         if (answer.sequence, answer.chain) != (end.sequence, end.hash):
-            log.error("the key holder sees another ledger than the database", sequence=end.sequence)
+            self._dispute()
             return False
+        self.is_disputed = False
         await self._store(
             writer,
             end,
@@ -132,6 +138,10 @@ class HeadMaker:
             answer.signature,
         )
         return True
+
+    def _dispute(self) -> None:
+        self.is_disputed = True
+        log.error("the key holder sees another ledger than the database")
 
     async def _note_next(self, writer: str) -> bool:
         async with self._database.read() as connection:

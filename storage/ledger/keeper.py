@@ -35,6 +35,11 @@ class HeadKeeper:
         self._added = 0
         self._enough = asyncio.Event()
 
+    @property
+    def is_disputed(self) -> bool:
+        """The key holder will not sign what the database says happened."""
+        return self._maker.is_disputed
+
     def rows_added(self, count: int) -> None:
         """Told by the committer after each commit."""
         self._added += count

@@ -1,6 +1,9 @@
+from typing import Any
+
 import pytest
 
 from storage.database import Database
+from storage.keyholder.client import Refused
 from storage.keyholder.signing import SignedHead
 from storage.ledger import heads
 from storage.ledger.heads import HeadMaker, newest, signed, writer_id
@@ -98,6 +101,30 @@ async def test_a_key_holder_that_sees_another_ledger_signs_nothing_of_ours(
 
     (head,) = await all_heads(database)
     assert (head.sequence, head.signature) == (2, None)
+    assert maker.is_disputed
+
+
+async def test_a_key_holder_that_refuses_to_sign_is_a_dispute_until_it_signs_again(
+    database: Database,
+) -> None:
+    class Doubtful(Signer):
+        doubts = True
+
+        async def sign_head(self, *arguments: Any) -> SignedHead:
+            if self.doubts:
+                raise Refused("refused")
+            return await super().sign_head(*arguments)
+
+    signer = Doubtful(TestClock())
+    maker = HeadMaker(database, clock=TestClock(), signer=signer)
+    await fill(database, 2)
+
+    await maker.make("exchange")
+    disputed = maker.is_disputed
+    signer.doubts = False
+    await maker.make("exchange")
+
+    assert (disputed, maker.is_disputed) == (True, False)
 
 
 async def test_the_newest_head_can_be_asked_for_by_signature(database: Database) -> None:

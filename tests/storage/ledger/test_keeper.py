@@ -30,9 +30,11 @@ async def test_the_exchange_and_its_spools_get_heads_and_others_do_not(
     spool.append([entry()], clock)
     await drain(database, spool, clock)
 
-    made = await HeadKeeper(database, "exchange", clock=clock).keep()
+    keeper = HeadKeeper(database, "exchange", clock=clock)
+    made = await keeper.keep()
 
     assert made == 2
+    assert not keeper.is_disputed
     assert await heads_of(database) == [("exchange", 2), (spool.writer, 1)]
     spool.close()
 
