@@ -220,9 +220,11 @@ class Signalling:
         if owner is not None and (proved is None or proved.device != owner):
             admitted = self._admit(event)
             if admitted is None:
+                dialog.disown(event.request)
                 return
             if admitted.device != owner:
                 self._respond(event, response_to(event.request, 403))
+                dialog.disown(event.request)
                 return
         self._p.calls.receive(event)
 
