@@ -1,0 +1,76 @@
+"""Emergency calls with nobody to ring, nobody who answers, and phones that refuse."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from storage.calls import CallOutcome, CallRecord
+from tests.support.calling import database, exchange
+from tests.support.exchange import TestExchange
+from tests.support.rtp_phone import RtpPhone
+
+__all__ = ["database", "exchange"]
+
+WORDS = 45.0
+"""Seconds at most until the announcement was made as often as it is."""
+
+
+async def the_record(exchange: TestExchange) -> CallRecord:
+    [record] = await exchange.over()
+    assert await exchange.media.calls() == []
+    return record
+
+
+async def test_with_nobody_to_ring_the_caller_hears_words_and_then_the_end(
+    exchange: TestExchange,
+) -> None:
+    media = RtpPhone()
+    async with exchange.phone("alice") as alice:
+        call = alice.invite("911", media.sdp())
+        media.read((await call.answered()).body)
+        media.send()
+        assert await asyncio.to_thread(media.listen, 5.0)
+        await asyncio.wait_for(call.ended.wait(), WORDS)
+    media.close()
+    record = await the_record(exchange)
+    assert (record.is_emergency, record.cause) == (True, "emergency-no-line")
+
+
+@pytest.mark.parametrize("status", [486, 603, 480])
+async def test_a_phone_on_site_that_refuses_does_not_end_the_call(
+    exchange: TestExchange, status: int
+) -> None:
+    await exchange.enrol("1003", "front", emergency=True)
+    media = RtpPhone()
+    async with exchange.phone("alice") as alice, exchange.phone("front") as front:
+        call = alice.invite("911", media.sdp())
+        await call.answered()
+        async with asyncio.timeout(15):
+            incoming = await front.incoming.get()
+            incoming.refuse(status)
+            await incoming.confirmed.wait()
+        assert (await call.ask(call.message("INFO"))).status == 200
+        assert not call.ended.is_set()
+        await call.bye()
+    media.close()
+    record = await the_record(exchange)
+    assert (record.outcome, record.cause) == (CallOutcome.ANSWERED, "caller-hung-up")
+
+
+async def test_a_caller_who_hangs_up_while_it_rings_on_site_stops_the_ringing(
+    exchange: TestExchange,
+) -> None:
+    await exchange.enrol("1003", "front", emergency=True)
+    media = RtpPhone()
+    async with exchange.phone("alice") as alice, exchange.phone("front") as front:
+        call = alice.invite("911", media.sdp())
+        await call.answered()
+        async with asyncio.timeout(15):
+            incoming = await front.incoming.get()
+            incoming.ring()
+            await call.bye()
+            await incoming.cancelled.wait()
+    media.close()
+    assert (await the_record(exchange)).cause == "caller-hung-up"
