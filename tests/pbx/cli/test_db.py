@@ -6,6 +6,8 @@ import pytest
 
 from pbx.cli import main as cli
 from pbx.cli.output import Exit
+from pbx.paths import Layout
+from storage.keyholder.signing import Pin
 
 
 @pytest.fixture
@@ -13,6 +15,7 @@ def installation(tmp_path: Path) -> Path:
     for part in ("config", "database", "credentials", "spool"):
         (tmp_path / part).mkdir()
     (tmp_path / "config" / "pbx.toml").touch()
+    Pin(signing_key=bytes(32)).write(Layout(tmp_path).keyholder_pin)
     return tmp_path
 
 
