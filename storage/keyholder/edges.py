@@ -87,9 +87,8 @@ class Edge:
     ) -> None:
         try:
             answer = await self._answer(request)
-            if not writer.is_closing():
-                writer.write(frame(number, answer))
-                await writer.drain()
+            writer.write(frame(number, answer))
+            await writer.drain()  # raises where the peer has gone meanwhile
         except ConnectionError:
             return  # the peer is gone; what was done is in the journal
         except Exception as failure:  # noqa: BLE001 - one answer's failure ends no other question

@@ -190,3 +190,11 @@ async def test_an_answer_that_fails_ends_no_other_question(open_path: Path) -> N
         assert b"shut" in answer
     writer.close()
     await edge.stop()
+
+
+async def test_an_edge_that_never_started_stops_in_peace(open_path: Path) -> None:
+    edge = Edge(Place(open_path / "s", OWN), REQUESTS[protocol.Edge.WORKER], Slow().answer)
+
+    await edge.stop()
+
+    assert not (open_path / "s").exists()
