@@ -48,8 +48,8 @@ class DirectoryKeeper:
         """Told of every replacement: what is gone has to end."""
         self.is_from_copy = False
         """The database is away; the sealed copy serves."""
-        self.is_copy_stale = False
-        """The copy could not be written: a cold start now would know less."""
+        self.is_copy_stale = True
+        """The copy may not say what is known; so it is until it was written once."""
 
     def current(self) -> Directory:
         return self._directory
@@ -69,6 +69,7 @@ class DirectoryKeeper:
             entries = _entries(book, self._clock())
             if _same(entries, self._known) and not self.is_copy_stale:
                 return
+            self.is_copy_stale = True  # whatever happens until it is kept
             self._replace(entries)
             await self._keep(entries)
 
@@ -96,7 +97,6 @@ class DirectoryKeeper:
             await asyncio.to_thread(self._file.write, entries)
         except OSError:
             log.error("the sealed copy of the directory cannot be written")
-            self.is_copy_stale = True
         else:
             self.is_copy_stale = False
 
