@@ -396,7 +396,7 @@ class Telephony:
             )
         if self.keeper.is_from_copy:
             found.append("The database is away: phones are served from the sealed copy.")
-        if self.keeper.is_copy_stale:
+        if self.keeper.is_copy_stale and not self.keeper.is_from_copy:
             found.append("The sealed copy of the directory cannot be written.")
         if not all(self.media.workers().values()):
             found.append("A media worker does not answer: fewer calls can be carried.")
