@@ -24,10 +24,10 @@ from pbx.admin.enrolling import MD5 as MD5_ALGORITHM
 from pbx.admin.enrolling import Credentials as PhoneCredentials
 from pbx.admin.models import Fact
 from pbx.admin.wire.phones import PhoneSecret
-from pbx.b2bua.call import Surroundings
 from pbx.b2bua.calls import Calls
 from pbx.b2bua.recorder import CallRecorder
 from pbx.b2bua.snapshot import SnapshotKey
+from pbx.b2bua.surroundings import Surroundings
 from pbx.config import Config
 from pbx.directory import Directory, DirectoryFile
 from pbx.directory_keeper import DirectoryKeeper, lost_access

@@ -8,29 +8,17 @@ only place where legs and ports are given back and the record is written.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Protocol
 from uuid import UUID
 
 import structlog
 
-from media.client import (
-    AnswerRefused,
-    Ended,
-    MediaClient,
-    MediaError,
-    OfferRefused,
-    Player,
-    Silent,
-)
+from media.client import AnswerRefused, MediaError, OfferRefused, Player, Silent
 from pbx.b2bua.callee_leg import CalleeLeg, Invitation
 from pbx.b2bua.caller_leg import CallerLeg
-from pbx.b2bua.config import CallsConfig
+from pbx.b2bua.endings import CallOver, end_of
 from pbx.b2bua.events import (
     Acknowledged,
-    GaveUp,
     Heard,
     HungUp,
     LegEvent,
@@ -42,54 +30,18 @@ from pbx.b2bua.events import (
 )
 from pbx.b2bua.identity import shown_to, wants_privacy
 from pbx.b2bua.leg import Leg, Phase
-from pbx.b2bua.ports import Contact, Phones, UserAgent
-from pbx.b2bua.snapshot import CallSnapshot, LegSnapshot, SnapshotKey
+from pbx.b2bua.ports import Contact
+from pbx.b2bua.snapshot import CallSnapshot
+from pbx.b2bua.surroundings import Board, Serve, Surroundings
+from pbx.b2bua.written import record_of, snapshot_of
 from pbx.dialplan.plan import Emergency, Route
-from pbx.directory import Directory
 from pbx.sip.dialog import Dialog, uas_id
-from pbx.sip.events import RequestReceived, TransactionId
+from pbx.sip.events import RequestReceived
 from pbx.sip.message import Response
-from storage.calls import CallOutcome, CallRecord, Parties
-from storage.identifiers import Clock, new_id
+from storage.calls import CallOutcome, CallRecord
+from storage.identifiers import new_id
 
 log = structlog.get_logger()
-
-
-class CallOver(Exception):
-    """The call has ended; `cause` goes into its record."""
-
-    def __init__(self, cause: str, outcome: CallOutcome | None = None) -> None:
-        super().__init__(cause)
-        self.cause, self.outcome = cause, outcome
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What all calls have in common; made once by `service`."""
-
-    agent: UserAgent
-    phones: Phones
-    media: MediaClient
-    directory: Callable[[], Directory]
-    snapshots: SnapshotKey
-    clock: Clock
-    config: CallsConfig
-    domain: str
-    legs_per_worker: int = 0
-    """How many legs a media worker has ports for; 0: as many as it says."""
-
-
-class Board(Protocol):
-    """Where legs say what they wait for."""
-
-    def listen(self, transaction: TransactionId, leg: Leg) -> None: ...
-    def listen_dialog(self, dialog: Dialog, leg: Leg) -> None: ...
-    def count(self, device: UUID) -> None: ...
-    def uncount(self, device: UUID) -> None: ...
-    def has_room(self, device: UUID) -> bool: ...
-
-
-Serve = Callable[["Call"], Awaitable[None]]
 
 
 class Call:
@@ -214,27 +166,11 @@ class Call:
                 return event
 
     async def _is_for_feature(self, event: LegEvent) -> bool:
+        if (over := end_of(self, event)) is not None:
+            raise over
         match event:
-            case GaveUp():
-                # What a prompt has begun to explain stays the outcome.
-                told = self.state == "announcing"
-                raise CallOver("caller-gave-up", None if told else CallOutcome.CANCELLED)
-            case HungUp(leg):
-                if self._is_party(leg):
-                    raise CallOver(f"{leg.role}-hung-up")
-                return False
-            case Vanished(leg, cause):
-                if self._is_party(leg):
-                    raise CallOver(f"{leg.role}-{cause}")
-                return False
-            case Told(cause=cause):
-                raise CallOver(cause)
-            case Heard(_, Ended()):
-                raise CallOver("media-worker-lost")
-            case Heard(leg, Silent(seconds=seconds)):
-                if self._ends_by_silence(leg, seconds):
-                    raise CallOver(f"{leg.role}-silent")
-                return False
+            case HungUp() | Vanished() | Heard(event=Silent()):
+                return False  # of a phone that is no party, or not silent for long enough
             case Reoffered() | RefreshDue() | Reanswered() | Acknowledged():
                 await self._change(event)
                 return False
@@ -257,24 +193,9 @@ class Call:
         except AnswerRefused:
             raise CallOver(f"{leg.role}-answer-refused") from None
 
-    def _is_party(self, leg: Leg) -> bool:
+    def is_party(self, leg: Leg) -> bool:
         """Not one that rang in vain: a phone that lost the race may say what it likes."""
         return leg is self.caller or leg in self._partner
-
-    def _ends_by_silence(self, leg: Leg, seconds: float) -> bool:
-        """Whether the phone has been silent long enough since it was answered.
-
-        Nothing is heard of a phone that still rings. Silence that began before the answer is
-        given the whole time once more. An emergency call goes on while its phone is connected:
-        somebody may hide and not dare to speak.
-        """
-        if leg.phase is not Phase.CONFIRMED or leg.answered_at is None or not self._is_party(leg):
-            return False
-        if self.is_emergency and self.agent.facts(leg.flow) is not None:
-            return False
-        is_whole = self.clock() - leg.answered_at >= seconds * 1_000_000 or leg.was_silent
-        leg.was_silent = True
-        return is_whole
 
     async def ring(self, device: UUID, contact: Contact, number: str) -> CalleeLeg:
         """Invite one contact of a device; a failure leaves nothing of the leg behind."""
@@ -390,64 +311,7 @@ class Call:
     # -- what is kept and shown
 
     def snapshot(self) -> CallSnapshot:
-        return CallSnapshot(
-            id=self.id,
-            route=route_name(self.route),
-            is_emergency=self.is_emergency,
-            tenure=self.tenure,
-            started_at=self.started_at,
-            answered_at=self.caller.answered_at,
-            caller_number=self.identity.number,
-            caller_name=self.identity.name,
-            dialled=self.caller.dialled,
-            legs=tuple(
-                LegSnapshot(
-                    id=leg.id,
-                    role=leg.role,
-                    device=leg.device,
-                    person=leg.person,
-                    media=leg.media,
-                    dialog=leg.dialog.state,
-                    started_at=leg.started_at,
-                    answered_at=leg.answered_at,
-                    status=leg.status,
-                )
-                for leg in self.legs
-                if leg.phase is Phase.CONFIRMED and leg.media and leg.dialog
-            ),
-        )
+        return snapshot_of(self)
 
     def record(self) -> CallRecord:
-        return CallRecord(
-            id=self.id,
-            started_at=self.started_at,
-            answered_at=self.caller.answered_at,
-            ended_at=self.ended_at or max(self.clock(), self.started_at),
-            route=route_name(self.route),
-            outcome=self.outcome,
-            cause=self.cause,
-            is_emergency=self.is_emergency,
-            caller_device=self.caller.device,
-            caller_person=self.caller.person,
-            callee_tenure=self.tenure,
-            parties=Parties(
-                caller_number=self.identity.number,
-                caller_name=self.identity.name,
-                dialled=self.caller.dialled,
-                callee_name=self.callee_name,
-            ),
-            legs=tuple(leg.record() for leg in self.legs),
-        )
-
-
-_ROUTES = {
-    "RingPerson": "person",
-    "Echo": "echo",
-    "Emergency": "emergency",
-    "EmergencyTest": "emergency-test",
-    "Refused": "refused",
-}
-
-
-def route_name(route: Route | None) -> str:
-    return _ROUTES.get(type(route).__name__, "none")
+        return record_of(self)

@@ -10,10 +10,12 @@ from uuid import UUID
 
 import structlog
 
-from pbx.b2bua.call import Call, Serve, Surroundings, route_name
+from pbx.b2bua.call import Call
 from pbx.b2bua.caller_leg import user_of
 from pbx.b2bua.config import CallsConfig
 from pbx.b2bua.leg import Leg
+from pbx.b2bua.surroundings import Serve, Surroundings
+from pbx.b2bua.written import route_name
 from pbx.dialplan import plan
 from pbx.sip import events as sip
 from pbx.sip.dialog import Dialog, DialogId

@@ -37,7 +37,7 @@ from pbx.sip.dialog import Dialog
 from pbx.sip.events import TransactionId
 from pbx.sip.flows import FlowFacts, FlowId
 from pbx.sip.message import Request, Response, response_to
-from storage.calls import LegRecord, Receipt, Signalling
+from storage.calls import Signalling
 
 if TYPE_CHECKING:
     from pbx.b2bua.call import Call
@@ -73,8 +73,9 @@ class Leg:
         self.answered_at: int | None = None
         self.ended_at: int | None = None
         self._contact = f"<{local_uri}>"
-        self._signalling = self._protection()
-        self._stats: LegStats | None = None
+        self.signalling = self._protection()
+        self.stats: LegStats | None = None
+        """Its last figures, once its media is dropped."""
         self._refreshing: TransactionId | None = None
         self._offered_late = False
         """We offered in the answer to a re-INVITE: the ACK has to answer."""
@@ -111,7 +112,7 @@ class Leg:
         """Free the ports and keep the last figures for the record."""
         if self.media is not None:
             media, self.media = self.media, None
-            self._stats = await self._media.drop(media)
+            self.stats = await self._media.drop(media)
 
     async def accept_offer(self, reoffer: Reoffered, other: Leg | None) -> bool:
         """Answer a re-INVITE or UPDATE; whether the session is what the phone asked for.
@@ -342,32 +343,3 @@ class Leg:
     @property
     def _media(self) -> MediaClient:
         return self.call.media
-
-    def record(self) -> LegRecord:
-        """What is kept of this leg, with its encryption receipt."""
-        stats = self._stats or LegStats()
-        return LegRecord(
-            id=self.id,
-            role=self.role,
-            device=self.device,
-            person=self.person,
-            started_at=self.started_at,
-            answered_at=self.answered_at,
-            ended_at=max(self.ended_at or self.call.clock(), self.started_at),
-            status=self.status,
-            receipt=Receipt(
-                signalling=self._signalling,
-                keying=stats.keying,
-                suite=stats.suite,
-                codec=stats.codec,
-                rekeys=stats.rekeys,
-                received=stats.received,
-                sent=stats.sent,
-                refused=stats.unauthenticated + stats.replayed + stats.junk,
-                lost=stats.lost,
-                lost_there=stats.lost_there,
-                jitter_ms=stats.jitter_ms,
-                round_trip_ms=stats.round_trip_ms,
-                mos=stats.mos,
-            ),
-        )

@@ -11,7 +11,8 @@ import asyncio
 import structlog
 
 from media.client import Fed, MediaError, Player, Prompt, Silence, Tone
-from pbx.b2bua.call import Call, CallOver
+from pbx.b2bua.call import Call
+from pbx.b2bua.endings import CallOver
 from pbx.b2bua.events import Heard
 from storage.calls import CallOutcome
 

@@ -12,8 +12,9 @@ from uuid import UUID
 import structlog
 
 from media.client import Fed, MediaError, Player, Prompt, Silence
-from pbx.b2bua.call import Call, CallOver
+from pbx.b2bua.call import Call
 from pbx.b2bua.callee_leg import CalleeLeg
+from pbx.b2bua.endings import CallOver
 from pbx.b2bua.events import Heard
 from pbx.features.ring_person import Ringing
 from storage.calls import CallOutcome

@@ -24,12 +24,12 @@ from media.client import MediaClient
 from pbx.access.authenticate import Doors, Failure, Gate
 from pbx.access.lockout import Lockout, LockoutConfig
 from pbx.access.nonces import Nonces
-from pbx.b2bua.call import Surroundings
 from pbx.b2bua.calls import Calls
 from pbx.b2bua.config import CallsConfig
 from pbx.b2bua.identity import Place
 from pbx.b2bua.recorder import CallRecorder
 from pbx.b2bua.snapshot import SnapshotKey
+from pbx.b2bua.surroundings import Surroundings
 from pbx.directory import DeviceEntry, Directory, Entries, TenancyEntry
 from pbx.features.serve import serve
 from pbx.location import Location

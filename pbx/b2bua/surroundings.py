@@ -1,0 +1,50 @@
+"""What all calls have in common, and the board where their legs say what they wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+from uuid import UUID
+
+from media.client import MediaClient
+from pbx.b2bua.config import CallsConfig
+from pbx.b2bua.ports import Phones, UserAgent
+from pbx.b2bua.snapshot import SnapshotKey
+from pbx.directory import Directory
+from pbx.sip.dialog import Dialog
+from pbx.sip.events import TransactionId
+from storage.identifiers import Clock
+
+if TYPE_CHECKING:
+    from pbx.b2bua.call import Call
+    from pbx.b2bua.leg import Leg
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all calls have in common; made once by `service`."""
+
+    agent: UserAgent
+    phones: Phones
+    media: MediaClient
+    directory: Callable[[], Directory]
+    snapshots: SnapshotKey
+    clock: Clock
+    config: CallsConfig
+    domain: str
+    legs_per_worker: int = 0
+    """How many legs a media worker has ports for; 0: as many as it says."""
+
+
+class Board(Protocol):
+    """Where legs say what they wait for."""
+
+    def listen(self, transaction: TransactionId, leg: Leg) -> None: ...
+    def listen_dialog(self, dialog: Dialog, leg: Leg) -> None: ...
+    def count(self, device: UUID) -> None: ...
+    def uncount(self, device: UUID) -> None: ...
+    def has_room(self, device: UUID) -> bool: ...
+
+
+Serve = Callable[["Call"], Awaitable[None]]

@@ -1,0 +1,110 @@
+"""What is written of a call: the snapshot that its worker keeps while it lives, and its record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from media.client import LegStats
+from pbx.b2bua.leg import Leg, Phase
+from pbx.b2bua.snapshot import CallSnapshot, LegSnapshot
+from pbx.dialplan.plan import Route
+from storage.calls import CallRecord, LegRecord, Parties, Receipt
+
+if TYPE_CHECKING:
+    from pbx.b2bua.call import Call
+
+_ROUTES = {
+    "RingPerson": "person",
+    "Echo": "echo",
+    "Emergency": "emergency",
+    "EmergencyTest": "emergency-test",
+    "Refused": "refused",
+}
+
+
+def route_name(route: Route | None) -> str:
+    return _ROUTES.get(type(route).__name__, "none")
+
+
+def snapshot_of(call: Call) -> CallSnapshot:
+    """The call as it is now, as far as it is confirmed."""
+    return CallSnapshot(
+        id=call.id,
+        route=route_name(call.route),
+        is_emergency=call.is_emergency,
+        tenure=call.tenure,
+        started_at=call.started_at,
+        answered_at=call.caller.answered_at,
+        caller_number=call.identity.number,
+        caller_name=call.identity.name,
+        dialled=call.caller.dialled,
+        legs=tuple(
+            LegSnapshot(
+                id=leg.id,
+                role=leg.role,
+                device=leg.device,
+                person=leg.person,
+                media=leg.media,
+                dialog=leg.dialog.state,
+                started_at=leg.started_at,
+                answered_at=leg.answered_at,
+                status=leg.status,
+            )
+            for leg in call.legs
+            if leg.phase is Phase.CONFIRMED and leg.media and leg.dialog
+        ),
+    )
+
+
+def record_of(call: Call) -> CallRecord:
+    """What is kept when the call is over."""
+    return CallRecord(
+        id=call.id,
+        started_at=call.started_at,
+        answered_at=call.caller.answered_at,
+        ended_at=call.ended_at or max(call.clock(), call.started_at),
+        route=route_name(call.route),
+        outcome=call.outcome,
+        cause=call.cause,
+        is_emergency=call.is_emergency,
+        caller_device=call.caller.device,
+        caller_person=call.caller.person,
+        callee_tenure=call.tenure,
+        parties=Parties(
+            caller_number=call.identity.number,
+            caller_name=call.identity.name,
+            dialled=call.caller.dialled,
+            callee_name=call.callee_name,
+        ),
+        legs=tuple(map(_leg_record_of, call.legs)),
+    )
+
+
+def _leg_record_of(leg: Leg) -> LegRecord:
+    """What is kept of one leg, with its encryption receipt."""
+    stats = leg.stats or LegStats()
+    return LegRecord(
+        id=leg.id,
+        role=leg.role,
+        device=leg.device,
+        person=leg.person,
+        started_at=leg.started_at,
+        answered_at=leg.answered_at,
+        ended_at=max(leg.ended_at or leg.call.clock(), leg.started_at),
+        status=leg.status,
+        receipt=Receipt(
+            signalling=leg.signalling,
+            keying=stats.keying,
+            suite=stats.suite,
+            codec=stats.codec,
+            rekeys=stats.rekeys,
+            received=stats.received,
+            sent=stats.sent,
+            refused=stats.unauthenticated + stats.replayed + stats.junk,
+            lost=stats.lost,
+            lost_there=stats.lost_there,
+            jitter_ms=stats.jitter_ms,
+            round_trip_ms=stats.round_trip_ms,
+            mos=stats.mos,
+        ),
+    )
