@@ -208,8 +208,11 @@ class KeyHolder(_Client):
         request = protocol.IndexNumbers(tuple(numbers), evidence)
         return (await self.ask(request, protocol.Indexed)).values
 
-    async def look_up_number(self, session: bytes, number: str, evidence: Evidence) -> bytes:
-        request = protocol.LookUpNumber(session, number, evidence)
+    async def look_up_number(
+        self, session: bytes, number: str, reason: bytes, evidence: Evidence
+    ) -> bytes:
+        """`reason` is the SHA-256 of what the person stated."""
+        request = protocol.LookUpNumber(session, number, reason, evidence)
         return (await self.ask(request, protocol.Indexed)).values[0]
 
     async def sign_head(

@@ -31,6 +31,11 @@ INDEXED_AN_HOUR = 5_000
 """Numbers indexed in an hour: the calls of a large site, and for all North American numbers more
 than a hundred years."""
 HOUR = 3_600 * SECOND
+DEPOSIT_GRACE = 7 * DAY
+"""How long a week's deposit key outlives its week: what was deposited while the key holder was
+away must have had its time to be adopted."""
+DEPOSIT_QUIET = DAY
+"""Nothing was adopted under the key, and the key holder was there to adopt, for this long."""
 DELETION_WINDOW = DAY
 """No message is destroyed younger than this on the exchange's word alone."""
 
@@ -53,6 +58,9 @@ class Messages:
         self._look_ups: OrderedDict[bytes, list[int]] = OrderedDict()
         self._indexed = (0, 0)
         """The hour, and how many numbers were indexed in it."""
+        self._since = core.clock()
+        self._adopted: dict[UUID, int] = {}
+        """Deposit key → when it last opened a deposit."""
         self.alarms: set[str] = set()
 
     async def adopt(self, request: protocol.AdoptMessage) -> protocol.Wrapped:
@@ -81,6 +89,7 @@ class Messages:
                 draft.put(secret)
                 entry = _entry(Event.MESSAGE_ADOPTED, request.evidence, request.message)
                 await self._core.books.write(entry, draft.change())
+            self._adopted[request.key] = self._core.clock()
         return protocol.Wrapped(slot)
 
     async def ticket(self, request: protocol.AskTicket) -> protocol.Ticket:
@@ -167,14 +176,25 @@ class Messages:
     async def destroy_deposit_key(self, request: protocol.DestroyDepositKey) -> protocol.Done:
         async with self._core.books.turn:
             row = self._keyring.private(request.key)
-            if row.signed.purpose != DEPOSIT or self._core.clock() < row.signed.until:
-                raise No("still in use")
+            self._check_unused(row)
             draft = self._core.draft()
             draft.delete(KeyRow, row.id)
             entry = _entry(Event.KEY_DESTROYED, request.evidence, row.id)
             await self._core.books.write(entry, draft.change())
             self._keyring.forget(row.id)
+            self._adopted.pop(row.id, None)
         return protocol.Done()
+
+    def _check_unused(self, row: KeyRow) -> None:
+        """The exchange's word is not enough: it may not have shown every deposit yet."""
+        now, signed = self._core.clock(), row.signed
+        if signed.purpose != DEPOSIT or now < signed.until + DEPOSIT_GRACE:
+            raise No("still in use")
+        if now < max(self._since, self._adopted.get(row.id, 0)) + DEPOSIT_QUIET:
+            raise No("deposits may still wait to be adopted")
+        mailbox = self._core.store.get(Mailbox, signed.mailbox) if signed.mailbox else None
+        if mailbox is not None and mailbox.holds:
+            raise No("on hold")
 
     async def open_records(self, request: protocol.OpenRecordsKey) -> protocol.RecordsKey:
         async with self._core.books.turn:
@@ -219,10 +239,14 @@ class Messages:
     async def look_up(self, request: protocol.LookUpNumber) -> protocol.Indexed:
         async with self._core.books.turn:
             person = self._reader(request.session)
+            if len(request.reason) != 32:
+                raise No("no reason stated")
             self._limit(request.session)
             value = _index(self._core.settings().index_key, request.number)
             entry = _entry(Event.NUMBER_LOOKED_UP, request.evidence)
-            await self._core.books.write(msgspec.structs.replace(entry, person=person.id))
+            await self._core.books.write(
+                msgspec.structs.replace(entry, person=person.id, digest=request.reason)
+            )
         return protocol.Indexed((value,))
 
     def _limit(self, session: bytes) -> None:

@@ -115,7 +115,8 @@ class DestroyMessage(Request, frozen=True, tag="destroy-message"):
 
 
 class DestroyDepositKey(Request, frozen=True, tag="destroy-deposit-key"):
-    """Nothing depends on an expired week's key any more."""
+    """Nothing depends on an expired week's key any more, says the exchange; the key holder waits
+    until deposits made while it was away have had their time to be adopted."""
 
     key: UUID
     evidence: Evidence
@@ -138,10 +139,12 @@ class IndexNumbers(Request, frozen=True, tag="index-numbers"):
 
 
 class LookUpNumber(Request, frozen=True, tag="look-up-number"):
-    """One look-up with a session and a stated reason (the reason stays in the ledger row)."""
+    """One look-up with a session and a stated reason, which stays in the ledger row."""
 
     session: bytes
     number: str
+    reason: bytes
+    """SHA-256 of the stated reason: it goes into the journal."""
     evidence: Evidence
 
 

@@ -96,7 +96,7 @@ async def test_every_method_asks_its_question(script: tuple[Script, Path]) -> No
     await client.destroy_deposit_key(ID, TIED)
     assert await client.open_records_key(b"h", ID, b"s", TIED) == b"k"
     assert await client.index_numbers(["1", "2"], TIED) == (b"a", b"b")
-    assert await client.look_up_number(b"h", "1", TIED) == b"a"
+    assert await client.look_up_number(b"h", "1", bytes(32), TIED) == b"a"
     assert await client.sign_head(ID, 0, [b"l"]) == HEAD
     assert (await client.journal(1)).end == 0
     assert await client.report() == REPORT

@@ -1,5 +1,6 @@
 """storage/keyholder/messages.py"""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from uuid import UUID, uuid4
@@ -39,6 +40,7 @@ from storage.keyholder.surroundings import Surroundings
 from tests.support.keyholder import House, Someone, evidence
 
 CONTENT, KEY = b"content id", b"m" * 32
+REASON = hashlib.sha256(b"complaint of today").digest()
 
 
 @dataclass
@@ -207,19 +209,45 @@ async def test_a_hold_stops_destruction(house: House, box: Box) -> None:
     assert await opened(house, box, box.doctor) == MessageKey(KEY)
 
 
-async def test_an_expired_weeks_key_is_destroyed_when_nothing_depends_on_it(
+async def test_an_expired_weeks_key_is_destroyed_when_nothing_can_depend_on_it(
     house: House, box: Box
 ) -> None:
     request = DestroyDepositKey(box.key.id, evidence())
     records = (await house.ask(PublicKeys("records"), KeyList)).keys[0]
     assert await house.holder.answer(request) == Refusal()
-    house.time.pass_(8 * 86_400)
+    house.time.pass_(14 * 86_400)
     assert await house.holder.answer(DestroyDepositKey(records.id, evidence())) == Refusal()
 
     await house.ask(request, Done)
 
     assert house.core.store.get(KeyRow, box.key.id) is None
     assert await house.holder.answer(request) == Refusal()
+
+
+async def test_a_deposit_key_waits_for_young_deposits_and_for_holds(house: House, box: Box) -> None:
+    """The exchange could hide deposits and have their key destroyed: they would be lost."""
+    officer = await house.enrolled("officer", Role.COMPLIANCE_OFFICER, box.admin, box.manager)
+    request, hold, day = DestroyDepositKey(box.key.id, evidence()), uuid4(), 86_400
+    house.time.pass_(8 * day)  # the week is over, but not the time to adopt what came in it
+    assert await house.holder.answer(request) == Refusal()
+    house.time.pass_(6 * day)
+    house.reopen()  # it was away, and what came meanwhile has yet to be shown to it
+    assert await house.holder.answer(request) == Refusal()
+    house.time.pass_(day)
+    late = AdoptMessage(uuid4(), box.id, CONTENT, box.key.id, box.deposit, evidence())
+    await house.ask(late, Wrapped)
+    assert await house.holder.answer(request) == Refusal()
+    house.time.pass_(day)
+    await house.log_in(officer)
+    await house.done(officer, acts.Hold(box.id, hold))
+    assert await house.holder.answer(request) == Refusal()
+
+    reasons = [entry.reason for entry in await entries(house, Event.REFUSED)]
+    waits = "deposits may still wait to be adopted"
+    assert reasons[-4:] == ["still in use", waits, waits, "on hold"]
+    await house.log_in(box.manager)
+    await house.two_people(officer, box.manager, acts.ReleaseHold(box.id, hold))
+    await house.ask(request, Done)
 
 
 async def test_an_hourly_key_opens_for_readers_of_records(house: House, box: Box) -> None:
@@ -241,7 +269,7 @@ async def test_numbers_are_indexed_in_batches_and_looked_up_with_a_limit(
     values = (
         await house.ask(IndexNumbers(("+1 555 0100", "15550199"), evidence()), Indexed)
     ).values
-    look_up = LookUpNumber(box.manager.session, "1-555-0100", evidence())
+    look_up = LookUpNumber(box.manager.session, "1-555-0100", REASON, evidence())
 
     found = await house.ask(look_up, Indexed)
 
@@ -249,13 +277,18 @@ async def test_numbers_are_indexed_in_batches_and_looked_up_with_a_limit(
     assert values[0] != values[1]
     too_many = IndexNumbers(("1",) * 1001, evidence())
     assert await house.holder.answer(too_many) == Refusal()
-    refused = LookUpNumber(box.admin.session, "1", evidence())
+    refused = LookUpNumber(box.admin.session, "1", REASON, evidence())
     assert await house.holder.answer(refused) == Refusal()
     for _ in range(19):
         await house.ask(look_up, Indexed)
     assert await house.holder.answer(look_up) == Refusal()
     house.time.pass_(61)
     await house.ask(look_up, Indexed)
+    journalled = await entries(house, Event.NUMBER_LOOKED_UP)
+    assert {entry.digest for entry in journalled} == {REASON}
+    unexplained = msgspec.structs.replace(look_up, reason=b"")
+    assert await house.holder.answer(unexplained) == Refusal()
+    assert (await entries(house, Event.REFUSED))[-1].reason == "no reason stated"
 
 
 async def test_tables_in_memory_are_bounded(
@@ -268,7 +301,7 @@ async def test_tables_in_memory_are_bounded(
     await house.ask(ask, Ticket)
     assert await house.holder.answer(OpenMessage(first.ticket, CONTENT, box.slot)) == Refusal()
     for someone in (box.manager, box.doctor, box.manager):
-        await house.ask(LookUpNumber(someone.session, "1", evidence()), Indexed)
+        await house.ask(LookUpNumber(someone.session, "1", REASON, evidence()), Indexed)
 
 
 async def test_a_message_without_its_mailbox_opens_for_nobody(house: House, box: Box) -> None:
