@@ -143,7 +143,7 @@ async def write(
     if not records:
         return
     if key is not None:
-        await _keep_key(connection, key)
+        await keep_key(connection, key)
     await connection.execute(insert(call), [_call_row(record, key) for record in records])
     legs = [_leg_row(record.id, leg) for record in records for leg in record.legs]
     if legs:
@@ -186,7 +186,8 @@ async def sealed_key(connection: AsyncConnection, id: UUID) -> tuple[bytes, UUID
     return row.sealed, row.sealed_to
 
 
-async def _keep_key(connection: AsyncConnection, key: RecordsKey) -> None:
+async def keep_key(connection: AsyncConnection, key: RecordsKey) -> None:
+    """The sealed key of an hour stands beside the rows it sealed, once."""
     known = select(records_key.c.id).where(records_key.c.id == key.id)
     if await connection.scalar(known) is None:
         await connection.execute(

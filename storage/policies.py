@@ -33,6 +33,31 @@ POLICIES = {
         Policy("idle-suspension-days", "unused accounts are suspended after", 35, 1, 35),
         Policy("session-limit", "sessions one person may have open", 5, 1, 20),
         Policy("exception-days", "days an exception may last", 90, 1, 365),
+        Policy(
+            "voicemail-retention-days", "days a message is kept after it was heard", 90, 1, 3650
+        ),
+        *(
+            Policy(
+                f"voicemail-retention-days-{role}", "the same for this role; 0: no own", 0, 0, 3650
+            )
+            for role in ("physician", "clinical-staff", "front-desk", "billing")
+        ),
+        Policy("voicemail-undelete-days", "days a deleted message can be brought back", 30, 1, 365),
+        *(
+            Policy(
+                f"voicemail-login-{place}", "1: anybody may ask for their messages there", 0, 0, 1
+            )
+            for place in ("lobby", "nurse-station", "exam-room", "private")
+        ),
+        *(
+            Policy(f"voicemail-number-{place}", "1: a caller's number is said there", default, 0, 1)
+            for place, default in (
+                ("lobby", 0),
+                ("nurse-station", 0),
+                ("exam-room", 0),
+                ("private", 1),
+            )
+        ),
     )
 }
 """All there are: a value outside its bounds weakens a promise and is refused."""

@@ -1,5 +1,23 @@
 """Tables. Importing this package knows them all, so that migrations can be compared with them."""
 
-from storage.models import calls, extensions, ledger, mailboxes, people, phones, policies
+from storage.models import (
+    calls,
+    extensions,
+    ledger,
+    mailboxes,
+    messages,
+    people,
+    phones,
+    policies,
+)
 
-__all__ = ["calls", "extensions", "ledger", "mailboxes", "people", "phones", "policies"]
+__all__ = [
+    "calls",
+    "extensions",
+    "ledger",
+    "mailboxes",
+    "messages",
+    "people",
+    "phones",
+    "policies",
+]
