@@ -12,8 +12,9 @@ from pathlib import Path
 
 import av
 
+from media import music
 from media.worker.codecs import g711, g722
-from media.worker.sounds import CODECS, keep_tones
+from media.worker.sounds import CODECS, MUSIC, keep_tones
 
 TEXTS = {
     "no-such-number": "The number you have dialled is not in service. Please check it.",
@@ -46,6 +47,8 @@ def prepare(directory: Path, recordings: Path | None = None) -> list[str]:
                 _write(directory, recording.stem, recording)
             except (av.error.FFmpegError, ValueError):
                 warnings.append(f"prompt {recording.stem}: the recording cannot be read")
+    if not _is_current(directory, MUSIC, 0.0):
+        _encode(directory, MUSIC, music.samples(8000), music.samples(g722.RATE))
     missing = [name for name in TEXTS if not _is_current(directory, name, 0.0)]
     if missing and speaker is None:
         warnings.append("espeak-ng is not installed: prompts are tones until it is")
@@ -77,7 +80,10 @@ def _speak(speaker: str, text: str, to: Path) -> bool:
 
 
 def _write(directory: Path, name: str, wav: Path) -> None:
-    narrow, wide = _samples(wav, 8000), _samples(wav, g722.RATE)
+    _encode(directory, name, _samples(wav, 8000), _samples(wav, g722.RATE))
+
+
+def _encode(directory: Path, name: str, narrow: "array[int]", wide: "array[int]") -> None:
     encoded = {
         "pcmu": g711.encode_ulaw(narrow),
         "pcma": g711.encode_alaw(narrow),

@@ -34,9 +34,9 @@ class Place(Struct, kw_only=True, frozen=True):
 
 
 class Tone(Struct, tag="tone", frozen=True):
-    """A call progress tone: ringback, busy, congestion, beep, not-in-service, or test (1000 Hz)."""
+    """A call progress tone; test is 1000 Hz, hold is what stands for missing music."""
 
-    name: Literal["ringback", "busy", "congestion", "beep", "test", "not-in-service"]
+    name: Literal["ringback", "busy", "congestion", "beep", "test", "not-in-service", "hold"]
 
 
 class Prompt(Struct, tag="prompt", frozen=True):
@@ -134,10 +134,16 @@ class Silent(Told, tag="silent", frozen=True):
     seconds: float
 
 
+class Held(Told, tag="held", frozen=True):
+    """The leg's phone listens no more (its user put the call on hold), or again."""
+
+    is_held: bool
+
+
 class Ended(Told, tag="ended", frozen=True):
     """The leg is gone without our asking: its worker died, or it was an orphan."""
 
     cause: Literal["worker", "orphan"]
 
 
-MediaEvent = Digit | Fed | Latched | Silent | Ended
+MediaEvent = Digit | Fed | Latched | Silent | Held | Ended

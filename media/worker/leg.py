@@ -10,7 +10,18 @@ from media.errors import AnswerRefused, Misuse
 from media.sdp.crypto_attribute import Suite
 from media.sdp.formats import Codec, Formats
 from media.sdp.offer_answer import Agreed, Negotiation
-from media.values import Digit, Direction, Fed, Latched, LegId, LegStats, MediaEvent, Place, Player
+from media.values import (
+    Digit,
+    Direction,
+    Fed,
+    Held,
+    Latched,
+    LegId,
+    LegStats,
+    MediaEvent,
+    Place,
+    Player,
+)
 from media.worker import figures, payloads
 from media.worker.control_path import ControlPath
 from media.worker.dtmf import EventDecoder
@@ -19,13 +30,12 @@ from media.worker.loop import Deadline, Loop
 from media.worker.path import NOTHING, Path
 from media.worker.player import Playback
 from media.worker.reports import Reports
-from media.worker.sounds import CODECS, Sounds
+from media.worker.sounds import CODECS, WAITING, Sounds
 from media.worker.srtp import Context, Packet
 from media.worker.stream import Stream
 from media.worker.watchdog import Watchdog
 
 SENDS = ("sendrecv", "sendonly")
-RECEIVES = ("sendrecv", "recvonly")
 MAX_CONTEXTS = 200
 """Keys of one leg's life: re-keying with every refresh of a day's call takes a hundred."""
 
@@ -73,6 +83,9 @@ class Leg:
         self._partner: Leg | None = None
         self._feeder: Leg | None = None
         self._playback: Playback | None = None
+        self._music: tuple[int, Codec] | None = None
+        """What the playback is in while it is the music of somebody who waits."""
+        self._named: tuple[str, int, int] | None = None
         self._digits: EventDecoder | None = None
         self._reporting: Deadline = loop.at(loop.now() + self.reports.interval(), self._report)
         self.watchdog = Watchdog(name, self.path, self.control, around.config, loop, around.tell)
@@ -140,6 +153,7 @@ class Leg:
 
     def stop_playing(self) -> None:
         """Cut the player off."""
+        self._music = None
         if self._playback is not None:
             self._playback.stop()
             self._playback = None
@@ -150,6 +164,11 @@ class Leg:
         self._digits = EventDecoder(clock) if wanted else None
 
     # --- figures and the end
+
+    @property
+    def is_held(self) -> bool:
+        """Its phone listens to nobody: sendonly, inactive, or the nowhere of RFC 2543."""
+        return self._applied is not None and self._applied.direction not in SENDS
 
     def stats(self) -> LegStats:
         """How it is doing."""
@@ -164,6 +183,7 @@ class Leg:
         if self._feeder is not None:
             self._feeder._unlink()
         if self._partner is not None:
+            self._partner._end_music()
             self._partner._feeder = None
             self._partner = None
         self.path.lead(None, NOTHING)
@@ -188,7 +208,9 @@ class Leg:
         self._aim(agreed, before)
         clock = agreed.voice[1].clock
         self.path.clock = self.stream.clock = clock
-        self.watchdog.expect(agreed.direction in RECEIVES)
+        self.watchdog.expect(agreed.direction == "sendrecv")
+        if self.is_held != (before is not None and before.direction not in SENDS):
+            self._around.tell(Held(self.name, self.is_held))
         self._relink()
         if self._feeder is not None:
             self._feeder._relink()
@@ -222,11 +244,15 @@ class Leg:
         A re-offer that names the same place changes nothing: the address learnt from packets is
         better than the one a phone behind a NAT believes in.
         """
-        there = _named_by(agreed)
-        if before is not None and _named_by(before) == there:
-            return
-        address, port, rtcp_port = there
-        if address is not None and self._may_send_to(address):
+        address, port, rtcp_port = (
+            agreed.remote.address,
+            agreed.remote.port,
+            agreed.remote.rtcp_port,
+        )
+        if address is None or self._named == (address, port, rtcp_port):
+            return  # nowhere is the old way to hold a call: the phone is where it was
+        self._named = (address, port, rtcp_port)
+        if self._may_send_to(address):
             self.path.endpoint.aim((address, port))
             self.control.endpoint.aim((address, port if agreed.muxed else rtcp_port))
         if before is not None:
@@ -245,12 +271,35 @@ class Leg:
         if self._applied is None:
             return
         partner = self._partner
+        if partner is not None and partner is not self:
+            if self.is_held:
+                # Whoever waits hears our music and nothing of the room that put them on hold.
+                self.path.lead(None, payloads.table(self._applied.receive, None))
+                partner._hear_music()
+                return
+            partner._end_music()
         send = partner._applied.send if partner and partner._applied else None
         stream = partner.stream if partner else None
         self.path.lead(stream, payloads.table(self._applied.receive, send))
 
+    def _hear_music(self) -> None:
+        """Until its partner listens again; a codec we cannot play in is left silent."""
+        if self._applied is None or self._music == self._applied.voice:
+            return
+        self.stop_playing()
+        number, codec = self._applied.voice
+        if codec.name in CODECS:
+            frames = self._around.sounds.frames(WAITING, codec.name)
+            self._playback = Playback(self._around.loop, self.stream, number, frames, self._fed)
+            self._music = (number, codec)
+
+    def _end_music(self) -> None:
+        if self._music is not None:
+            self.stop_playing()
+
     def _unlink(self) -> None:
         if self._partner is not None:
+            self._partner._end_music()
             self._partner._feeder = None
             self._partner = None
         receive = self._applied.receive if self._applied else None
@@ -288,10 +337,6 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
-
-
-def _named_by(agreed: Agreed) -> tuple[str | None, int, int]:
-    return agreed.remote.address, agreed.remote.port, agreed.remote.rtcp_port
 
 
 def _codecs(like: Leg | None) -> Formats | None:

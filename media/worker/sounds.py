@@ -18,6 +18,9 @@ QUIET = "quiet"
 """A second of silence; G.722 has no octet for it."""
 UNKNOWN = "not-in-service"
 """The tone that stands for a prompt nobody has recorded or generated."""
+MUSIC = "music-on-hold"
+"""The prompt that whoever waits hears; without it the tone "hold"."""
+WAITING = Player(sounds=(Prompt(MUSIC),), times=0)
 
 
 class Sounds:
@@ -57,7 +60,8 @@ class Sounds:
             case Tone(name):
                 return self._tones[name, codec]
             case Prompt(name):
-                return self._prompts.get((name, codec)) or self._tones[UNKNOWN, codec]
+                spare = "hold" if name == MUSIC else UNKNOWN
+                return self._prompts.get((name, codec)) or self._tones[spare, codec]
             case Silence(milliseconds):
                 frames = min(max(milliseconds, 0), MAX_SILENCE_MS) * OCTETS_PER_MS // FRAME
                 return self._silent[codec] * frames
