@@ -21,6 +21,8 @@ EVENT = 0x200
 """A key press (RFC 4733): looked at on its way."""
 DROP = 0x400
 """Goes no further: the other side has no number for it, or there is no other side."""
+TAP = 0x800
+"""Voice we listen to ourselves: goes no further; the lowest octet is its own payload type."""
 NOTHING: Sequence[int] = (SPECIAL | DROP,) * 256
 
 MAX_DROPOUT = 3000
@@ -37,6 +39,10 @@ MEDIA_OCTETS = range(128, 192)
 
 EventSink = Callable[[int, bytes], bool]
 """Takes the timestamp and payload of a telephone-event; says whether it may go on."""
+
+VoiceSink = Callable[[int, int, memoryview], None]
+"""Takes payload type, timestamp and payload of a voice packet: a view of the worker's one buffer,
+to be copied from at once."""
 
 Handlers = MutableMapping[int, Callable[[], None]]
 
@@ -74,6 +80,7 @@ class Path:
         "latched",
         "octets",
         "receive_event",
+        "receive_voice",
         "received",
         "replayed",
         "sink",
@@ -102,6 +109,7 @@ class Path:
         """With rtcp-mux: takes the RTCP packet of this size in the buffer."""
         self.latched: Callable[[], None] = _ignored
         self.receive_event: EventSink = _passed_on
+        self.receive_voice: VoiceSink = _unheard
         self.clock = 8000
         self.source = -1
         self.base = self.extended = self.expected_before = 0
@@ -138,6 +146,7 @@ class Path:
     def close(self) -> None:
         """The leg ends. Its callbacks are cycles, which no collector breaks in a worker."""
         self.control, self.latched, self.receive_event = None, _ignored, _passed_on
+        self.receive_voice = _unheard
         self._handlers = {}
         self.endpoint.close()
 
@@ -298,6 +307,8 @@ class Path:
             payload = bytes(self._view[HEADER.size : self._length[0]])
             if not self.receive_event(timestamp, payload):
                 return 0
+        if code & TAP:
+            self.receive_voice(code & 0x7F, timestamp, self._view[HEADER.size : self._length[0]])
         if code & DROP:
             self.unmapped += self.sink is not None and not code & EVENT
             return 0
@@ -333,3 +344,7 @@ def _ignored() -> None:
 
 def _passed_on(timestamp: int, payload: bytes) -> bool:
     return True
+
+
+def _unheard(number: int, timestamp: int, payload: memoryview) -> None:
+    return None

@@ -1,7 +1,7 @@
 """Payload tables: what each second octet from one phone becomes towards another."""
 
 from media.sdp.formats import Formats, number_of
-from media.worker.path import DROP, EVENT, NOTHING, SPECIAL
+from media.worker.path import DROP, EVENT, NOTHING, SPECIAL, TAP
 from media.worker.stream import MARKER
 
 
@@ -15,6 +15,15 @@ def table(receive: Formats, send: Formats | None) -> list[int]:
             code |= SPECIAL | EVENT
         codes[number] = code
         codes[number | MARKER] = code | MARKER
+    return codes
+
+
+def tapped(receive: Formats) -> list[int]:
+    """For the path from a phone whose voice we keep ourselves, and which nobody else hears."""
+    codes = table(receive, None)
+    for number, codec in receive.items():
+        if codec.is_voice:
+            codes[number] = codes[number | MARKER] = SPECIAL | DROP | TAP | number
     return codes
 
 

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY = 32
 NONCE = 12
+TAG = 16
 SIGNATURE = 64
 _SEED, _MLKEM_PUBLIC, _SCALAR, _POINT = 64, 1568, 48, 97
 
@@ -95,6 +96,28 @@ def open_segment(
         return AESGCM(key).decrypt(_segment_nonce(prefix, number, last), sealed, header)
     except InvalidTag:
         raise OpenError("segment does not open") from None
+
+
+def open_segment_into(
+    key: Bytes,
+    prefix: bytes,
+    number: int,
+    last: bool,
+    sealed: Bytes,
+    header: bytes,
+    space: bytearray,
+) -> int:
+    """As `open_segment`, into a space that the caller wipes; returns how much of it was filled."""
+    size = len(sealed) - TAG
+    if not 0 <= size <= len(space):
+        raise OpenError("segment does not fit")
+    with memoryview(space) as view:
+        try:
+            return AESGCM(key).decrypt_into(
+                _segment_nonce(prefix, number, last), sealed, header, view[:size]
+            )
+        except InvalidTag:
+            raise OpenError("segment does not open") from None
 
 
 def _segment_nonce(prefix: bytes, number: int, last: bool) -> bytes:

@@ -11,7 +11,7 @@ import pytest
 from media.sdp.crypto_attribute import AEAD_AES_256_GCM, AES_CM_128_HMAC_SHA1_80
 from media.worker import path as path_module
 from media.worker.endpoint import Endpoint
-from media.worker.path import DROP, EVENT, NOTHING, SPECIAL, Path
+from media.worker.path import DROP, EVENT, NOTHING, SPECIAL, TAP, Path
 from media.worker.srtp import Context, Packet
 from media.worker.stream import Stream
 from tests.support.rtp_phone import HEADER, RtpPhone, context
@@ -459,3 +459,21 @@ def test_position_is_unknown_until_something_was_sent(world: World) -> None:
     assert world.path.position() is None
     world.pass_on()
     assert world.path.position() == world.stream.position()
+
+
+def test_tapped_voice_is_listened_to_and_goes_no_further(world: World) -> None:
+    heard: list[tuple[int, int, bytes]] = []
+    table = list(PLAIN)
+    table[0] = table[0x80] = SPECIAL | DROP | TAP | 0
+    world.path.lead(None, table)
+    world.sender.send(b"unheard" * 20)
+    world.turn()
+    world.path.receive_voice = lambda number, at, voice: heard.append((number, at, bytes(voice)))
+
+    at = world.sender.timestamp
+    world.sender.send(b"heard" * 20)
+    world.turn()
+
+    assert heard == [(0, at, b"heard" * 20)]
+    assert world.path.unmapped == 0
+    assert world.hearer.take() == []

@@ -122,6 +122,21 @@ def test_a_segment_moved_or_cut_off_does_not_open(number: int, last: bool) -> No
         primitives.open_segment(b"k" * 32, b"1234567", number, last, sealed, b"header")
 
 
+def test_a_segment_opens_into_a_space_that_can_be_wiped() -> None:
+    sealed = primitives.seal_segment(b"k" * 32, b"1234567", 0, False, b"text", b"header")
+    space = bytearray(8)
+
+    filled = primitives.open_segment_into(b"k" * 32, b"1234567", 0, False, sealed, b"header", space)
+
+    assert bytes(space) == b"text" + bytes(4)
+    assert filled == 4
+    for number, data, room in ((1, sealed, 8), (0, sealed, 3), (0, sealed[:15], 8)):
+        with pytest.raises(OpenError):
+            primitives.open_segment_into(
+                b"k" * 32, b"1234567", number, False, data, b"header", bytearray(room)
+            )
+
+
 def test_a_nonce_prefix_of_another_length_is_refused() -> None:
     with pytest.raises(KeyFormatError):
         primitives.seal_segment(b"k" * 32, b"123456", 0, False, b"text", b"header")
