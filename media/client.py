@@ -20,11 +20,35 @@ from media.errors import (
     MediaError,
     MediaFull,
     MediaUnavailable,
+    MessageRefused,
     Misuse,
     OfferRefused,
     SdpRefused,
 )
 from media.link import Link
+from media.recording_client import RecordingClient
+from media.recordings import (
+    Asker,
+    Deposit,
+    Greeting,
+    Interrupted,
+    LeftRecording,
+    MessageOpened,
+    Played,
+    Playing,
+    Recorded,
+    Recording,
+    RecordingStarted,
+    Resealed,
+    Resealing,
+    Review,
+    SecretEntered,
+    SecretEntry,
+    Spool,
+    Stored,
+    Ticketed,
+    Whole,
+)
 from media.values import (
     Digit,
     Direction,
@@ -47,12 +71,17 @@ from media.values import (
 
 __all__ = [
     "AnswerRefused",
+    "Asker",
+    "Deposit",
     "Digit",
     "Direction",
     "Ended",
     "Fed",
+    "Greeting",
     "Held",
+    "Interrupted",
     "Latched",
+    "LeftRecording",
     "LegGone",
     "LegId",
     "LegStats",
@@ -61,17 +90,33 @@ __all__ = [
     "MediaEvent",
     "MediaFull",
     "MediaUnavailable",
+    "MessageOpened",
+    "MessageRefused",
     "Misuse",
     "OfferRefused",
     "Place",
+    "Played",
     "Player",
+    "Playing",
     "Prompt",
+    "Recorded",
+    "Recording",
+    "RecordingStarted",
+    "Resealed",
+    "Resealing",
+    "Review",
     "SdpRefused",
+    "SecretEntered",
+    "SecretEntry",
     "Silence",
     "Silent",
     "Sound",
+    "Spool",
+    "Stored",
     "StoredCall",
+    "Ticketed",
     "Tone",
+    "Whole",
 ]
 
 log = structlog.get_logger()
@@ -81,12 +126,14 @@ Notify = Callable[[MediaEvent], None]
 RECONNECT_EVERY = 0.2
 
 
-class MediaClient:
+class MediaClient(RecordingClient):
     """All workers, seen as one."""
 
     def __init__(self, sockets: Mapping[int, Path]) -> None:
         self._links = {index: Link(path, self._told) for index, path in sockets.items()}
         self._notify: dict[LegId, Notify] = {}
+        self._recorded: dict[LegId, Notify] = {}
+        """Who is told of a recording whose leg may be gone."""
         self._call_of: dict[LegId, str] = {}
         self._legs_of: dict[str, set[LegId]] = {}
         self._worker_of: dict[str, int] = {}
@@ -233,7 +280,9 @@ class MediaClient:
             self._told(Ended(leg, "worker"))
 
     def _told(self, event: MediaEvent) -> None:
-        notify = self._notify.get(event.leg)
+        notify = self._notify.get(event.leg) or self._recorded.get(event.leg)
+        if isinstance(event, Ended | Recorded):
+            self._recorded.pop(event.leg, None)
         if isinstance(event, Ended):
             self._forget(event.leg)
         if notify is not None:
@@ -244,6 +293,16 @@ class MediaClient:
         if link is None:
             raise LegGone("the leg's worker is not configured")
         return await link.ask(verb)
+
+    async def _ask_any(self, verb: AnyVerb) -> AnyReply:
+        for link in self._links.values():
+            if link.is_up:
+                return await link.ask(verb)
+        raise MediaUnavailable("no media worker answers")
+
+    def _expect_recorded(self, leg: LegId) -> None:
+        if leg in self._notify:
+            self._recorded[leg] = self._notify[leg]
 
     def _worker_for(self, call: str) -> int:
         if call in self._worker_of:

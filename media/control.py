@@ -8,6 +8,8 @@ Session descriptions travel as bytes: only the worker reads them.
 import struct
 from typing import Literal
 
+from media.parts import Reply, Verb
+from media.recording_verbs import RecordingVerb, Replied
 from media.values import (
     Direction,
     LegId,
@@ -26,10 +28,6 @@ LENGTH = struct.Struct("!I")
 
 
 # --- requests ----------------------------------------------------------------------------------
-
-
-class Verb(Struct, tag_field="verb", frozen=True):
-    """Base of the requests."""
 
 
 class Open(Verb, tag="open", frozen=True):
@@ -131,7 +129,7 @@ class Ping(Verb, tag="ping", frozen=True):
 
 AnyVerb = (
     Open | TakeOffer | MakeAnswer | MakeOffer | TakeAnswer | Withdraw | Join | Part | Feed
-    | Digits | Stats | Drop | Store | ListCalls | Ping
+    | Digits | Stats | Drop | Store | ListCalls | Ping | RecordingVerb
 )  # fmt: skip
 
 
@@ -143,10 +141,6 @@ class Request(Struct, frozen=True):
 
 
 # --- replies -----------------------------------------------------------------------------------
-
-
-class Reply(Struct, tag_field="kind", frozen=True):
-    """Base of what the worker sends; `number` is 0 for what was not asked."""
 
 
 class Done(Reply, tag="done", frozen=True):
@@ -168,7 +162,7 @@ class Described(Reply, tag="described", frozen=True):
 class Fault(Struct, frozen=True):
     """Why a request failed, as one of the errors of `media.errors`."""
 
-    name: Literal["offer", "answer", "full", "gone", "misuse"]
+    name: Literal["offer", "answer", "full", "gone", "misuse", "message"]
     reason: str
     status: int = 0
     warning: int = 0
@@ -198,4 +192,4 @@ class Hello(Reply, tag="hello", frozen=True):
     capacity: int
 
 
-AnyReply = Done | Opened | Described | Failed | Measured | Listed | Hello | MediaEvent
+AnyReply = Done | Opened | Described | Failed | Measured | Listed | Replied | Hello | MediaEvent

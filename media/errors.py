@@ -38,3 +38,14 @@ class LegGone(MediaError):
 
 class Misuse(MediaError):
     """Our own side asked for something impossible, such as an answer without an offer."""
+
+
+class MessageRefused(MediaError):
+    """Nothing is recorded, played or sealed anew; `fault` says why.
+
+    The file: missing, header, truncated, unfinished, reordered, spliced, altered, length, digest.
+    The key: slot, refused, unavailable, key. The disk: disk-full, disk-error. The leg: busy."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(f"message: {fault}")
+        self.fault = fault

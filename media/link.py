@@ -16,7 +16,15 @@ from media.control import (
     Ping,
     Request,
 )
-from media.errors import AnswerRefused, LegGone, MediaFull, MediaUnavailable, Misuse, OfferRefused
+from media.errors import (
+    AnswerRefused,
+    LegGone,
+    MediaFull,
+    MediaUnavailable,
+    MessageRefused,
+    Misuse,
+    OfferRefused,
+)
 from media.values import MediaEvent, Told
 
 PING_EVERY = 2.0
@@ -139,5 +147,7 @@ def error_of(fault: Fault) -> Exception:
             return LegGone(fault.reason)
         case "full":
             return MediaFull(fault.reason)
+        case "message":
+            return MessageRefused(fault.reason)
         case "misuse":
             return Misuse(fault.reason)

@@ -2,16 +2,12 @@
 
 from typing import Literal
 
-import msgspec
-
-LegId = str
-"""`<worker>.<number>`: names the worker too, so that a handle in a snapshot finds its way back."""
+from media.parts import LegId as LegId
+from media.parts import Struct as Struct
+from media.parts import Told as Told
+from media.recordings import RecordingEvent
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
-
-
-class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A value that crosses the socket."""
 
 
 class Place(Struct, kw_only=True, frozen=True):
@@ -107,12 +103,6 @@ class StoredCall(Struct, frozen=True):
     snapshot: bytes
 
 
-class Told(Struct, tag_field="kind", frozen=True):
-    """Base of what a worker tells unasked."""
-
-    leg: LegId
-
-
 class Digit(Told, tag="digit", frozen=True):
     """A key was pressed and let go (RFC 4733)."""
 
@@ -146,4 +136,4 @@ class Ended(Told, tag="ended", frozen=True):
     cause: Literal["worker", "orphan"]
 
 
-MediaEvent = Digit | Fed | Latched | Silent | Held | Ended
+MediaEvent = Digit | Fed | Latched | Silent | Held | Ended | RecordingEvent

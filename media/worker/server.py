@@ -13,7 +13,15 @@ import msgspec
 import structlog
 
 from media.control import LENGTH, MAX_MESSAGE, AnyReply, AnyVerb, Failed, Fault, Hello, Request
-from media.errors import AnswerRefused, LegGone, MediaError, MediaFull, OfferRefused, SdpRefused
+from media.errors import (
+    AnswerRefused,
+    LegGone,
+    MediaError,
+    MediaFull,
+    MessageRefused,
+    OfferRefused,
+    SdpRefused,
+)
 from media.values import MediaEvent
 from media.worker.loop import Loop
 
@@ -171,6 +179,8 @@ def fault_of(error: MediaError) -> Fault:
             return Fault("answer", error.reason, error.status, error.warning)
         case LegGone():
             return Fault("gone", str(error))
+        case MessageRefused():
+            return Fault("message", error.fault)
         case MediaFull():
             return Fault("full", str(error))
         case _:
