@@ -3,8 +3,10 @@
 Everything secret is inside the proof or inside an answer sealed to the asker: the exchange relays.
 """
 
-from litestar import post
-from litestar.params import JSONBody
+from uuid import UUID
+
+from litestar import get, post
+from litestar.params import FromPath, JSONBody
 
 from pbx.access.roles import Privilege
 from pbx.admin.given import GivenCaller, GivenPlane
@@ -12,7 +14,7 @@ from pbx.admin.plane import Caller, Plane
 from pbx.admin.rules import needs, public
 from pbx.admin.sessions import opened
 from pbx.admin.wire.fields import Performed, Proved
-from pbx.admin.wire.sessions import PinChange, SignedIn, SignIn
+from pbx.admin.wire.sessions import NewSecurityKey, PinChange, SecurityKeyView, SignedIn, SignIn
 from storage.keyholder import acts
 from storage.keyholder.protocol import Done, Opened
 from storage.ledger.actions import Action
@@ -89,6 +91,44 @@ async def set_pin(plane: GivenPlane, caller: GivenCaller, data: JSONBody[PinChan
     return await _own(plane, caller, acts.SetPin(extensions=tuple(data.extensions)), data.proof)
 
 
+@get(
+    "/v1/own/security-keys",
+    opt=needs(Privilege.OWN_FACTORS, Action.FACTORS_LISTED),
+    summary="One's own security keys",
+)
+async def security_keys(plane: GivenPlane, caller: GivenCaller) -> list[SecurityKeyView]:
+    people = await plane.keyholder.people()
+    own = next((one.security_keys for one in people if one.id == caller.someone), ())
+
+    async def work(unit: Unit) -> None:
+        subject = Subject("person", caller.someone)
+        after = {"security keys": len(own)}
+        unit.record(caller.deed.entry(Action.FACTORS_LISTED, subject, after=after))
+
+    await plane.committer.run(work)
+    return [SecurityKeyView(id=key.id, label=key.label, added=key.added) for key in own]
+
+
+@post("/v1/own/security-keys", opt=OWN, status_code=200, summary="Add a security key of one's own")
+async def add_security_key(
+    plane: GivenPlane, caller: GivenCaller, data: JSONBody[NewSecurityKey]
+) -> Performed:
+    act = acts.AddSecurityKey(key=data.id, label=data.label)
+    return await _own(plane, caller, act, data.proof)
+
+
+@post(
+    "/v1/own/security-keys/{key:uuid}/removal",
+    opt=OWN,
+    status_code=200,
+    summary="Remove a security key of one's own",
+)
+async def remove_security_key(
+    plane: GivenPlane, caller: GivenCaller, key: FromPath[UUID], data: JSONBody[Proved]
+) -> Performed:
+    return await _own(plane, caller, acts.RemoveSecurityKey(key=key), data.proof)
+
+
 async def _own(plane: Plane, caller: Caller, act: acts.AnyAct, proof: bytes) -> Performed:
     subject = Subject("person", caller.someone)
     answer = await plane.perform(caller, act, proof, action=Action.FACTORS_CHANGED, subject=subject)
@@ -105,4 +145,14 @@ async def _own(plane: Plane, caller: Caller, act: acts.AnyAct, proof: bytes) -> 
     )
 
 
-ROUTES = [enrol, confirm_enrolment, change_password, replace_totp, confirm_totp, set_pin]
+ROUTES = [
+    enrol,
+    confirm_enrolment,
+    change_password,
+    replace_totp,
+    confirm_totp,
+    security_keys,
+    add_security_key,
+    remove_security_key,
+    set_pin,
+]

@@ -22,6 +22,8 @@ NOTICES = {
     "enrolled": "your factors were set anew",
     "locked": "your account was locked after wrong passwords or codes",
     "totp-replaced": "your second factor was replaced",
+    "security-key-added": "a security key was added to your account",
+    "security-key-removed": "a security key was removed from your account",
     "break-glass": "your mailbox was opened in an emergency",
 }
 
@@ -38,20 +40,21 @@ def login(
 
     Example: pbx login anna
     """
-    desk = Desk(initialised(data))
+    desk = Desk(initialised(data), login=login)
+    act = acts.LogIn(login=login)
     with desk.client:
         password = secrets.secret("Password")
         if recovery:
             typed = Protected(password=password, recovery_code=secrets.secret("Recovery code"))
+            proof, _ = desk.seal(act, typed)
         else:
-            typed = Protected(password=password, totp=secrets.code())
-        proof, _ = desk.seal(acts.LogIn(login=login), typed)
+            proof, _ = desk.prove(act, password=password)
         answer = desk.client.post("/v1/session", SignedIn, {"login": login, "proof": proof})
-    _welcome(desk, answer, json=json)
+    _welcome(desk, answer, login, json=json)
 
 
-def _welcome(desk: Desk, answer: SignedIn, *, json: bool) -> None:
-    keep(desk.layout, answer.token)
+def _welcome(desk: Desk, answer: SignedIn, login: str, *, json: bool) -> None:
+    keep(desk.layout, answer.token, login)
     if json:
         as_json(msgspec.structs.replace(answer, token=""))
         return
@@ -109,7 +112,7 @@ def enrol(login: LoginArgument, data: DataOption = None, json: JsonOption = Fals
         proof, _ = desk.seal(acts.ConfirmEnrolment(login=login), typed)
         body = {"login": login, "proof": proof}
         signed = desk.client.post("/v1/enrolment/confirmation", SignedIn, body)
-    _welcome(desk, signed, json=json)
+    _welcome(desk, signed, login, json=json)
 
 
 def password(data: DataOption = None, json: JsonOption = False) -> None:

@@ -24,6 +24,7 @@ LINES: Final = {
     "enrol": "Use a one-time enrolment code: set your password and second factor.",
     "password": "Change your own password; nobody can set another person's.",
     "second-factor": "Replace your own second factor and recovery codes.",
+    "factor": "Security keys beside your app: add, list, remove.",
     "pin": "Set your own PIN for the telephone.",
     "person": "People: add, show, suspend, and end their access.",
     "extension": "Extensions: assign, release, show.",

@@ -11,14 +11,15 @@ import msgspec
 
 from pbx.admin.wire.fields import Performed
 from pbx.admin.wire.sessions import Challenge
-from pbx.cli import secrets
+from pbx.cli import secrets, security_key
 from pbx.cli.client import AdminClient
 from pbx.cli.output import CommandError, Exit, as_json, initialised, say
-from pbx.cli.session import client_of, handle_of, token_of
+from pbx.cli.session import client_of, handle_of, kept
 from pbx.paths import Layout
 from storage.identifiers import system_clock
-from storage.keyholder import protocol
+from storage.keyholder import acts, protocol
 from storage.keyholder.acts import AnyAct
+from storage.keyholder.presence import bound_challenge, relying_party
 from storage.keyholder.proofs import Asker, seal_proof
 from storage.keyholder.protocol import Protected
 from storage.keyholder.signing import BadKey, Pin
@@ -27,35 +28,62 @@ from storage.keyholder.signing import BadKey, Pin
 class Desk:
     """One command's conversation with exchange and key holder, signed in or not yet."""
 
-    def __init__(self, layout: Layout, token: str = "") -> None:
+    def __init__(self, layout: Layout, token: str = "", login: str = "") -> None:
         self.layout = layout
-        self._token = token
+        self._token, self._login = token, login
         self.client: AdminClient = client_of(layout, token)
 
     @classmethod
     def signed_in(cls, data: Path | None) -> "Desk":
         layout = initialised(data)
-        return cls(layout, token_of(layout))
+        return cls(layout, *kept(layout))
 
-    def seal(self, act: AnyAct, secrets_of_it: Protected) -> tuple[bytes, Asker]:
-        """Checks the key holder's key against the pin; wipes what was typed."""
-        answer = self.client.post("/v1/challenge", Challenge)
-        challenge = msgspec.msgpack.decode(answer.message, type=protocol.Challenge)
+    @property
+    def _handle(self) -> bytes:
+        return handle_of(self._token) if self._token else b""
+
+    def pin(self) -> Pin:
         try:
-            pin = Pin.read(self.layout.keyholder_pin)
-            handle = handle_of(self._token) if self._token else b""
+            return Pin.read(self.layout.keyholder_pin)
+        except BadKey as error:
+            raise _foreign(error) from None
+
+    def challenge(self) -> protocol.Challenge:
+        answer = self.client.post("/v1/challenge", Challenge)
+        return msgspec.msgpack.decode(answer.message, type=protocol.Challenge)
+
+    def to_sign(self, challenge: protocol.Challenge, act: AnyAct) -> bytes:
+        """What a security key is asked to sign: this act, on this challenge."""
+        return bound_challenge(challenge.challenge, acts.digest(act), self._handle)
+
+    def seal(
+        self, act: AnyAct, secrets_of_it: Protected, challenge: protocol.Challenge | None = None
+    ) -> tuple[bytes, Asker]:
+        """Checks the key holder's key against the pin; wipes what was typed."""
+        try:
             return seal_proof(
-                pin.signing_key, challenge, act, secrets_of_it, now=system_clock(), session=handle
+                self.pin().signing_key,
+                challenge or self.challenge(),
+                act,
+                secrets_of_it,
+                now=system_clock(),
+                session=self._handle,
             )
         except BadKey as error:
-            raise CommandError(
-                f"The exchange does not speak for the pinned key holder ({error}).", Exit.REFUSED
-            ) from None
+            raise _foreign(error) from None
         finally:
             secrets_of_it.wipe()
 
     def prove(self, act: AnyAct, **more: bytearray) -> tuple[bytes, Asker]:
-        """Asks for the second factor and seals it for exactly this act."""
+        """Asks for the second factor and seals it for exactly this act: the touch of a security
+        key that is attached and known to the key holder, else a code of the app."""
+        if security_key.is_wanted():
+            found = security_key.known(relying_party(self.pin().signing_key))
+            if found is not None:
+                challenge = self.challenge()
+                signed = found.sign(self.to_sign(challenge, act), self._login)
+                if signed is not None:
+                    return self.seal(act, Protected(assertion=signed, **more), challenge)
         return self.seal(act, Protected(totp=secrets.code(), **more))
 
     def perform(
@@ -63,6 +91,12 @@ class Desk:
     ) -> tuple[Performed, Asker]:
         proof, asker = self.prove(act, **more)
         return self.client.post(path, Performed, {**(body or {}), "proof": proof}), asker
+
+
+def _foreign(error: BadKey) -> CommandError:
+    return CommandError(
+        f"The exchange does not speak for the pinned key holder ({error}).", Exit.REFUSED
+    )
 
 
 def tell(answer: Performed, done: str, *, json: bool) -> None:

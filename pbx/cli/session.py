@@ -22,14 +22,14 @@ def token_file(layout: Layout) -> Path:
     return _runtime_directory() / f"{name}.session"
 
 
-def keep(layout: Layout, token: str) -> None:
-    """Written whole and private, in place of an older one."""
+def keep(layout: Layout, token: str, login: str = "") -> None:
+    """Written whole and private, in place of an older one; the log-in name stands below."""
     path = token_file(layout)
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(fresh, flags, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(token)
+        file.write(f"{token}\n{login}\n")
     fresh.replace(path)
 
 
@@ -38,7 +38,11 @@ def forget(layout: Layout) -> None:
 
 
 def token_of(layout: Layout) -> str:
-    """This account's token; a file that others could have written is not believed."""
+    return kept(layout)[0]
+
+
+def kept(layout: Layout) -> tuple[str, str]:
+    """Token and log-in name; a file that others could have written is not believed."""
     path = token_file(layout)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -50,7 +54,8 @@ def token_of(layout: Layout) -> str:
             raise CommandError(
                 "The session file belongs to others too; sign in again: pbx login", Exit.REFUSED
             )
-        return file.read(200).strip()
+        token, _, login = file.read(200).strip().partition("\n")
+        return token, login
 
 
 def handle_of(token: str) -> bytes:

@@ -6,6 +6,7 @@ its canonical bytes, so the exchange can neither change it nor use the proof for
 
 import hashlib
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -41,7 +42,7 @@ class Bootstrap(Act, frozen=True, tag="bootstrap"):
 
 
 class LogIn(Act, frozen=True, tag="log-in"):
-    """Secrets: password and (totp or recovery_code). Outcome: `Opened`."""
+    """Secrets: password and (totp, assertion or recovery_code). Outcome: `Opened`."""
 
     login: str
 
@@ -78,6 +79,19 @@ class ConfirmTotp(Act, frozen=True, tag="confirm-totp"):
     """Own session. Secrets: totp of the new secret."""
 
 
+class AddSecurityKey(Act, frozen=True, tag="add-security-key"):
+    """Own session. Secrets: password, (totp or assertion) and registration."""
+
+    key: UUID
+    label: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+
+
+class RemoveSecurityKey(Act, frozen=True, tag="remove-security-key"):
+    """Own session. Secrets: password and (totp or assertion). The app's codes stay."""
+
+    key: UUID
+
+
 class SetPin(Act, frozen=True, tag="set-pin"):
     """Own session. Secrets: new_pin and totp (command line) or pin (phone)."""
 
@@ -86,14 +100,14 @@ class SetPin(Act, frozen=True, tag="set-pin"):
 
 
 class StepUp(Act, frozen=True, tag="step-up"):
-    """Own session. Secrets: totp. Proves presence for a dangerous act of the exchange's own."""
+    """Own session. Secrets: totp or assertion. Presence, for a dangerous act of the exchange's."""
 
     action: str
     object: bytes
     """Canonical bytes (or their hash) of what is about to be done."""
 
 
-# -- other people: step-up TOTP sealed over the act; second person where `decisions` says
+# -- other people: a fresh code or touch sealed over the act; second person where `decisions` says
 
 
 class AddPerson(Act, frozen=True, tag="add-person"):
@@ -244,6 +258,8 @@ AnyAct = (
     | ChangePassword
     | ReplaceTotp
     | ConfirmTotp
+    | AddSecurityKey
+    | RemoveSecurityKey
     | SetPin
     | StepUp
     | AddPerson

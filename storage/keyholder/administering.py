@@ -66,7 +66,7 @@ class Administering:
 
     def _prove(self, ask: Ask, draft: Draft, identifier: UUID) -> Person | None:
         person = draft.get(Person, identifier)
-        proved = person and spend_code(self._core, person, ask.secrets, recovery=False)
+        proved = person and spend_code(self._core, person, ask.proof, recovery=False)
         if proved is not None:
             draft.put(proved)
             self._attempts.clear(draft, identifier)

@@ -72,6 +72,12 @@ class GrantView(msgspec.Struct, frozen=True):
     sole: bool
 
 
+class SecurityKeyView(msgspec.Struct, frozen=True):
+    id: UUID
+    label: str
+    added: int
+
+
 class PersonView(msgspec.Struct, frozen=True):
     id: UUID
     login: str
@@ -82,6 +88,7 @@ class PersonView(msgspec.Struct, frozen=True):
     locked_until: int
     last_seen: int
     grants: tuple[GrantView, ...]
+    security_keys: tuple[SecurityKeyView, ...] = ()
 
 
 class PersonList(Answer, frozen=True, tag="people"):

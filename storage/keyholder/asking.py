@@ -10,6 +10,7 @@ from storage.keyholder.journal import Entry, Event
 from storage.keyholder.proofs import SealedProof
 from storage.keyholder.protocol import Evidence, Origin, Protected
 from storage.keyholder.records import Factors, Person
+from storage.keyholder.security_keys import spend_assertion
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,16 @@ class Ask:
         return proofs.seal_answer(self.proof, answer)
 
 
-def spend_code(core: Core, person: Person, secrets: Protected, *, recovery: bool) -> Person | None:
-    """The person with the time-based (or recovery) code marked as used; None if it is wrong."""
+def spend_code(core: Core, person: Person, proof: SealedProof, *, recovery: bool) -> Person | None:
+    """The person with the time-based (or recovery) code marked as used, or the touch of a security
+    key counted; None if it is wrong."""
     if person.factors is None:
         return None
-    spent = _spend_totp(core, person.factors, secrets)
+    secrets = proof.secrets
+    if secrets.assertion:
+        spent = spend_assertion(person.factors, proof, core.verifying_key())
+    else:
+        spent = _spend_totp(core, person.factors, secrets)
     if spent is None and recovery:
         spent = _spend_recovery(core, person.factors, secrets)
     return None if spent is None else msgspec.structs.replace(person, factors=spent)

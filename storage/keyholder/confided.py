@@ -16,6 +16,10 @@ class Protected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     pin: bytearray = msgspec.field(default_factory=bytearray)
     new_pin: bytearray = msgspec.field(default_factory=bytearray)
     recovery_passphrase: bytearray = msgspec.field(default_factory=bytearray)
+    assertion: bytearray = msgspec.field(default_factory=bytearray)
+    """`presence.Assertion` of a security key, in place of a code."""
+    registration: bytearray = msgspec.field(default_factory=bytearray)
+    """`presence.Registration` of a new security key."""
 
     def wipe(self) -> None:
         for field in self.__struct_fields__:

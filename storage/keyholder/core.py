@@ -15,6 +15,7 @@ from storage.keyholder.protocol import Opened
 from storage.keyholder.records import SETTINGS, Person, Settings
 from storage.keyholder.sessions import Challenges, Session, Sessions
 from storage.keyholder.store import Store, StoreError
+from storage.sealed import primitives
 
 
 class No(Exception):
@@ -44,6 +45,10 @@ class Core:
         if settings is None:
             raise StoreError("key store: was not created completely")
         return settings
+
+    def verifying_key(self) -> bytes:
+        """What everybody else has pinned."""
+        return primitives.verifying_key(self.settings().signing_key)
 
     def draft(self) -> Draft:
         return Draft(self.store)

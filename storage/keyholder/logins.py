@@ -11,6 +11,7 @@ from storage.keyholder.core import COMMAND_LINE, PHONE, Core, No
 from storage.keyholder.journal import Event
 from storage.keyholder.protocol import Answer, Done, Enrolment, Notice, Opened
 from storage.keyholder.records import Factors, Grant, Person, Standing
+from storage.keyholder.security_keys import Change, adding, removing
 from storage.sealed import primitives
 
 
@@ -40,6 +41,12 @@ class Logins:
                 return await self._replace_totp(ask)
             case acts.ConfirmTotp():
                 return await self._confirm_totp(ask)
+            case acts.AddSecurityKey() as act:
+                change = adding(ask.proof, act, self._core.verifying_key(), self._core.clock())
+                return await self._change_own(ask, self._own(ask, COMMAND_LINE), change)
+            case acts.RemoveSecurityKey() as act:
+                change = removing(act, self._core.clock())
+                return await self._change_own(ask, self._own(ask, COMMAND_LINE), change)
             case acts.SetPin(extensions=extensions):
                 return await self._set_pin(ask, extensions)
             case acts.StepUp():
@@ -99,7 +106,7 @@ class Logins:
     def _spend(self, ask: Ask, identifier: UUID, *, recovery: bool = False) -> Person | None:
         """Within `books.turn`."""
         person = self._current(identifier)
-        return person and spend_code(self._core, person, ask.secrets, recovery=recovery)
+        return person and spend_code(self._core, person, ask.proof, recovery=recovery)
 
     async def _open(self, ask: Ask, person: Person, kind: str) -> Opened:
         """Within `books.turn`: journal first, then the session."""
@@ -193,6 +200,10 @@ class Logins:
                 proved, factors=msgspec.structs.replace(held, password=stretched)
             )
 
+        return await self._change_own(ask, person, change)
+
+    async def _change_own(self, ask: Ask, person: Person, change: Change) -> Answer:
+        """One's own factors, changed by password and present second factor."""
         async with self._attempts.turn(ask.origin, person.id):
             if await self._knows_password(ask, person.id):
                 async with self._core.books.turn:
@@ -229,6 +240,8 @@ class Logins:
                 person = self._current(own.id)
                 confirmed = person and person.pending and self._confirmed(ask, person.pending)
                 if person is not None and confirmed:
+                    held = person.factors.keys if person.factors is not None else ()
+                    confirmed = msgspec.structs.replace(confirmed, keys=held)
                     notices = (*person.notices, Notice("totp-replaced", self._core.clock()))
                     await self._put(
                         ask,

@@ -44,6 +44,18 @@ class Grant(msgspec.Struct, frozen=True):
     sole: bool = False
 
 
+class SecurityKey(msgspec.Struct, frozen=True):
+    """A FIDO2 key: what verifies its signatures, and the last count it signed with."""
+
+    id: UUID
+    label: str
+    credential: bytes
+    public: bytes
+    """COSE (RFC 9052 §7)."""
+    counter: int
+    added: int
+
+
 class Factors(msgspec.Struct, frozen=True):
     """What a person proves themselves with."""
 
@@ -53,6 +65,8 @@ class Factors(msgspec.Struct, frozen=True):
     """Keyed hashes of the codes not used yet."""
     totp_step: int = 0
     """The last time step accepted: a code works once."""
+    keys: tuple[SecurityKey, ...] = ()
+    """Beside the codes, never instead of them."""
 
 
 class Invitation(msgspec.Struct, frozen=True):

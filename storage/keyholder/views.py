@@ -1,7 +1,8 @@
 """Rows of the table as they may be listed: identifiers and states, no secrets."""
 
 from storage.keyholder import protocol
-from storage.keyholder.records import Mailbox, Person
+from storage.keyholder.answers import SecurityKeyView
+from storage.keyholder.records import Factors, Mailbox, Person
 
 
 def person_view(person: Person, locked_until: int) -> protocol.PersonView:
@@ -27,7 +28,13 @@ def person_view(person: Person, locked_until: int) -> protocol.PersonView:
         locked_until=locked_until,
         last_seen=person.last_seen,
         grants=grants,
+        security_keys=_keys_of(person.factors),
     )
+
+
+def _keys_of(factors: Factors | None) -> tuple[SecurityKeyView, ...]:
+    held = factors.keys if factors is not None else ()
+    return tuple(SecurityKeyView(key.id, key.label, key.added) for key in held)
 
 
 def mailbox_view(mailbox: Mailbox) -> protocol.MailboxView:

@@ -36,6 +36,7 @@ class Action(StrEnum):
     PERSON_UNLOCKED = "person.unlocked"
     ENROLMENT_ISSUED = "enrolment.issued"
     FACTORS_CHANGED = "factors.changed"
+    FACTORS_LISTED = "factors.listed"
 
     GRANT_REQUESTED = "grant.requested"
     GRANT_MADE = "grant.made"

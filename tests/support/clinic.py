@@ -39,6 +39,7 @@ from storage.keyholder import acts, protocol
 from storage.keyholder.client import KeyHolder
 from storage.keyholder.clock import SECOND
 from storage.keyholder.edges import REQUESTS, Edge, Place
+from storage.keyholder.presence import bound_challenge
 from storage.keyholder.proofs import Asker, seal_proof
 from storage.keyholder.protocol import Enrolment, HalfCode, Protected
 from storage.keyholder.surroundings import Surroundings
@@ -120,19 +121,27 @@ class Clinic:
         return response.json()
 
     async def prove(
-        self, who: Member | None, act: acts.AnyAct, **secrets: str
+        self,
+        who: Member | None,
+        act: acts.AnyAct,
+        signed: Callable[[bytes], dict[str, bytearray]] | None = None,
+        **secrets: str,
     ) -> tuple[bytes, Asker]:
+        """`signed` is what a security key makes of the bound challenge."""
         answer = await self.do(None, "POST", "/v1/challenge")
         challenge = msgspec.msgpack.decode(
             msgspec.convert(answer, Challenge).message, type=protocol.Challenge
         )
         handle = base64.urlsafe_b64decode(who.token + "=") if who and who.token else b""
         assert self.house.pin is not None
+        typed = {name: text(value) for name, value in secrets.items()}
+        if signed is not None:
+            typed |= signed(bound_challenge(challenge.challenge, acts.digest(act), handle))
         return seal_proof(
             self.house.pin.signing_key,
             challenge,
             act,
-            Protected(**{name: text(value) for name, value in secrets.items()}),
+            Protected(**typed),
             now=self.now,
             session=handle,
         )

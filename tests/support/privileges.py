@@ -12,10 +12,13 @@ import httpx
 from pbx.access.policy import DAY
 from pbx.access.roles import Role
 from pbx.admin.policies import step_up
+from pbx.cli import security_key
 from storage import calls
 from storage.calls import CallOutcome, CallRecord, LegRecord, Parties, Receipt
 from storage.keyholder import acts
+from storage.keyholder.presence import relying_party
 from storage.ledger.unit import Unit
+from tests.support.authenticator import Authenticator
 from tests.support.clinic import Clinic, Member
 
 Use = Callable[[Clinic, Member], Awaitable[httpx.Response]]
@@ -42,6 +45,7 @@ def reading(method: str, path: str, actual: str | None = None) -> None:
 
 for listing in ("session", "own/sessions", "sessions", "people", "grants", "proposals"):
     reading("GET", f"/v1/{listing}")
+reading("GET", "/v1/own/security-keys")
 for listing in ("registrations", "calls", "call-records", "mailboxes", "own/mailboxes"):
     reading("GET", f"/v1/{listing}")
 for listing in ("extensions", "devices", "exceptions", "policies", "keys", "roles", "status"):
@@ -198,6 +202,41 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
     proof = await clinic.proof(who, acts.SetPin(("1001",)), new_pin="739154")
     return await clinic.ask(who, "POST", "/v1/own/pin", {"extensions": ["1001"], "proof": proof})
+
+
+def registration(bound: bytes, clinic: Clinic, who: Member, key: Authenticator) -> bytearray:
+    """What a security key makes of it."""
+    assert clinic.house.pin is not None
+    token = security_key.attached.set(lambda: [key])
+    party = relying_party(clinic.house.pin.signing_key)
+    made = security_key.register(party, bound, who.login, "Somebody")
+    security_key.attached.reset(token)
+    return made
+
+
+async def keyed(clinic: Clinic, who: Member) -> tuple[UUID, httpx.Response]:
+    """A security key added to one's own account."""
+    act = acts.AddSecurityKey(clinic.id(), "blue key")
+    secrets = {"password": who.password, "totp": clinic.code(who)}
+
+    def made(bound: bytes) -> dict[str, bytearray]:
+        return {"registration": registration(bound, clinic, who, Authenticator())}
+
+    sealed, _ = await clinic.prove(who, act, signed=made, **secrets)
+    body = {"id": act.key, "label": act.label, "proof": sealed}
+    return act.key, await clinic.ask(who, "POST", "/v1/own/security-keys", body)
+
+
+@use("POST", "/v1/own/security-keys")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    return (await keyed(clinic, who))[1]
+
+
+@use("POST", "/v1/own/security-keys/{key:uuid}/removal")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    key, _ = await keyed(clinic, who)
+    proof = await clinic.proof(who, acts.RemoveSecurityKey(key), password=who.password)
+    return await clinic.ask(who, "POST", f"/v1/own/security-keys/{key}/removal", {"proof": proof})
 
 
 @use("POST", "/v1/people")

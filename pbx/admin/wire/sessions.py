@@ -20,6 +20,18 @@ class SignIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     proof: Sealed
 
 
+class NewSecurityKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    id: UUID
+    label: Label
+    proof: Sealed
+
+
+class SecurityKeyView(msgspec.Struct, frozen=True, kw_only=True):
+    id: UUID
+    label: str
+    added: int
+
+
 class PinChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     extensions: list[Label] = msgspec.field(default_factory=list)
     proof: Sealed

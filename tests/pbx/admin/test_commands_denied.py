@@ -24,6 +24,9 @@ LOCAL = {
 """Nouns that work on the machine itself, or show nothing protected."""
 OWN = {
     "pbx enrol",
+    "pbx factor add",
+    "pbx factor list",
+    "pbx factor remove",
     "pbx keys share",
     "pbx login",
     "pbx logout",

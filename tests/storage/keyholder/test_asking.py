@@ -13,13 +13,19 @@ from storage.sealed.primitives import Suite
 from tests.support.keyholder import House, evidence, text
 
 
+def proof_of(secrets: Protected) -> SealedProof:
+    pair = primitives.generate_pair(Suite.P384)
+    return SealedProof(b"c", b"d", b"", pair.public, pair.suite, secrets)
+
+
 async def test_a_code_or_a_recovery_code_is_spent(house: House) -> None:
     someone = await house.administrator()
     person = house.core.store.get(Person, someone.id)
     assert person is not None
     assert person.factors is not None
-    code = Protected(totp=text(house.code(someone)))
-    paper = Protected(recovery_code=text(someone.recovery[0]))
+    code = proof_of(Protected(totp=text(house.code(someone))))
+    paper = proof_of(Protected(recovery_code=text(someone.recovery[0])))
+    touch = proof_of(Protected(assertion=text("of no key of theirs")))
 
     spent = spend_code(house.core, person, code, recovery=False)
     used = spend_code(house.core, person, paper, recovery=True)
@@ -33,13 +39,13 @@ async def test_a_code_or_a_recovery_code_is_spent(house: House) -> None:
     assert len(used.factors.recovery) == 9
     assert spend_code(house.core, used, paper, recovery=True) is None
     assert spend_code(house.core, person, paper, recovery=False) is None
+    assert spend_code(house.core, person, touch, recovery=True) is None
     nothing = msgspec.structs.replace(person, factors=None)
     assert spend_code(house.core, nothing, code, recovery=True) is None
 
 
 def test_an_entry_is_tied_to_act_and_ledger_row() -> None:
-    pair = primitives.generate_pair(Suite.P384)
-    proof = SealedProof(b"c", b"d", b"", pair.public, pair.suite, Protected(pin=text("1")))
+    proof = proof_of(Protected(pin=text("1")))
     tied = evidence()
     ask = Ask(acts.Rotate(), proof, Origin("d", "s"), tied)
 

@@ -73,3 +73,9 @@ def test_a_store_without_settings_is_incomplete(house: House) -> None:
     house.core.note_second(Draft(store))
     assert settings is not None
     store.commit(Change(put=[settings]), store.state.position, 0)
+
+
+def test_the_verifying_key_is_the_pinned_one(house: House) -> None:
+    assert house.pin is not None
+
+    assert house.core.verifying_key() == house.pin.signing_key

@@ -6,6 +6,7 @@ from storage.keyholder import acts, protocol
 from storage.keyholder.acts import Role
 from storage.keyholder.protocol import Done, Enrolment, Invalid, Opened, Refusal
 from storage.keyholder.records import Person
+from tests.support.key_desk import Desk
 from tests.support.keyholder import House, Someone
 
 STRONG = "another long passphrase here"
@@ -311,3 +312,16 @@ async def test_somebody_who_went_between_two_steps_is_refused(house: House, admi
         draft = house.core.draft()
         draft.put(row)  # type: ignore[arg-type]
         store.commit(draft.change(), house.core.books.journal.position, 0)
+
+
+async def test_a_security_key_is_added_and_removed_by_password_and_code(
+    house: House, admin: Someone
+) -> None:
+    desk = Desk(house, admin)
+
+    key, added = await desk.add()
+    removed = await house.done(admin, acts.RemoveSecurityKey(key), password=admin.password)
+
+    assert isinstance(added, Done)
+    assert removed.person == admin.id
+    assert await desk.log_in() == Refusal()
