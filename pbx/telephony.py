@@ -31,15 +31,17 @@ from pbx.b2bua.surroundings import Surroundings
 from pbx.config import Config
 from pbx.directory import Directory, DirectoryFile
 from pbx.directory_keeper import DirectoryKeeper, lost_access
+from pbx.doorkeeper import Doorkeeper, Premises
 from pbx.failed_credentials import FailedCredentials
 from pbx.features.serve import serve
 from pbx.listening import Listening
 from pbx.location import Bound, Change, Location
 from pbx.paths import Layout
+from pbx.reachable import RegisteredPhones
 from pbx.records_public import RecordsPublicKey
 from pbx.registrar import Registrar
 from pbx.registrations import RegistrationJournal
-from pbx.signalling import CAPABILITIES, Agent, Parts, RegisteredPhones, Signalling
+from pbx.signalling import CAPABILITIES, Agent, Parts, Signalling
 from pbx.sip.digest import Algorithm
 from pbx.sip.shared import StackConfig
 from pbx.sip.stack import Stack
@@ -237,16 +239,24 @@ class Telephony:
                 failed=self.failures.failed,
             )
         )
+        doorkeeper = Doorkeeper(
+            Premises(
+                gate=gate,
+                phones=registered,
+                facts=stack.facts,
+                owner=self.calls.device_of,
+                authenticated=self.driver.authenticated,
+            )
+        )
+        stack.guard(doorkeeper)
         self.signalling = Signalling(
             Parts(
                 agent=agent,
-                gate=gate,
+                doorkeeper=doorkeeper,
                 location=self.location,
-                phones=registered,
                 registrar=Registrar(self.location, frozenset({domain}), config.registrar),
                 calls=self.calls,
                 directory=self.keeper.current,
-                authenticated=self.driver.authenticated,
                 changed=self._bindings_changed,
             )
         )

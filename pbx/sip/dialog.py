@@ -63,13 +63,12 @@ class DialogState(Struct, frozen=True, kw_only=True):
 class Dialog:
     """One end of a dialog."""
 
-    __slots__ = ("_open_ours", "_open_theirs", "_taken", "state")
+    __slots__ = ("_open_ours", "_open_theirs", "state")
 
     def __init__(self, state: DialogState) -> None:
         self.state = state
         self._open_ours: dict[str, int] = {}  # method -> CSeq of the one that is open
         self._open_theirs: dict[str, int] = {}
-        self._taken: tuple[int, int | None] = (0, None)  # the number taken last, and the one before
 
     @classmethod
     def restored(cls, state: DialogState) -> Dialog:
@@ -143,7 +142,6 @@ class Dialog:
         last = self.state.remote_cseq
         if last is not None and number <= last:
             return response_to(request, 500)
-        self._taken = (number, last)
         self.state = replace(self.state, remote_cseq=number)
         status = 0
         if method == "INVITE":
@@ -157,12 +155,6 @@ class Dialog:
             return refusal
         self._open_theirs[method] = number
         return None
-
-    def disown(self, request: Request) -> None:
-        """Not the peer's: its number counts for nothing, or a stranger's would end theirs."""
-        number, before = self._taken
-        if number == request.cseq.number == self.state.remote_cseq:
-            self.state = replace(self.state, remote_cseq=before)
 
     def answered(self, request: Request, response: Response) -> None:
         """We sent a response to a request of theirs."""

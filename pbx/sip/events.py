@@ -22,6 +22,8 @@ class RequestReceived(Struct, frozen=True):
     request: Request
     dialog: Dialog | None
     """The dialog it belongs to; None: it is outside any."""
+    sender: object = None
+    """What the doorkeeper said of it."""
 
 
 class Cancelled(Struct, frozen=True):

@@ -48,6 +48,8 @@ class Counters:
     responses: int = 0
     malformed: int = 0
     refused: int = 0
+    turned_away: int = 0
+    """Requests that the doorkeeper challenged or refused."""
     overloaded: int = 0
     stray: int = 0
     """Responses and ACKs that belong to nothing."""

@@ -8,6 +8,7 @@ from itertools import count
 from pbx.sip.checks import Capabilities
 from pbx.sip.deadlines import Deadlines
 from pbx.sip.dialogs import Dialogs
+from pbx.sip.doorkeeper import Doorkeeper, OpenDoor
 from pbx.sip.events import Event, TransactionId
 from pbx.sip.flows import FlowLimits, Flows
 from pbx.sip.loops import LoopMark
@@ -31,7 +32,9 @@ class StackConfig:
 class Shared:
     """One stack's tables."""
 
-    __slots__ = ("config", "deadlines", "dialogs", "events", "flows", "loops", "serial")
+    __slots__ = (
+        "config", "deadlines", "dialogs", "doorkeeper", "events", "flows", "loops", "serial",
+    )  # fmt: skip
 
     def __init__(self, config: StackConfig) -> None:
         self.config = config
@@ -40,6 +43,7 @@ class Shared:
         self.events: list[Event] = []
         self.dialogs = Dialogs(self.deadlines, self.report)
         self.loops = LoopMark()
+        self.doorkeeper: Doorkeeper = OpenDoor()
         self.serial = count(1)
 
     def report(self, event: Event) -> None:

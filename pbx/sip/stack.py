@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from pbx.sip.dialog import Dialog, DialogId, DialogState
+from pbx.sip.doorkeeper import Doorkeeper
 from pbx.sip.errors import PeerError
 from pbx.sip.events import Event, FlowClosed, MessageRefused, TransactionId
 from pbx.sip.flows import Counters, Flow, FlowFacts, FlowId
@@ -52,6 +53,10 @@ class Stack:
         self._shared = Shared(config or StackConfig())
         self._server = UserAgentServer(self._shared)
         self._client = UserAgentClient(self._shared)
+
+    def guard(self, doorkeeper: Doorkeeper) -> None:
+        """From now on it is asked about every request."""
+        self._shared.doorkeeper = doorkeeper
 
     def flow_opened(self, flow_id: FlowId, facts: FlowFacts) -> None:
         """Messages may come and go by this flow from now on."""
@@ -119,13 +124,6 @@ class Stack:
         (cancelled, timed out, flow lost) and the response was dropped.
         """
         return self._server.respond(transaction, response, now, reliably=reliably)
-
-    def dismiss(self, transaction: TransactionId, response: Response, now: float) -> bool:
-        """Refuse a request outside dialogs and forget it at once: a stranger's costs no memory.
-
-        False: the transaction is over, and the response was dropped.
-        """
-        return self._server.dismiss(transaction, response, now)
 
     def dialog(self, dialog_id: DialogId) -> Dialog | None:
         """The dialog with this id, early or confirmed."""

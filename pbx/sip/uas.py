@@ -98,25 +98,6 @@ class UserAgentServer:
         self._shared.deadlines.changed(served)
         return True
 
-    def dismiss(self, transaction: TransactionId, response: Response, now: float) -> bool:
-        """Answer and keep nothing (§8.2.7, §26.3.2.4); False: the transaction is over.
-
-        On a reliable transport nothing is repeated; the ACK that comes belongs to nothing.
-        """
-        served = self._by_id.get(transaction)
-        if served is None or served.machine.state is State.TERMINATED:
-            self._shared.flows.counters.late += 1
-            return False
-        if served.tag:
-            _tag(response, served.request, served.tag)
-        if served.dialog is not None:
-            served.dialog.answered(served.request, response)
-        self._send(served, response)
-        served.machine.lose_flow(now)
-        served.request.body = b""  # the clock of its 100 holds it for a fifth of a second
-        self._settle(served)
-        return True
-
     def lose_flow(self, flow: Flow, now: float) -> None:
         """The flow is gone: its transactions cannot be answered any more."""
         for transaction in sorted(flow.transactions):
@@ -142,15 +123,29 @@ class UserAgentServer:
         dialog: Dialog | None = None
         if merged is None:
             dialog = shared.dialogs.get(uas_id(request))
-            answer = dialog.admit(request) if dialog else response_to(request, 481)
+            if dialog is None:
+                answer = response_to(request, 481)
+                return self.refuse(flow, answer, request, "fits its dialog")
+        sender = shared.doorkeeper.admit(flow.id, request, dialog, now)
+        if isinstance(sender, Response):
+            return self._turn_away(flow, sender, request)
+        if dialog is not None:
+            answer = dialog.admit(request)
             if answer is not None:
                 return self.refuse(flow, answer, request, "fits its dialog")
         if request.method == "PRACK" and not self._confirm_provisional(flow, request, dialog, now):
             return None
         served = self._create(flow, request, key, merged, now)
         served.dialog = dialog
-        shared.report(RequestReceived(served.id, flow.id, request, dialog))
+        shared.report(RequestReceived(served.id, flow.id, request, dialog, sender))
         return None
+
+    def _turn_away(self, flow: Flow, refusal: Response, request: Request) -> None:
+        """Without a transaction (§8.2.7, §26.3.2.4): the ACK that comes belongs to nothing."""
+        self._shared.flows.counters.turned_away += 1
+        if request.to.tag is None:
+            _tag(refusal, request, new_tag())
+        self._shared.flows.send(flow.id, refusal)
 
     def _create(
         self, flow: Flow, request: Request, key: ServerKey, merged: MergeKey | None, now: float
@@ -186,10 +181,16 @@ class UserAgentServer:
             self._carry_out(served, served.machine.receive(ack, now), now)
             return
         served = self._unconfirmed.get((uas_id(ack), ack.cseq.number))
-        if served is None:
+        if served is None or not self._may_confirm(served, flow):
             self._shared.flows.counters.stray += 1
             return
         self._confirm(served, flow, ack)
+
+    def _may_confirm(self, served: Served, flow: Flow) -> bool:
+        """By its own flow, or by another one of the dialog's peer."""
+        if served.flow is flow or served.dialog is None:
+            return True
+        return self._shared.doorkeeper.knows(flow.id, served.dialog)
 
     def _confirm(self, served: Served, flow: Flow, ack: Request) -> None:
         """§13.3.1.4: the first ACK ends the retransmissions of a 2xx."""

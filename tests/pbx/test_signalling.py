@@ -131,7 +131,23 @@ async def test_another_device_is_told_403_and_the_call_goes_on(
         assert (await talk.outgoing.bye()).status == 200  # its numbers go on from its own
 
 
-async def test_an_ack_of_another_device_describes_nothing(exchange: TestExchange) -> None:
+@pytest.mark.parametrize("method", ["BYE", "INFO", "UPDATE", "INVITE", "PRACK"])
+async def test_who_knows_the_tags_but_proves_nothing_uses_up_no_number(
+    exchange: TestExchange, method: str
+) -> None:
+    async with talking(exchange) as talk, exchange.phone("alice", registers=False) as stranger:
+        request = theft(stranger, talk.outgoing.message(method))
+        request.headers.set("CSeq", f"1000 {method}")
+        request.headers.set("Contact", stranger.contact)
+        responses = stranger.start(request)
+        assert (await asyncio.wait_for(responses.get(), 15)).status == 401
+        stranger.finish(request)
+        talk.outgoing._cseq -= 1
+        assert (await talk.outgoing.bye()).status == 200
+        assert talk.alice.challenges == 1
+
+
+async def test_an_ack_of_another_device_confirms_nothing(exchange: TestExchange) -> None:
     await exchange.enrol("1003", "mallory")
     async with talking(exchange) as talk, exchange.phone("mallory") as mallory:
         request = talk.outgoing.message("INVITE")
@@ -141,14 +157,16 @@ async def test_an_ack_of_another_device_describes_nothing(exchange: TestExchange
         ack.headers.set("CSeq", f"{request.cseq.number} ACK")
         stolen = theft(mallory, ack)
         stolen.headers.add("Content-Type", "application/sdp")
-        stolen.body = ack.body
+        stolen.body = b"v=0"
         mallory.start(stolen)
         mallory.finish(stolen)
         assert (await mallory.register()).status == 200  # behind the ACK on the same flow
-        await asyncio.wait_for(talk.outgoing.ended.wait(), 15)  # an offer that nobody answered
+        talk.alice.start(ack)
+        talk.alice.finish(ack)
+        assert (await talk.outgoing.bye()).status == 200
 
     [record] = await exchange.over()
-    assert record.cause == "caller-answer-refused"
+    assert record.cause == "caller-hung-up"
 
 
 async def test_a_flow_that_closes_takes_its_bindings(exchange: TestExchange) -> None:

@@ -31,11 +31,13 @@ from pbx.b2bua.recorder import CallRecorder
 from pbx.b2bua.snapshot import SnapshotKey
 from pbx.b2bua.surroundings import Surroundings
 from pbx.directory import DeviceEntry, Directory, Entries, TenancyEntry
+from pbx.doorkeeper import Doorkeeper, Premises
 from pbx.features.serve import serve
 from pbx.location import Location
+from pbx.reachable import RegisteredPhones
 from pbx.registrar import Registrar
 from pbx.registrations import RegistrationJournal
-from pbx.signalling import CAPABILITIES, Agent, Parts, RegisteredPhones, Signalling
+from pbx.signalling import CAPABILITIES, Agent, Parts, Signalling
 from pbx.sip.digest import Algorithm, ha1
 from pbx.sip.shared import StackConfig
 from pbx.sip.stack import Stack
@@ -126,12 +128,18 @@ class TestExchange:
                 lockout=self.lockout, clock=clock, failed=self.failures.append,
             )
         )  # fmt: skip
+        doorkeeper = Doorkeeper(
+            Premises(
+                gate=self.gate, phones=self.phones, facts=self.stack.facts,
+                owner=self.calls.device_of, authenticated=self.driver.authenticated,
+            )
+        )  # fmt: skip
+        self.stack.guard(doorkeeper)
         self.signalling = Signalling(
             Parts(
-                agent=agent, gate=self.gate, location=self.location, phones=self.phones,
+                agent=agent, doorkeeper=doorkeeper, location=self.location,
                 registrar=Registrar(self.location, frozenset({DOMAIN})), calls=self.calls,
-                directory=lambda: self.directory, authenticated=self.driver.authenticated,
-                changed=self.journal.changed,
+                directory=lambda: self.directory, changed=self.journal.changed,
             )
         )  # fmt: skip
         found = identities(self.authority.stock)

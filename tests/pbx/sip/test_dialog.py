@@ -121,17 +121,6 @@ def test_the_callers_first_request_may_have_any_number():
     assert dialog.state.remote_cseq == 0
 
 
-def test_a_number_that_was_not_the_peers_counts_for_nothing():
-    dialog = uas(200)
-    stranger = theirs("BYE", 1000)
-    assert dialog.admit(stranger) is None
-    dialog.disown(stranger)
-    assert dialog.state.remote_cseq == 1
-    assert dialog.admit(theirs("INFO", 2)) is None
-    dialog.disown(stranger)  # not the one that came last
-    assert dialog.state.remote_cseq == 2
-
-
 OFFER = b"v=0"
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from pbx.sip.dialog import Dialog
 from pbx.sip.errors import LocalError
 from pbx.sip.events import (
     Acknowledged,
@@ -631,28 +632,95 @@ def test_an_invite_whose_route_cannot_be_read_is_refused_before_it_makes_a_dialo
     assert desk.stack.snapshot().dialogs == 0
 
 
-def test_what_is_dismissed_is_answered_and_forgotten() -> None:
-    desk = Desk()
+# The doorkeeper
+
+
+class Guard:
+    """Turns away what comes by the second flow, until it is said to know it."""
+
+    def __init__(self) -> None:
+        self.known = {FlowId(1)}
+
+    def admit(
+        self, flow: FlowId, request: Request, dialog: Dialog | None, now: float
+    ) -> Response | object:
+        return flow if flow in self.known else answer(request, 401)
+
+    def knows(self, flow: FlowId, dialog: Dialog) -> bool:
+        return flow in self.known
+
+
+def guarded() -> tuple[Desk, Guard]:
+    desk, guard = Desk(), Guard()
+    desk.stack.guard(guard)
+    desk.stack.flow_opened(FlowId(2), facts(EXCHANGE, ALICE))
+    return desk, guard
+
+
+def test_who_was_let_in_is_told_with_the_request() -> None:
+    desk, guard = guarded()
+    assert desk.invite().sender == FlowId(1)
+    guard.known.add(FlowId(2))
+    desk.give(request("OPTIONS", ("Call-ID", "2")), flow=2)
+    [event] = desk.stack.events()
+    assert isinstance(event, RequestReceived) and event.sender == FlowId(2)
+
+
+def test_what_is_turned_away_is_answered_and_forgotten() -> None:
+    desk, _ = guarded()
     for number in range(40):  # more than a stranger may have open at once
-        event = desk.invite(("Call-ID", f"c{number}"), branch=f"z9hG4bKi{number}", body=b"x" * 9000)
-        assert desk.stack.dismiss(event.transaction, answer(event.request, 401), desk.now)
+        fields = ("Call-ID", f"c{number}")
+        desk.give(request("INVITE", fields, body=OFFER), flow=2, branch=f"z9hG4bKi{number}")
         [said] = desk.said()
         assert isinstance(said, Response) and said.status == 401 and said.to.tag
         snapshot = desk.stack.snapshot()
         assert (snapshot.transactions, desk.stack.next_deadline()) == ((), None)
-    assert not desk.stack.dismiss(event.transaction, answer(event.request, 401), desk.now)
-    desk.give(request("ACK", ("Call-ID", "c39")), branch="z9hG4bKi39")
+    assert desk.stack.counters.turned_away == 40
+    desk.give(request("ACK", ("Call-ID", "c39")), flow=2, branch="z9hG4bKi39")
     assert desk.stack.events() == [] and desk.said() == []
 
 
-def test_a_request_in_a_dialog_is_dismissed_with_the_tag_it_has_and_may_come_again() -> None:
-    desk = Desk()
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE", "INFO", "BYE", "PRACK"])
+def test_what_is_turned_away_uses_up_nothing_of_its_dialog(method: str) -> None:
+    desk, _ = guarded()
     _, tag = desk.call()
-    for number in (2, 3):
-        desk.give(desk.inside("INVITE", number, tag, body=OFFER))
-        [event] = desk.stack.events()
-        assert isinstance(event, RequestReceived)
-        assert desk.stack.dismiss(event.transaction, answer(event.request, 401), desk.now)
-        [said] = desk.said()
-        assert isinstance(said, Response) and (said.status, said.to.tag) == (401, tag)
-    assert desk.stack.snapshot().dialogs == 1
+    desk.give(desk.inside(method, 1000, tag, ("RAck", "1 1 INVITE"), body=OFFER), flow=2)
+    [said] = desk.said()
+    assert isinstance(said, Response) and (said.status, said.to.tag) == (401, tag)
+    assert desk.stack.events() == []
+
+    desk.give(desk.inside("BYE", 2, tag))
+
+    [event] = desk.stack.events()
+    assert isinstance(event, RequestReceived) and event.dialog is not None
+
+
+def test_a_prack_by_another_flow_confirms_nothing() -> None:
+    desk, guard = guarded()
+    event = desk.invite(TIMER)
+    desk.respond(event, 183, reliably=True, body=OFFER)
+    [ringing] = desk.said()
+    prack = desk.inside("PRACK", 2, ringing.to.tag or "", ("RAck", f"{ringing.rseq} 1 INVITE"))
+    desk.give(prack, flow=2)
+    assert desk.statuses() == [401] and desk.stack.events() == []
+
+    guard.known.add(FlowId(2))
+    desk.give(prack, flow=2, branch="z9hG4bKproved")
+
+    assert desk.statuses() == [200]
+    assert [type(e) for e in desk.stack.events()] == [ProvisionalAcknowledged]
+
+
+def test_an_ack_by_another_flow_counts_once_that_flow_is_the_peers() -> None:
+    desk, guard = guarded()
+    event = desk.invite()
+    desk.respond(event, 200, body=OFFER)
+    [ok] = desk.said()
+    ack = desk.inside("ACK", 1, ok.to.tag or "")
+    desk.give(ack, flow=2)
+    assert desk.stack.events() == [] and desk.stack.counters.stray == 1
+
+    guard.known.add(FlowId(2))
+    desk.give(ack, flow=2, branch="z9hG4bKproved")
+
+    assert [type(e) for e in desk.stack.events()] == [Acknowledged]

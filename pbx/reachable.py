@@ -1,0 +1,61 @@
+"""Where phones can be reached, as calls use the location service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from pbx.access.authenticate import Admitted
+from pbx.b2bua.ports import Contact
+from pbx.location import Location
+from pbx.sip.flows import FlowId
+
+
+class RegisteredPhones:
+    """The location service, as calls use it."""
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+        self._proved: dict[FlowId, Admitted] = {}
+
+    def contacts_of(self, device: UUID) -> Sequence[Contact]:
+        return [
+            Contact(binding.flow, binding.uri, binding.path)
+            for binding in self._location.bindings_of(str(device))
+        ]
+
+    def flow_of(self, device: UUID, held: FlowId) -> FlowId:
+        """`held` while the device is registered there (it may be one phone of several with this
+        identity); else the newest flow on which the device has proved itself."""
+        if self.is_bound(device, held):
+            return held
+        newest = self._location.flow_of(str(device))
+        if newest is not None and newest in self._proved:
+            return newest
+        if held in self._proved:
+            return held
+        return max(self.flows_of(device), default=held)  # the one that was opened last
+
+    def authentication_of(self, flow: FlowId) -> str:
+        proved = self._proved.get(flow)
+        return proved.how if proved else ""
+
+    def proved(self, flow: FlowId) -> Admitted | None:
+        """Who has proved themselves on this flow, last."""
+        return self._proved.get(flow)
+
+    def prove(self, flow: FlowId, admitted: Admitted) -> None:
+        if self._proved.get(flow) != admitted:
+            self._proved[flow] = admitted
+            self._location.flow_proved(str(admitted.device), flow)
+
+    def lost(self, flow: FlowId) -> None:
+        self._proved.pop(flow, None)
+
+    def flows_of(self, device: UUID) -> list[FlowId]:
+        """Flows on which the device has proved itself."""
+        return [flow for flow, proved in self._proved.items() if proved.device == device]
+
+    def is_bound(self, device: UUID, flow: FlowId) -> bool:
+        """Whether the device has a live binding on this flow."""
+        return any(b.flow == flow for b in self._location.bindings_of(str(device)))
