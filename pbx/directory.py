@@ -38,6 +38,8 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
     certificate: str = ""
     """The identity in its client certificate; empty: none."""
     answers_emergency: bool = False
+    shows_lamp: bool = True
+    """Whether its message lamp may light; not where the public would see it."""
 
 
 class TenancyEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +51,8 @@ class TenancyEntry(msgspec.Struct, frozen=True, kw_only=True):
     person: UUID
     name: str = ""
     devices: tuple[UUID, ...] = ()
+    mailbox: UUID | None = None
+    """Of this tenure; an older copy does not say."""
 
 
 class Entries(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +82,15 @@ class Directory:
     def emergency_devices(self) -> tuple[UUID, ...]:
         """The phones that ring for an emergency call without an outside line."""
         return tuple(entry.id for entry in self.entries.devices if entry.answers_emergency)
+
+    @cached_property
+    def devices_of_mailbox(self) -> Mapping[UUID, tuple[UUID, ...]]:
+        """The phones whose lamp shows a mailbox."""
+        return {
+            entry.mailbox: entry.devices
+            for entry in self.entries.tenancies
+            if entry.mailbox is not None
+        }
 
     def by_username(self, username: str) -> DeviceEntry | None:
         return self._by_username.get(username.lower())

@@ -152,6 +152,7 @@ def _entries(book: Phonebook, now: int) -> Entries:
             md5_until=phone.md5_until,
             certificate=phone.identity.certificate,
             answers_emergency=phone.identity.answers_emergency,
+            shows_lamp=phone.identity.shows_lamp,
         )
         for phone in sorted(book.phones, key=lambda phone: phone.identity.device)
     )
@@ -162,6 +163,7 @@ def _entries(book: Phonebook, now: int) -> Entries:
             tenure=held.tenure,
             person=held.person,
             name=held.name,
+            mailbox=held.mailbox,
             devices=tuple(device.id for device in devices if device.extension == held.extension),
         )
         for held in sorted(book.tenancies, key=lambda held: held.number)

@@ -62,7 +62,9 @@ class Doorkeeper:
             return self._in_dialog(flow, request, dialog, now)
         if request.method == "INVITE":
             return self._emergency_caller(flow, request) or self._prove(flow, request, now)
-        return self._prove(flow, request, now) if request.method == "REGISTER" else None
+        if request.method in ("REGISTER", "SUBSCRIBE"):
+            return self._prove(flow, request, now)
+        return None
 
     def knows(self, flow: FlowId, dialog: Dialog) -> bool:
         """Whether the dialog's own device has proved itself on this flow."""

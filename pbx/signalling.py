@@ -28,8 +28,11 @@ from pbx.sip.events import TransactionId
 from pbx.sip.flows import FlowFacts, FlowId
 from pbx.sip.message import Request, Response, response_to
 from pbx.sip.stack import Stack
+from pbx.voicemail.lamps import Lamps
 
-METHODS = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO")
+METHODS = (
+    "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "SUBSCRIBE",
+)  # fmt: skip
 
 
 def _is_urgent(request: Request) -> bool:
@@ -76,6 +79,9 @@ class Agent:
     def dialog(self, dialog_id: DialogId) -> Dialog | None:
         return self._stack.dialog(dialog_id)
 
+    def drop(self, dialog: Dialog) -> None:
+        self._stack.drop(dialog)
+
     def facts(self, flow: FlowId) -> FlowFacts | None:
         return self._stack.facts(flow)
 
@@ -89,6 +95,7 @@ class Parts:
     location: Location
     registrar: Registrar
     calls: Calls
+    lamps: Lamps
     directory: Callable[[], Directory]
     changed: Callable[[Change, float], None]
     """Hears of every change of bindings, with the seconds until it expires."""
@@ -112,7 +119,8 @@ class Signalling:
                 self._p.doorkeeper.closed(flow)
                 self._report(self._p.location.flow_lost(flow))
             case _:
-                self._p.calls.receive(event)
+                if not self._p.lamps.receive(event):
+                    self._p.calls.receive(event)
 
     def close(self) -> None:
         """No timer of ours is left behind."""
@@ -125,17 +133,28 @@ class Signalling:
 
     def _requested(self, event: sip.RequestReceived) -> None:
         if event.dialog is not None:
-            self._p.calls.receive(event)
+            self._in_dialog(event, event.dialog)
             return
         match event.request.method, event.sender:
             case "REGISTER", Admitted() as admitted:
                 self._register(event, admitted)
             case "INVITE", Admitted() as admitted:
                 self._p.calls.admit(event, admitted.device)
+            case "SUBSCRIBE", Admitted() as admitted:
+                self._p.lamps.subscribe(event, admitted.device)
             case "OPTIONS", _:
                 self._respond(event, options(event.request, CAPABILITIES))
             case _:
                 self._respond(event, response_to(event.request, 481))
+
+    def _in_dialog(self, event: sip.RequestReceived, dialog: Dialog) -> None:
+        device = self._p.lamps.device_of(dialog)
+        if device is None:
+            self._p.calls.receive(event)
+        elif event.request.method == "SUBSCRIBE":
+            self._p.lamps.subscribe(event, device)
+        else:
+            self._respond(event, response_to(event.request, 481))
 
     def _register(self, event: sip.RequestReceived, admitted: Admitted) -> None:
         facts = self._p.agent.facts(event.flow)

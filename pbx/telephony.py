@@ -48,14 +48,17 @@ from pbx.sip.stack import Stack
 from pbx.telephony_shown import Registration
 from pbx.testlines import TrialLines
 from pbx.transport.driver import Driver
+from pbx.voicemail import lamps as lamp
+from pbx.voicemail.lamps import Lamps
 from storage import directory as directory_key
-from storage import keyfiles
+from storage import keyfiles, messages
 from storage.calls import CallRecord
 from storage.database import Database
 from storage.identifiers import Clock
 from storage.keyholder.client import KeyHolder
 from storage.keyholder.signing import BadKey, Pin
 from storage.ledger.committer import Committer
+from storage.messages import Counts
 from storage.phones import Phones
 from storage.records import HourlyKeys
 from storage.sealed import primitives
@@ -157,6 +160,7 @@ class Telephony:
         await self.calls.drain(0)
         await self.driver.stop()
         self.signalling.close()
+        self.lamps.close()
         self.recorder.close()
         self.failures.report(all_=True)
         self.journal.close()
@@ -239,12 +243,21 @@ class Telephony:
                 failed=self.failures.failed,
             )
         )
+        self.lamps = Lamps(
+            lamp.Ground(
+                agent=agent,
+                phones=registered,
+                directory=self.keeper.current,
+                counts=self._counts,
+                domain=domain,
+            )
+        )
         doorkeeper = Doorkeeper(
             Premises(
                 gate=gate,
                 phones=registered,
                 facts=stack.facts,
-                owner=self.calls.device_of,
+                owner=lambda dialog: self.calls.device_of(dialog) or self.lamps.device_of(dialog),
                 authenticated=self.driver.authenticated,
             )
         )
@@ -258,6 +271,7 @@ class Telephony:
                 calls=self.calls,
                 directory=self.keeper.current,
                 changed=self._bindings_changed,
+                lamps=self.lamps,
             )
         )
         self.registered = registered
@@ -265,6 +279,10 @@ class Telephony:
         self.listening = Listening(
             ground.authority, self.driver, config.sip, self.keeper.current, ground.clock
         )
+
+    async def _counts(self, mailbox: UUID) -> Counts:
+        async with self.ground.database.read() as connection:
+            return await messages.counts(connection, mailbox)
 
     async def _follow_certificates(self) -> None:
         while True:
@@ -280,6 +298,7 @@ class Telephony:
             self.calls.hang_up_device(device, "device-changed")
             self._leaving.add(device)
         self._close_leaving()
+        self.lamps.directory_changed()
 
     def _call_ended(self, record: CallRecord) -> None:
         self.recorder.ended(record)
@@ -299,6 +318,7 @@ class Telephony:
                 UUID(change.binding.device),
                 self.registered.authentication_of(change.binding.flow),
             )
+            self.lamps.registered(device)
             if login == f"digest {Algorithm.SHA_256.value}":
                 self.journal.used_sha256(device)
 

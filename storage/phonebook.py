@@ -38,6 +38,7 @@ class TenancyFacts:
     tenure: UUID
     person: UUID
     name: str
+    mailbox: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ async def _tenancies(connection: AsyncConnection, fields: FieldKey) -> tuple[Ten
             extension.c.id,
             extension.c.number_sealed,
             tenure.c.id.label("tenure_id"),
+            tenure.c.mailbox_id,
             person.c.id.label("person_id"),
             person.c.name_sealed,
         )
@@ -100,6 +102,7 @@ async def _tenancies(connection: AsyncConnection, fields: FieldKey) -> tuple[Ten
             tenure=row.tenure_id,
             person=row.person_id,
             name=fields.open(row.name_sealed, Cell("person", "name", row.person_id)),
+            mailbox=row.mailbox_id,
         )
         for row in (await connection.execute(query)).all()
     )

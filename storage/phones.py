@@ -54,6 +54,7 @@ class PhoneIdentity:
     has_used_sha256: bool
     answers_emergency: bool
     version: int
+    shows_lamp: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +131,20 @@ class Phones:
                 _subject(device),
                 before={"answers_emergency": bool(row.answers_emergency)},
                 after={"answers_emergency": answers},
+            )
+        )
+
+    async def set_lamp(self, unit: Unit, deed: Deed, device: UUID, shows: bool) -> None:
+        """Whether its lamp tells of messages; not where the public would see it."""
+        row = await _row(unit.connection, device)
+        values = {"shows_lamp": shows, "changed_at": deed.at}
+        await change(unit.connection, phone_identity, device, row.version, values)
+        unit.record(
+            deed.entry(
+                Action.DEVICE_LAMP_SET,
+                _subject(device),
+                before={"shows_lamp": bool(row.shows_lamp)},
+                after={"shows_lamp": shows},
             )
         )
 
@@ -221,6 +236,7 @@ class Phones:
             has_used_sha256=row.has_used_sha256,
             answers_emergency=row.answers_emergency,
             version=row.version,
+            shows_lamp=row.shows_lamp,
         )
 
     def _sealed(self, seen: Presence) -> dict[str, Any]:

@@ -77,6 +77,7 @@ class Action(StrEnum):
     DEVICE_REKEYED = "device.rekeyed"
     DEVICE_CERTIFIED = "device.certified"
     DEVICE_EMERGENCY_SET = "device.emergency_set"
+    DEVICE_LAMP_SET = "device.lamp_set"
     DEVICE_UNLOCKED = "device.unlocked"
     DEVICE_FIRST_SEEN = "device.first_seen"
     REGISTRATION_STARTED = "registration.started"

@@ -103,7 +103,7 @@ async def test_phones_and_who_holds_their_extensions_are_taken_over(desk: Desk) 
     assert entries.tenancies == (
         TenancyEntry(
             number="1042", extension=extension, tenure=held.id, person=anna,
-            name="Name of anna", devices=(phone,),
+            name="Name of anna", devices=(phone,), mailbox=held.mailbox,
         ),
     )  # fmt: skip
     assert desk.file.read() == entries

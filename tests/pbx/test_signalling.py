@@ -42,7 +42,7 @@ async def test_options_are_told_to_anybody(exchange: TestExchange) -> None:
     assert stranger.challenges == 0
 
 
-@pytest.mark.parametrize("method", ["MESSAGE", "SUBSCRIBE", "NONSENSE"])
+@pytest.mark.parametrize("method", ["MESSAGE", "PUBLISH", "NONSENSE"])
 async def test_a_method_that_we_do_not_know_is_405_with_what_we_do(
     exchange: TestExchange, method: str
 ) -> None:

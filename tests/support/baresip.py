@@ -72,6 +72,7 @@ class BaresipPhone:
         certificate: Path | None = None,
         bind: str = "127.0.0.1",
         register_interval: int = 300,
+        mwi: bool = False,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -91,10 +92,11 @@ class BaresipPhone:
                 interface=bind,
             )
         )
+        lamp, names = "yes" if mwi else "no", ",".join(self._names(codecs))
         (folder / "accounts").write_text(
             f"<sip:{user}@{domain};transport=tls>;auth_user={username};auth_pass={password}"
             f';outbound="sip:{host}:{port};transport=tls";answermode={answer};mediaenc={mediaenc}'
-            f";regint={register_interval};mwi=no;audio_codecs={','.join(self._names(codecs))}\n"
+            f";regint={register_interval};mwi={lamp};audio_codecs={names}\n"
         )
         (folder / "contacts").write_text("")
         self.events: list[Event] = []

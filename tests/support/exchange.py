@@ -33,7 +33,7 @@ from pbx.b2bua.surroundings import Surroundings
 from pbx.directory import DeviceEntry, Directory, Entries, TenancyEntry
 from pbx.doorkeeper import Doorkeeper, Premises
 from pbx.features.serve import serve
-from pbx.location import Location
+from pbx.location import Bound, Change, Location
 from pbx.reachable import RegisteredPhones
 from pbx.registrar import Registrar
 from pbx.registrations import RegistrationJournal
@@ -43,7 +43,10 @@ from pbx.sip.shared import StackConfig
 from pbx.sip.stack import Stack
 from pbx.transport.config import SipConfig
 from pbx.transport.driver import Driver
+from pbx.voicemail import lamps
+from pbx.voicemail.lamps import Lamps
 from storage import calls as call_store
+from storage import messages
 from storage.calls import CallRecord
 from storage.database import Database
 from storage.deeds import Deed
@@ -51,6 +54,7 @@ from storage.devices import Devices
 from storage.ledger.committer import Committer
 from storage.ledger.entry import SYSTEM
 from storage.ledger.unit import Unit
+from storage.messages import Counts
 from storage.models.calls import call as call_table
 from storage.models.ledger import ledger
 from storage.phones import Phones
@@ -128,10 +132,17 @@ class TestExchange:
                 lockout=self.lockout, clock=clock, failed=self.failures.append,
             )
         )  # fmt: skip
+        self.lamps = Lamps(
+            lamps.Ground(
+                agent=agent, phones=self.phones, directory=lambda: self.directory,
+                counts=self.counts, domain=DOMAIN,
+            )
+        )  # fmt: skip
         doorkeeper = Doorkeeper(
             Premises(
                 gate=self.gate, phones=self.phones, facts=self.stack.facts,
-                owner=self.calls.device_of, authenticated=self.driver.authenticated,
+                owner=lambda dialog: self.calls.device_of(dialog) or self.lamps.device_of(dialog),
+                authenticated=self.driver.authenticated,
             )
         )  # fmt: skip
         self.stack.guard(doorkeeper)
@@ -139,7 +150,7 @@ class TestExchange:
             Parts(
                 agent=agent, doorkeeper=doorkeeper, location=self.location,
                 registrar=Registrar(self.location, frozenset({DOMAIN})), calls=self.calls,
-                directory=lambda: self.directory, changed=self.journal.changed,
+                directory=lambda: self.directory, changed=self._changed, lamps=self.lamps,
             )
         )  # fmt: skip
         found = identities(self.authority.stock)
@@ -161,8 +172,18 @@ class TestExchange:
         await self.calls.drain(0.1)
         await self.driver.stop()
         self.signalling.close()
+        self.lamps.close()
         await self.flush()
         await self._entered.aclose()
+
+    def _changed(self, change: Change, expires_in: float) -> None:
+        self.journal.changed(change, expires_in)
+        if isinstance(change, Bound) and change.is_new:
+            self.lamps.registered(UUID(change.binding.device))
+
+    async def counts(self, mailbox: UUID) -> Counts:
+        async with self.database.read() as connection:
+            return await messages.counts(connection, mailbox)
 
     async def flush(self) -> None:
         """Everything that waits is written."""
@@ -209,6 +230,7 @@ class TestExchange:
         tenancy = TenancyEntry(
             number=number, extension=extension, tenure=uuid4(), person=uuid4(),
             name=f"Person {number}", devices=tuple(device.id for device in devices),
+            mailbox=uuid4(),
         )  # fmt: skip
         self.directory = Directory(
             Entries(

@@ -41,6 +41,9 @@ class Phone:
     def __init__(self, account: Account, *, instance: str = "", reuses_nonces: bool = True) -> None:
         self.account = account
         self.incoming: asyncio.Queue[Incoming] = asyncio.Queue()
+        self.notified: asyncio.Queue[Request] = asyncio.Queue()
+        self.notify_status = 200
+        """How a NOTIFY is answered."""
         self.stray: list[Message] = []
         """Messages that belong to nothing; a test may look at them."""
         self.closed = asyncio.Event()
@@ -220,6 +223,9 @@ class Phone:
         elif message.method == "INVITE" and message.to.tag is None:
             call = self._calls[message.call_id] = Incoming(self, message)
             self.incoming.put_nowait(call)
+        elif message.method == "NOTIFY":
+            self.notified.put_nowait(message)
+            self.send(response_to(message, self.notify_status, to_tag="n"))
         elif message.method == "OPTIONS":
             self.send(response_to(message, 200, to_tag="o"))
         else:
