@@ -7,7 +7,7 @@ adopts the legs it still knows.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -166,20 +166,26 @@ class MediaClient(RecordingClient):
         """Legs open on the worker that has the next leg of this call; raises MediaUnavailable."""
         return self._links[self._worker_for(call)].legs
 
-    async def open(self, call: str, place: Place, notify: Notify) -> LegId:
-        """One more leg for a call; all legs of a call are on one worker."""
-        index = self._worker_for(call)
-        self._worker_of[call] = index
-        link = self._links[index]
-        try:
-            reply = await link.ask(control.Open(call, place))
-        except MediaError:
-            self._forget_call(call)
-            raise
-        assert isinstance(reply, Opened)  # noqa: S101 - the worker's own protocol
-        self.adopt(reply.leg, call, notify)
-        link.legs += 1
-        return reply.leg
+    async def open(self, call: str, place: Place, notify: Notify, offer: bytes = b"") -> LegId:
+        """One more leg for a call; all legs of a call are on one worker.
+
+        With its phone's offer, as `take_offer`; what that refuses opens no leg.
+        """
+        opened = await self._open(call, control.Open(call, place, offer), notify)
+        return opened.leg
+
+    async def open_offering(
+        self,
+        call: str,
+        place: Place,
+        notify: Notify,
+        like: LegId | None = None,
+        direction: Direction = "sendrecv",
+    ) -> tuple[LegId, bytes]:
+        """One more leg for a call with our offer, as `make_offer`."""
+        verb = control.OpenOffering(call, place, like or "", direction)
+        opened = await self._open(call, verb, notify)
+        return opened.leg, opened.sdp
 
     def adopt(self, leg: LegId, call: str, notify: Notify) -> None:
         """Be told of a leg that lives already: after the exchange came back."""
@@ -208,14 +214,18 @@ class MediaClient(RecordingClient):
         """The phone's answer; `AnswerRefused` is a failed call."""
         await self._ask(leg, control.TakeAnswer(leg, sdp))
 
+    async def bridge(self, leg: LegId, sdp: bytes, other: LegId) -> bytes:
+        """`take_answer` of the leg, `make_answer` of the other like it, and `join`: in one."""
+        _check_same_worker(leg, other)
+        return _sdp(await self._ask(leg, control.Bridge(leg, sdp, other)))
+
     async def withdraw(self, leg: LegId) -> None:
         """An offer, ours or theirs, was refused: what was agreed stays."""
         await self._ask(leg, control.Withdraw(leg))
 
     async def join(self, leg: LegId, other: LegId) -> None:
         """Let two phones hear each other; a leg joined to itself is an echo."""
-        if _worker(leg) != _worker(other):
-            raise Misuse("the legs are on different workers")
+        _check_same_worker(leg, other)
         await self._ask(leg, control.Join(leg, other))
 
     async def part(self, leg: LegId) -> None:
@@ -232,25 +242,35 @@ class MediaClient(RecordingClient):
 
     async def stats(self, leg: LegId) -> LegStats:
         """How it is doing."""
-        return _stats(await self._ask(leg, control.Stats(leg)))
+        [stats] = _stats(await self._ask(leg, control.Stats(leg)))
+        return stats or LegStats()
 
     async def drop(self, leg: LegId) -> LegStats:
         """End it, with its last figures; a leg that is gone already has none."""
+        [stats] = await self.drop_all([leg])
+        return stats
+
+    async def drop_all(self, legs: Sequence[LegId]) -> list[LegStats]:
+        """End the legs of a call, with their last figures."""
+        if not legs:
+            return []
         try:
-            return _stats(await self._ask(leg, control.Drop(leg)))
+            found = _stats(await self._ask(legs[0], control.Drop(tuple(legs))))
         except MediaError:
-            return LegStats()
+            found = (None,) * len(legs)
         finally:
-            self._forget(leg)
+            for leg in legs:
+                self._forget(leg)
+        return [stats or LegStats() for stats in found]
 
     # --- snapshots
 
-    async def store(self, call: str, snapshot: bytes) -> None:
+    def store(self, call: str, snapshot: bytes) -> None:
         """Leave a call's state with the worker that holds its legs."""
         index = self._worker_of.get(call)
         if index is None:
             raise LegGone("the call has no leg")
-        await self._links[index].ask(control.Store(call, snapshot))
+        self._links[index].say(control.Store(call, snapshot))
 
     async def calls(self) -> list[StoredCall]:
         """What lives in the workers that answer."""
@@ -287,6 +307,22 @@ class MediaClient(RecordingClient):
             self._forget(event.leg)
         if notify is not None:
             notify(event)
+
+    async def _open(
+        self, call: str, verb: control.Open | control.OpenOffering, notify: Notify
+    ) -> Opened:
+        index = self._worker_for(call)
+        self._worker_of[call] = index
+        link = self._links[index]
+        try:
+            reply = await link.ask(verb)
+        except MediaError:
+            self._forget_call(call)
+            raise
+        assert isinstance(reply, Opened)  # noqa: S101 - the worker's own protocol
+        self.adopt(reply.leg, call, notify)
+        link.legs += 1
+        return reply
 
     async def _ask(self, leg: LegId, verb: AnyVerb) -> AnyReply:
         link = self._links.get(_worker(leg))
@@ -339,6 +375,11 @@ def _sdp(reply: AnyReply) -> bytes:
     return reply.sdp
 
 
-def _stats(reply: AnyReply) -> LegStats:
+def _check_same_worker(leg: LegId, other: LegId) -> None:
+    if _worker(leg) != _worker(other):
+        raise Misuse("the legs are on different workers")
+
+
+def _stats(reply: AnyReply) -> tuple[LegStats | None, ...]:
     assert isinstance(reply, Measured)  # noqa: S101 - the worker's own protocol
     return reply.stats

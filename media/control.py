@@ -31,10 +31,23 @@ LENGTH = struct.Struct("!I")
 
 
 class Open(Verb, tag="open", frozen=True):
-    """Give a call one more leg: ports now, keys when it offers or answers."""
+    """Give a call one more leg: ports now, keys when it offers or answers.
+
+    With the phone's offer, where it has been made: what is refused leaves no leg behind.
+    """
 
     call: str
     place: Place
+    offer: bytes = b""
+
+
+class OpenOffering(Verb, tag="open-offering", frozen=True):
+    """Give a call one more leg, and make our offer to its phone: `Open` and `MakeOffer`."""
+
+    call: str
+    place: Place
+    like: LegId = ""
+    direction: Direction = "sendrecv"
 
 
 class TakeOffer(Verb, tag="take-offer", frozen=True):
@@ -65,6 +78,17 @@ class TakeAnswer(Verb, tag="take-answer", frozen=True):
 
     leg: LegId
     sdp: bytes
+
+
+class Bridge(Verb, tag="bridge", frozen=True):
+    """The phone answered our offer, so the other can be answered and they hear each other.
+
+    `TakeAnswer`, `MakeAnswer` of the other leg like this one, and `Join`.
+    """
+
+    leg: LegId
+    sdp: bytes
+    other: LegId
 
 
 class Withdraw(Verb, tag="withdraw", frozen=True):
@@ -107,13 +131,16 @@ class Stats(Verb, tag="stats", frozen=True):
 
 
 class Drop(Verb, tag="drop", frozen=True):
-    """End the leg: ports freed, keys gone; answered with its last figures."""
+    """End these legs: ports freed, keys gone; answered with their last figures."""
 
-    leg: LegId
+    legs: tuple[LegId, ...]
 
 
 class Store(Verb, tag="store", frozen=True):
-    """Keep this snapshot of a call, opaque to the worker, while the call has legs."""
+    """Keep this snapshot of a call, opaque to the worker, while the call has legs.
+
+    Said, not asked (`UNASKED`): what follows on the connection finds it kept.
+    """
 
     call: str
     snapshot: bytes
@@ -128,9 +155,13 @@ class Ping(Verb, tag="ping", frozen=True):
 
 
 AnyVerb = (
-    Open | TakeOffer | MakeAnswer | MakeOffer | TakeAnswer | Withdraw | Join | Part | Feed
-    | Digits | Stats | Drop | Store | ListCalls | Ping | RecordingVerb
+    Open | OpenOffering | TakeOffer | MakeAnswer | MakeOffer | TakeAnswer | Bridge | Withdraw
+    | Join | Part | Feed | Digits | Stats | Drop | Store | ListCalls | Ping | RecordingVerb
 )  # fmt: skip
+
+
+UNASKED = 0
+"""The number of what needs no reply."""
 
 
 class Request(Struct, frozen=True):
@@ -150,6 +181,8 @@ class Done(Reply, tag="done", frozen=True):
 class Opened(Reply, tag="opened", frozen=True):
     number: int
     leg: LegId
+    sdp: bytes = b""
+    """Our offer, where it was asked for."""
 
 
 class Described(Reply, tag="described", frozen=True):
@@ -174,8 +207,10 @@ class Failed(Reply, tag="failed", frozen=True):
 
 
 class Measured(Reply, tag="measured", frozen=True):
+    """One for each leg asked for; None: it was gone already."""
+
     number: int
-    stats: LegStats
+    stats: tuple[LegStats | None, ...]
 
 
 class Listed(Reply, tag="listed", frozen=True):

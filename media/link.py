@@ -8,6 +8,7 @@ import msgspec
 
 from media.control import (
     LENGTH,
+    UNASKED,
     AnyReply,
     AnyVerb,
     Failed,
@@ -69,21 +70,22 @@ class Link(asyncio.Protocol):
 
     async def ask(self, verb: AnyVerb) -> AnyReply:
         """The worker's reply, or the error it replied with."""
-        if self._transport is None or not self.is_up:
-            raise MediaUnavailable("the media worker does not answer")
         self._number += 1
         number = self._number
         future: asyncio.Future[AnyReply] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
         try:
-            body = self._encoder.encode(Request(number, verb))
-            self._transport.write(LENGTH.pack(len(body)) + body)
+            self._send(Request(number, verb))
             reply = await future
         finally:
             self._waiting.pop(number, None)
         if isinstance(reply, Failed):
             raise error_of(reply.fault)
         return reply
+
+    def say(self, verb: AnyVerb) -> None:
+        """What needs no reply; what is asked next finds it done."""
+        self._send(Request(UNASKED, verb))
 
     # --- asyncio's side
 
@@ -106,6 +108,12 @@ class Link(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """The worker closed, or died."""
         self._ended.set()
+
+    def _send(self, request: Request) -> None:
+        if self._transport is None or not self.is_up:
+            raise MediaUnavailable("the media worker does not answer")
+        body = self._encoder.encode(request)
+        self._transport.write(LENGTH.pack(len(body)) + body)
 
     def _receive(self, reply: AnyReply) -> None:
         if isinstance(reply, Told):

@@ -1,11 +1,13 @@
 """The legs of a worker by name, the calls they belong to, and what is asked of them."""
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from media import control
 from media.control import AnyReply, AnyVerb, Described, Done, Listed, Measured, Opened
 from media.errors import LegGone
-from media.values import Ended, LegId, LegStats, StoredCall
+from media.values import Ended, LegId, LegStats, Place, StoredCall
 from media.worker.leg import Leg, Surroundings
 from media.worker.ports import Ports
 
@@ -34,10 +36,14 @@ class Roster:
         match verb:
             case control.Open():
                 return Opened(number, self._open(verb))
-            case control.Drop(leg):
-                return Measured(number, self._drop(leg))
+            case control.OpenOffering():
+                return Opened(number, *self._open_offering(verb))
+            case control.Drop(legs):
+                return Measured(number, tuple(map(self._drop_known, legs)))
             case control.Stats(leg):
-                return Measured(number, self._leg(leg).stats())
+                return Measured(number, (self._leg(leg).stats(),))
+            case control.Bridge(leg, sdp, other):
+                return Described(number, self._bridge(self._leg(leg), sdp, self._leg(other)))
             case control.MakeAnswer(leg, like, direction):
                 return Described(number, self._leg(leg).make_answer(self._like(like), direction))
             case control.MakeOffer(leg, like, direction):
@@ -81,11 +87,38 @@ class Roster:
                 pass
 
     def _open(self, verb: control.Open) -> LegId:
-        pair = self._ports.take(verb.place.local)
+        leg = self._new(verb.call, verb.place)
+        if verb.offer:
+            with self._dropped_if_it_fails(leg):
+                leg.take_offer(verb.offer)
+        return leg.name
+
+    def _open_offering(self, verb: control.OpenOffering) -> tuple[LegId, bytes]:
+        like = self._like(verb.like)
+        leg = self._new(verb.call, verb.place)
+        with self._dropped_if_it_fails(leg):
+            return leg.name, leg.make_offer(like, verb.direction)
+
+    def _new(self, call: str, place: Place) -> Leg:
+        pair = self._ports.take(place.local)
         name = f"{self._index}.{self._run}{next(self._names)}"
-        self._legs[name] = Leg(name, verb.call, verb.place, pair, self._around)
-        self._calls.setdefault(verb.call, set()).add(name)
-        return name
+        leg = self._legs[name] = Leg(name, call, place, pair, self._around)
+        self._calls.setdefault(call, set()).add(name)
+        return leg
+
+    @contextmanager
+    def _dropped_if_it_fails(self, leg: Leg) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._drop(leg.name)
+            raise
+
+    def _bridge(self, leg: Leg, sdp: bytes, other: Leg) -> bytes:
+        leg.take_answer(sdp)
+        answer = other.make_answer(leg, "sendrecv")
+        self._join(other, leg)
+        return answer
 
     def _join(self, one: Leg, other: Leg) -> None:
         one.check_joins(other)
@@ -94,6 +127,9 @@ class Roster:
         one.lead_to(other)
         if other is not one:
             other.lead_to(one)
+
+    def _drop_known(self, name: LegId) -> LegStats | None:
+        return self._drop(name) if name in self._legs else None
 
     def _drop(self, name: LegId) -> LegStats:
         leg = self._leg(name)

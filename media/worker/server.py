@@ -12,7 +12,17 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from media.control import LENGTH, MAX_MESSAGE, AnyReply, AnyVerb, Failed, Fault, Hello, Request
+from media.control import (
+    LENGTH,
+    MAX_MESSAGE,
+    UNASKED,
+    AnyReply,
+    AnyVerb,
+    Failed,
+    Fault,
+    Hello,
+    Request,
+)
 from media.errors import (
     AnswerRefused,
     LegGone,
@@ -125,7 +135,9 @@ class Server:
                 return
             request = self._decoder.decode(bytes(incoming[LENGTH.size : end]))
             del incoming[:end]
-            self._send(self._reply(request))
+            reply = self._reply(request)
+            if request.number != UNASKED:
+                self._send(reply)
 
     def _reply(self, request: Request) -> AnyReply:
         try:

@@ -8,6 +8,7 @@ only place where legs and ports are given back and the record is written.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 from uuid import UUID
 
@@ -123,11 +124,7 @@ class Call:
         for leg in self.legs:
             if leg is not self.caller:
                 self._hang_up(leg)
-        failures = await asyncio.gather(
-            *(leg.drop_media() for leg in self.legs), return_exceptions=True
-        )
-        if any(isinstance(failure, Exception) for failure in failures):
-            log.error("a leg of a call was not dropped", call=str(self.id))
+        await self.drop_media(self.legs)
         await self.caller.may_hang_up()
         self._hang_up(self.caller)
         while not self._inbox.empty():
@@ -215,13 +212,25 @@ class Call:
         except Exception:
             leg.status = 503
             self._hang_up(leg)
-            await leg.drop_media()
+            await self.drop_media([leg])
             raise
         return leg
 
+    async def connect(self, callee: CalleeLeg, answer: bytes) -> None:
+        """Take the callee's answer, settle ours to the caller, let each hear the other.
+
+        Raises `AnswerRefused` for what was not offered: a failed call.
+        """
+        if callee.media is None or self.caller.media is None:
+            raise AnswerRefused("the leg is gone")
+        description = await self.media.bridge(callee.media, answer, self.caller.media)
+        self.caller.settled(description)
+        self._partner = {self.caller: callee, callee: self.caller}
+
     async def talk(self, callee: CalleeLeg) -> None:
-        """Join the two and stay until the call is over."""
-        await self.join(callee)
+        """Answer the caller for a callee that is connected; stay until the call is over."""
+        if self.has_given_up:
+            raise CallOver("caller-gave-up", CallOutcome.CANCELLED)
         await self.caller.accept(callee)
         self._conclude(CallOutcome.ANSWERED, "internal")
         self.state = "talking"
@@ -248,7 +257,16 @@ class Call:
         if self.caller.media is not None and self.caller.phase is Phase.CONFIRMED:
             sealed = self.around.snapshots.seal(self.snapshot())
             with suppress(MediaError):  # a worker that is gone says so by itself
-                await self.media.store(str(self.id), sealed)
+                self.media.store(str(self.id), sealed)
+
+    async def drop_media(self, legs: Iterable[Leg]) -> None:
+        """Free the ports of these legs and keep their last figures for the record."""
+        held = [(leg, leg.media) for leg in legs if leg.media is not None]
+        for leg, _ in held:
+            leg.media = None
+        figures = await self.media.drop_all([media for _, media in held])
+        for (leg, _), stats in zip(held, figures, strict=True):
+            leg.stats = stats
 
     def has_room(self, device: UUID) -> bool:
         """Whether the device may be rung, or has as many calls as it may have."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from media.client import AnswerRefused
 from pbx.b2bua.caller_leg import own_uri
 from pbx.b2bua.events import Answered, Progressed, Rang, Refused
 from pbx.b2bua.identity import Shown
@@ -56,18 +55,11 @@ class CalleeLeg(Leg):
 
     async def invite(self, invitation: Invitation, like: Leg) -> None:
         """Ring the phone with an offer of its own; raises `MediaError`."""
-        media = await self.open_media()
-        offer = await self._media.make_offer(media, like=like.media)
+        offer = await self.open_offering(like.media)
         if self.phase is Phase.BEGINNING and self.call.is_wanted:
             request = self._write(invitation, offer)
             self._transaction = self._agent.request(self.flow, request)
             self.call.listen(self._transaction, self)
-
-    async def take_answer(self, sdp: bytes) -> None:
-        """Raises `AnswerRefused` for an answer that was not offered: a failed call."""
-        if self.media is None:
-            raise AnswerRefused("the leg is gone")
-        await self._media.take_answer(self.media, sdp)
 
     def hang_up(self, reason: str | None = None) -> None:
         """CANCEL while it rings (a 2xx that wins the race gets ACK and BYE), BYE afterwards."""

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from media.client import OfferRefused
+from media.client import LegGone, OfferRefused
 from pbx.b2bua.events import GaveUp, HungUp
 from pbx.b2bua.leg import Leg, Phase
 from pbx.dialplan.numbers import dialled
@@ -46,7 +46,7 @@ class CallerLeg(Leg):
         """Raises `OfferRefused` for an offer that would not be encrypted."""
         if not self.request.body:
             raise OfferRefused("an INVITE without an offer is not taken yet", 488, 304)
-        await self._media.take_offer(await self.open_media(), self.request.body)
+        await self.open_media(self.request.body)
 
     def ring(self) -> None:
         """The phone makes its own ringback from this."""
@@ -57,6 +57,10 @@ class CallerLeg(Leg):
         """Settle our answer, so that sound can flow the moment it is sent."""
         if self.is_beginning:
             await self._make_answer(like)
+
+    def settled(self, description: bytes) -> None:
+        """Our answer, as it was settled with that of the phone that took the call."""
+        self._answer = self._answer or description
 
     async def progress(self, like: Leg | None = None) -> None:
         """Open the path before anybody answered: for a prompt, or early media."""
@@ -144,8 +148,10 @@ class CallerLeg(Leg):
 
     async def _make_answer(self, like: Leg | None) -> bytes:
         if not self._answer:
-            media = await self.open_media()
-            self._answer = await self._media.make_answer(media, like=like.media if like else None)
+            if self.media is None:
+                raise LegGone("the caller's leg has no ports")
+            other = like.media if like else None
+            self._answer = await self._media.make_answer(self.media, like=other)
         return self._answer
 
     def _respond(self, response: Response) -> bool:

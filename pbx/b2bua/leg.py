@@ -88,17 +88,25 @@ class Leg:
 
     # -- what the call asks of a leg
 
-    async def open_media(self) -> LegId:
-        """Ports for this leg; raises `MediaError` where none are to be had."""
-        if self.media is None:
-            if not self.call.may_take_ports:
-                raise MediaUnavailable("the ports that are left are for emergency calls")
-            facts = self._agent.facts(self.flow)
-            local, peer = (facts.local[0], facts.peer[0]) if facts else ("", "")
-            self.media = await self._media.open(
-                str(self.call.id), Place(local=local, peer=peer), self._heard
-            )
+    async def open_media(self, offer: bytes) -> LegId:
+        """Ports for this leg, whose phone offers; raises `MediaError` where none are to be had,
+        and `OfferRefused` for an offer that would not be encrypted."""
+        self.media = await self._media.open(str(self.call.id), self._place(), self._heard, offer)
         return self.media
+
+    async def open_offering(self, like: LegId | None) -> bytes:
+        """Ports for this leg, and our offer; raises `MediaError` where none are to be had."""
+        self.media, offer = await self._media.open_offering(
+            str(self.call.id), self._place(), self._heard, like
+        )
+        return offer
+
+    def _place(self) -> Place:
+        if not self.call.may_take_ports:
+            raise MediaUnavailable("the ports that are left are for emergency calls")
+        facts = self._agent.facts(self.flow)
+        local, peer = (facts.local[0], facts.peer[0]) if facts else ("", "")
+        return Place(local=local, peer=peer)
 
     def hang_up(self, reason: str | None = None) -> None:
         """End the leg, whatever it takes in its phase; nothing happens when it has ended."""
@@ -107,12 +115,6 @@ class Leg:
                 self._bye(self.dialog, reason)
         finally:
             self._end()
-
-    async def drop_media(self) -> None:
-        """Free the ports and keep the last figures for the record."""
-        if self.media is not None:
-            media, self.media = self.media, None
-            self.stats = await self._media.drop(media)
 
     async def accept_offer(self, reoffer: Reoffered, other: Leg | None) -> bool:
         """Answer a re-INVITE or UPDATE; whether the session is what the phone asked for.

@@ -109,19 +109,18 @@ class Ringing:
 
     async def _join_early(self, leg: CalleeLeg, sdp: bytes) -> None:
         try:
-            await leg.take_answer(sdp)
+            await self._call.connect(leg, sdp)
         except AnswerRefused:
             self._call.caller.ring()
             return
         self._has_early_media = True
-        await self._call.join(leg)
         await self._call.caller.progress(leg)
 
     async def _take(self, answer: Answered) -> bool:
         """An answer that was not offered is a failed call: BYE, and the others ring on."""
         leg = answer.leg
         try:
-            await leg.take_answer(answer.sdp)
+            await self._call.connect(leg, answer.sdp)
         except AnswerRefused as refusal:
             log.warning("answer refused", call=str(self._call.id), reason=refusal.reason)
             leg.status = 488
@@ -135,4 +134,4 @@ class Ringing:
         losers = [leg for leg in self._legs if leg is not winner]
         for leg in losers:
             leg.hang_up(reason)
-        await asyncio.gather(*(leg.drop_media() for leg in losers), return_exceptions=True)
+        await self._call.drop_media(losers)

@@ -1,7 +1,8 @@
 """What a call costs the exchange: INVITE, digest, ring, answer, BYE, records and ledger; no media.
 
-CALLS calls, AT_ONCE at a time, between pairs of our lean phones; then HELD calls at once for the
-memory of a call. CPU is the exchange's and the media worker's user and system time.
+CALLS calls in ROUNDS rounds, AT_ONCE at a time, between pairs of lean phones; then HELD calls at
+once for the memory of a call. CPU is the time of the exchange's and the media worker's threads,
+given as median [lowest-highest] of the rounds.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import statistics
 import tempfile
 import time
 from pathlib import Path
 
-from tests.bench.registration import cpu, resident
+from tests.bench.registration import resident
 from tests.support.phone import Account, Phone
 from tests.support.phone_call import CallFailed, Outgoing
 from tests.support.phonebook import SECRET, Line
@@ -21,6 +23,7 @@ from tests.support.product import DOMAIN, Product
 from tests.support.static_sdp import static_answer, static_offer
 
 CALLS = int(os.environ.get("CALLS", "500"))
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
 AT_ONCE = 10
 ROOM = "[calls]\nper_device = 32\n"
 HELD = int(os.environ.get("HELD", "100"))
@@ -56,7 +59,6 @@ async def measure(folder: Path) -> None:
         phones = {name: await registered(product, name) for name in names}
         callees = [asyncio.create_task(answering(phones[f"callee{n}"])) for n in range(AT_ONCE)]
         callers = [phones[f"caller{n}"] for n in range(AT_ONCE)]
-        await _short(product, callers, warm=True)
         await _short(product, callers)
         await _held(product, callers)
         for task in callees:
@@ -66,10 +68,26 @@ async def measure(folder: Path) -> None:
             phone.close()
 
 
-async def _short(product: Product, callers: list[Phone], *, warm: bool = False) -> None:
-    pids = [process.pid for process in product.processes.values()]
+async def _short(product: Product, callers: list[Phone]) -> None:
+    """Rounds of calls; the spread shows what else the machine was doing."""
+    await _round(callers, AT_ONCE * 2)  # everything imported, every cache warm
+    spent: dict[str, list[float]] = {name: [] for name in product.processes}
+    rates, failed = [], 0
+    for _ in range(ROUNDS):
+        before = {name: cpu_time(one.pid) for name, one in product.processes.items()}
+        start = time.monotonic()
+        failed += await _round(callers, CALLS // ROUNDS)
+        rates.append(CALLS // ROUNDS / (time.monotonic() - start))
+        await asyncio.sleep(1)  # the records are written behind, and are part of the price
+        for name, one in product.processes.items():
+            spent[name].append((cpu_time(one.pid) - before[name]) / (CALLS // ROUNDS) * 1e3)
+    for name, figures in spent.items():
+        print(f"{name}: {_spread(figures)} ms of CPU a call")
+    print(f"{CALLS} calls, {_spread(rates, 0)}/s of wall time, {failed} failed")
+
+
+async def _round(callers: list[Phone], count: int) -> int:
     failed = 0
-    count = AT_ONCE * 2 if warm else CALLS
 
     async def one_after_another(index: int) -> None:
         nonlocal failed
@@ -80,16 +98,19 @@ async def _short(product: Product, callers: list[Phone], *, warm: bool = False) 
             except (CallFailed, TimeoutError):
                 failed += 1
 
-    before, start = [cpu(pid) for pid in pids], time.monotonic()
     await asyncio.gather(*(one_after_another(index) for index in range(AT_ONCE)))
-    took = time.monotonic() - start
-    await asyncio.sleep(3)  # the records are written behind, and are part of the price
-    spent = [cpu(pid) - past for pid, past in zip(pids, before, strict=True)]
-    if warm:
-        return
-    for name, seconds in zip(product.processes, spent, strict=True):
-        print(f"{name}: {seconds / count * 1e3:.3f} ms of CPU a call")
-    print(f"{count} calls, {count / took:.0f}/s of wall time, {failed} failed")
+    return failed
+
+
+def cpu_time(pid: int) -> float:
+    """Seconds of CPU that all threads of a process have had, to the microsecond."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
+
+
+def _spread(figures: list[float], digits: int = 3) -> str:
+    low, high = min(figures), max(figures)
+    return f"{statistics.median(figures):.{digits}f} [{low:.{digits}f}-{high:.{digits}f}]"
 
 
 async def _held(product: Product, callers: list[Phone]) -> None:

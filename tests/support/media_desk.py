@@ -24,9 +24,7 @@ class Desk:
     async def caller(self, phone: RtpPhone, call: str = "call") -> str:
         """A leg whose phone has offered."""
         self.phones.append(phone)
-        leg = await self.client.open(call, place(phone), self.told.put_nowait)
-        await self.client.take_offer(leg, phone.sdp())
-        return leg
+        return await self.client.open(call, place(phone), self.told.put_nowait, phone.sdp())
 
     async def alone(self, phone: RtpPhone, call: str = "call") -> str:
         """A leg whose phone has offered and was answered by us."""
@@ -45,9 +43,12 @@ class Desk:
     async def call(self, one: RtpPhone, other: RtpPhone, call: str = "call") -> tuple[str, str]:
         """Both, joined."""
         caller = await self.caller(one, call)
-        callee = await self.callee(other, caller, call)
-        one.read(await self.client.make_answer(caller, like=callee))
-        await self.client.join(caller, callee)
+        self.phones.append(other)
+        callee, offer = await self.client.open_offering(
+            call, place(other), self.told.put_nowait, like=caller
+        )
+        other.read(offer)
+        one.read(await self.client.bridge(callee, other.sdp(), caller))
         return caller, callee
 
     async def event(self, kind: type[Kind], seconds: float = 10) -> Kind:

@@ -59,7 +59,9 @@ class Inline:
         """How it is doing."""
         reply = self.ask(control.Stats(leg))
         assert isinstance(reply, Measured)
-        return reply.stats
+        [stats] = reply.stats
+        assert stats is not None
+        return stats
 
     def spin(self, seconds: float = 0.05) -> None:
         """Let the loop run for a while."""

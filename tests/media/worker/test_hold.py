@@ -169,7 +169,7 @@ def test_the_music_ends_with_whoever_held_and_gives_way_to_a_prompt(inline: Inli
     inline.spin(0.5)
     other.take()
     assert music_heard(other)
-    inline.ask(control.Drop(first))
+    inline.ask(control.Drop((first,)))
     inline.spin(0.05)
     other.take()
     inline.spin(0.1)

@@ -164,7 +164,7 @@ def test_a_leg_that_is_gone_leaves_nothing_for_a_collector(inline: Inline) -> No
         inline.ask(control.Feed(legs[0], Player(sounds=(Tone("busy"),), times=0)))
         assert alive() == before + 10
         for leg in legs:
-            inline.ask(control.Drop(leg))
+            inline.ask(control.Drop((leg,)))
         assert alive() == before
     finally:
         gc.enable()
@@ -247,7 +247,7 @@ def test_the_last_report_says_goodbye(inline: Inline) -> None:
     leg = inline.alone(phone)
     inline.ask(control.Feed(leg, Player(sounds=(Tone("beep"),))))
     inline.spin_until(phone.take)
-    inline.ask(control.Drop(leg))
+    inline.ask(control.Drop((leg,)))
 
     report = phone.listen_for_reports(2.0)
     assert report is not None and b"\x81\xcb" in report
@@ -363,7 +363,7 @@ def test_a_leg_that_cannot_be_closed_gives_its_ports_back(
     with monkeypatch.context() as patched:
         patched.setattr(Leg, "close", lambda _: fail())
         with pytest.raises(OSError, match="own"):
-            inline.ask(control.Drop(name))
+            inline.ask(control.Drop((name,)))
     leg.close()
     assert name not in inline.roster._legs
     assert len(inline.roster._ports) == free + 1

@@ -439,7 +439,7 @@ async def test_without_a_worker_there_is_no_leg(tmp_path: Path) -> None:
 async def test_a_returning_exchange_finds_its_calls_and_snapshots(desk: Desk) -> None:
     a, b = RtpPhone(), RtpPhone(GCM)
     legs = await desk.call(a, b)
-    await desk.client.store("call", b"sealed state")
+    desk.client.store("call", b"sealed state")
     await desk.client.close()
     assert len((await talk(a, b, 5))[0]) == 5  # media flows without the exchange
 
@@ -448,12 +448,12 @@ async def test_a_returning_exchange_finds_its_calls_and_snapshots(desk: Desk) ->
     assert await again.client.calls() == [StoredCall("call", tuple(sorted(legs)), b"sealed state")]
     for leg in legs:
         again.client.adopt(leg, "call", again.told.put_nowait)
-    await again.client.store("call", b"newer")
+    again.client.store("call", b"newer")
     for leg in legs:
         assert (await again.client.drop(leg)).received == 5
     assert await again.client.calls() == []
     with pytest.raises(LegGone):
-        await again.client.store("call", b"late")
+        again.client.store("call", b"late")
     await again.close()
 
 

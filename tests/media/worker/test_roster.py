@@ -1,0 +1,110 @@
+"""What is asked of a worker in one message, where it could be asked step by step."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from media import control
+from media.errors import AnswerRefused, LegGone, MediaFull, Misuse, OfferRefused
+from media.values import StoredCall
+from tests.support.media_desk import place
+from tests.support.media_inline import Inline
+from tests.support.rtp_phone import RtpPhone
+
+GCM = "AEAD_AES_256_GCM"
+
+
+@pytest.fixture
+def inline() -> Iterator[Inline]:
+    inline = Inline(first_port=40_000, last_port=40_005)
+    yield inline
+    inline.close()
+
+
+def opened(inline: Inline, phone: RtpPhone, offer: bytes = b"") -> str:
+    inline.phones.append(phone)
+    leg: str = inline.ask(control.Open("call", place(phone), offer or phone.sdp())).leg
+    return leg
+
+
+def offering(inline: Inline, phone: RtpPhone, like: str = "") -> Any:
+    inline.phones.append(phone)
+    return inline.ask(control.OpenOffering("call", place(phone), like))
+
+
+def test_a_call_is_set_up_in_three_messages_and_ended_in_one(inline: Inline) -> None:
+    alice, bob = RtpPhone(), RtpPhone(GCM)
+    caller = opened(inline, alice)
+    callee = offering(inline, bob, caller)
+    bob.read(callee.sdp)
+    alice.read(inline.ask(control.Bridge(callee.leg, bob.sdp(), caller)).sdp)
+
+    alice.send_tone(440)
+    bob.send_tone(440)
+    inline.spin_until(lambda: alice.take() and bob.take())
+
+    caller_stats, callee_stats, gone = inline.ask(control.Drop((caller, callee.leg, "0.9"))).stats
+    assert (caller_stats.received, callee_stats.received, gone) == (1, 1, None)
+    assert callee_stats.suite == GCM
+    assert len(inline.roster) == 0
+    assert inline.roster.capacity == 3
+
+
+def test_an_offer_that_is_refused_leaves_no_leg_and_no_port(inline: Inline) -> None:
+    phone = RtpPhone()
+    with pytest.raises(OfferRefused):
+        opened(inline, phone, phone.sdp().replace(b"a=crypto", b"a=x-crypto"))
+
+    assert len(inline.roster) == 0
+    assert inline.roster.capacity == 3
+    assert opened(inline, phone)
+
+
+def test_a_leg_like_one_that_is_gone_is_not_opened(inline: Inline) -> None:
+    with pytest.raises(LegGone):
+        offering(inline, RtpPhone(), "0.9")
+
+    assert inline.roster.capacity == 3
+    legs = [offering(inline, RtpPhone()).leg for _ in range(3)]
+    with pytest.raises(MediaFull):
+        offering(inline, RtpPhone())
+    assert [stats.sent for stats in inline.ask(control.Drop(tuple(legs))).stats] == [0, 0, 0]
+
+
+def test_an_answer_that_was_not_offered_settles_nothing(inline: Inline) -> None:
+    alice, bob = RtpPhone(), RtpPhone(GCM)
+    caller = opened(inline, alice)
+    callee = offering(inline, bob, caller)
+    bob.read(callee.sdp)
+    with pytest.raises(AnswerRefused):
+        inline.ask(
+            control.Bridge(callee.leg, bob.sdp().replace(b"a=crypto", b"a=x-crypto"), caller)
+        )
+    with pytest.raises(Misuse):
+        inline.ask(control.Join(caller, callee.leg))
+
+    settled = inline.ask(control.Bridge(callee.leg, bob.sdp(), caller))
+    again = inline.ask(control.Bridge(callee.leg, bob.sdp(), caller))
+    assert settled.sdp == again.sdp
+
+
+def test_no_codec_in_common_is_the_callers_refusal(inline: Inline) -> None:
+    alice, bob = RtpPhone(), RtpPhone(formats=((8, "PCMA/8000"),))
+    caller = opened(inline, alice)
+    callee = offering(inline, bob)
+    bob.read(callee.sdp)
+
+    with pytest.raises(OfferRefused, match="codec"):
+        inline.ask(control.Bridge(callee.leg, bob.sdp(), caller))
+
+
+def test_a_snapshot_is_kept_as_long_as_its_call_has_a_leg(inline: Inline) -> None:
+    leg = opened(inline, RtpPhone())
+    inline.ask(control.Store("call", b"sealed"))
+    assert inline.ask(control.ListCalls()).calls == (StoredCall("call", (leg,), b"sealed"),)
+
+    inline.ask(control.Drop((leg,)))
+    assert inline.ask(control.ListCalls()).calls == ()
+    with pytest.raises(LegGone):
+        inline.ask(control.Store("call", b"late"))
