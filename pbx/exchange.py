@@ -152,6 +152,7 @@ class Exchange:
         )
         self.context.plane = plane
         self.context.sections["access"] = plane.section
+        self.context.alarms.append(plane.alarms)
         living = asyncio.create_task(Lifecycle(plane).run())
         self._stack.push_async_callback(_ended, living)
         reconciler = Reconciler(self.database, self.committer, self.keyholder, system_clock)

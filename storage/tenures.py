@@ -80,6 +80,22 @@ async def open_on(connection: AsyncConnection, extension: UUID) -> Tenure | None
     return None if row is None else _tenure(row)
 
 
+async def of_mailbox(connection: AsyncConnection, mailbox: UUID) -> Tenure | None:
+    query = select(table).where(table.c.mailbox_id == mailbox)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else _tenure(row)
+
+
+async def interrupted_by(connection: AsyncConnection, tenure: Tenure) -> list[Tenure]:
+    """The epochs that wait for this temporary one to end, the nearest first."""
+    found: list[Tenure] = []
+    follows = tenure.follows
+    while follows is not None:
+        found.append(await get(connection, follows))
+        follows = found[-1].follows
+    return found
+
+
 async def open_of(connection: AsyncConnection, person: UUID) -> list[Tenure]:
     query = select(table).where(table.c.person_id == person, table.c.ended_at.is_(None))
     return [_tenure(row) for row in (await connection.execute(query)).all()]

@@ -186,6 +186,8 @@ SENSITIVE_ROLES = frozenset({Role.COMPLIANCE_OFFICER, Role.PRACTICE_MANAGER})
 STEP_UP = frozenset(
     {
         P.PERSON_ADD,
+        P.PERSON_SUSPEND,
+        P.PERSON_LEAVE,
         P.PERSON_UNLOCK,
         P.ENROLMENT_REQUEST,
         P.ROLE_REQUEST,

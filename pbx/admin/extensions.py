@@ -12,24 +12,24 @@ from litestar.params import FromPath, JSONBody
 from pbx.access.errors import RuleBroken
 from pbx.access.policy import check_future
 from pbx.access.roles import Privilege
-from pbx.admin import resolve
+from pbx.admin import epochs, resolve
 from pbx.admin.given import GivenCaller, GivenPlane
 from pbx.admin.performed import performed
 from pbx.admin.plane import Caller, Plane
 from pbx.admin.rules import needs
 from pbx.admin.undoing import preview, undo
-from pbx.admin.wire.fields import Changed, Number, Performed
+from pbx.admin.wire.fields import Number, Performed
 from pbx.admin.wire.phones import (
     Assignment,
     ExtensionView,
+    Releasing,
     TenureView,
     Undoing,
     UndoView,
-    Versioned,
 )
 from pbx.dialplan.emergency import is_reserved
 from storage import extensions, tenures
-from storage.conflicts import NotFound, Stale
+from storage.conflicts import NotFound, Stale, WrongState
 from storage.extensions import Extension
 from storage.identifiers import new_id
 from storage.keyholder import acts
@@ -47,7 +47,8 @@ READ = needs(Privilege.EXTENSION_READ, Action.EXTENSION_READ)
     summary="All extensions",
 )
 async def list_extensions(plane: GivenPlane, caller: GivenCaller) -> list[ExtensionView]:
-    return [_view(found) for found in await plane.run(plane.extensions.listed, caller.deed)]
+    found = await plane.run(plane.extensions.listed, caller.deed)
+    return [await _view(plane, extension) for extension in found]
 
 
 @get("/v1/extensions/{number:str}", opt=READ, summary="One extension and its holder")
@@ -57,7 +58,7 @@ async def show_extension(
     number: FromPath[Number],
 ) -> ExtensionView:
     extension = await resolve.extension(plane, number)
-    return _view(await plane.run(plane.extensions.show, caller.deed, extension))
+    return await _view(plane, await plane.run(plane.extensions.show, caller.deed, extension))
 
 
 @post(
@@ -73,9 +74,13 @@ async def assign_extension(
         raise RuleBroken("this number is kept for emergency calls")
     if data.until is not None:
         check_future(data.until, caller.deed.at)
-    extension, present = await _prepared(plane, caller, number, data)
+    extension, present, closes = await _prepared(plane, caller, number, data)
     act = acts.OpenTenure(
-        mailbox=data.mailbox, tenure=data.tenure, owner=data.person, until=data.until
+        mailbox=data.mailbox,
+        tenure=data.tenure,
+        owner=data.person,
+        until=data.until,
+        closes=() if data.until is not None else closes,
     )
     answer = await plane.perform(
         caller,
@@ -105,10 +110,8 @@ async def assign_extension(
         await plane.committer.run(work)
     except BaseException:
         # The mailbox that was opened for it belongs to no tenure: it closes again.
-        await plane.close_mailbox(data.mailbox, caller.deed.operation)
+        await plane.abandon_mailbox(data.mailbox, caller.deed.operation)
         raise
-    if present is not None and interrupted is None:
-        await plane.close_mailbox(present.mailbox, caller.deed.operation)
     return performed(caller, answer)
 
 
@@ -119,12 +122,24 @@ async def assign_extension(
     summary="Take a number from its holder; nobody has it then",
 )
 async def release_extension(
-    plane: GivenPlane, caller: GivenCaller, number: FromPath[Number], data: JSONBody[Versioned]
-) -> Changed:
+    plane: GivenPlane, caller: GivenCaller, number: FromPath[Number], data: JSONBody[Releasing]
+) -> Performed:
     extension = await resolve.extension(plane, number)
-    ended = await plane.run(plane.extensions.release, caller.deed, extension, data.version)
-    await plane.close_mailbox(ended.mailbox, caller.deed.operation)
-    return Changed(operation=caller.deed.operation)
+    async with plane.database.read() as connection:
+        if await extensions.version_of(connection, extension) != data.version:
+            raise Stale("extension")
+        closes = await epochs.closing(connection, await tenures.open_on(connection, extension))
+    if not closes:
+        raise WrongState("extension", "belongs to nobody")
+    answer = await plane.perform(
+        caller,
+        acts.CloseTenure(mailbox=closes[0], closes=closes[1:]),
+        data.proof,
+        action=Action.EXTENSION_RELEASED,
+        subject=Subject("extension", extension),
+    )
+    await plane.run(plane.extensions.release, caller.deed, extension, data.version)
+    return performed(caller, answer)
 
 
 @get(
@@ -153,7 +168,7 @@ async def undo_extension(
 
 async def _prepared(
     plane: Plane, caller: Caller, number: str, data: Assignment
-) -> tuple[UUID, Tenure | None]:
+) -> tuple[UUID, Tenure | None, tuple[UUID, ...]]:
     """Everything that can be refused is, before the key holder makes a mailbox."""
     async with plane.database.read() as connection:
         known = await plane.extensions.find(connection, number)
@@ -161,14 +176,19 @@ async def _prepared(
         if known is None:
             if data.version != 0:
                 raise NotFound("extension")
-            return new_id(plane.clock), None
+            return new_id(plane.clock), None, ()
         if await extensions.version_of(connection, known) != data.version:
             raise Stale("extension")
-        return known, await tenures.open_on(connection, known)
+        present = await tenures.open_on(connection, known)
+        if present is not None and present.person == data.person and data.until is None:
+            raise WrongState("extension", "belongs to this person already")
+        return known, present, await epochs.closing(connection, present)
 
 
-def _view(extension: Extension) -> ExtensionView:
+async def _view(plane: Plane, extension: Extension) -> ExtensionView:
     tenure = extension.tenure
+    async with plane.database.read() as connection:
+        closes = await epochs.closing(connection, tenure)
     return ExtensionView(
         id=extension.id,
         number=extension.number,
@@ -181,6 +201,7 @@ def _view(extension: Extension) -> ExtensionView:
             mailbox=tenure.mailbox,
             started_at=tenure.started_at,
             until=tenure.until,
+            closes=closes,
         ),
     )
 

@@ -17,7 +17,7 @@ from pbx.access import sessions as limits
 from pbx.access.policy import DAY
 from pbx.access.roles import Role
 from pbx.access.sessions import EndReason, Session
-from pbx.admin import endings
+from pbx.admin import endings, epochs
 from pbx.admin.authentication import end
 from pbx.admin.catch_up import catch_up
 from pbx.admin.plane import Plane
@@ -25,12 +25,13 @@ from pbx.admin.sessions import end_at_key_holder
 from storage import exceptions, grants, people, policies, sessions, tenures
 from storage.exceptions import ExceptionKind
 from storage.keyholder.client import KeyHolderError
-from storage.ledger.actions import Action
-from storage.people import PersonFacts, PersonState
+from storage.ledger.unit import Unit
+from storage.people import PersonFacts
 from storage.sessions import SessionRecord
 from storage.tenures import Tenure
 
 EVERY_SECONDS: Final = 2.0
+LOOK_EVERY: Final = 3_600_000_000
 
 log = structlog.get_logger()
 Chore = Callable[[], Awaitable[object]]
@@ -42,6 +43,7 @@ class Lifecycle:
     def __init__(self, plane: Plane, every_seconds: float = EVERY_SECONDS) -> None:
         self._plane = plane
         self._every_seconds = every_seconds
+        self._look_at = 0
         plane.catch_up = self._catch_up
 
     async def run(self) -> None:
@@ -58,12 +60,12 @@ class Lifecycle:
 
     async def tick(self) -> int:
         """Ends what is due now; answers how many things that were."""
-        if self._plane.is_behind:
-            await self._attempt(self._catch_up)
         await self._plane.report_floods()
         ended = 0
         for chore in await self._due():
             ended += await self._attempt(chore)
+        if self._plane.is_behind or self._plane.clock() >= self._look_at:
+            ended += await self._attempt(self._catch_up)
         return ended
 
     async def _due(self) -> list[Chore]:
@@ -103,16 +105,19 @@ class Lifecycle:
 
     async def _attempt(self, chore: Chore) -> int:
         try:
-            await chore()
+            done = await chore()
         except KeyHolderError:
             return 0
         except Exception as failure:
             log.error("something due could not be ended", exc_info=failure)
             return 0
-        return 1
+        return done if isinstance(done, int) else 1
 
-    async def _catch_up(self) -> None:
-        await catch_up(self._plane)
+    async def _catch_up(self) -> int:
+        """Also every hour: the key holder's dates may come before ours."""
+        count = await catch_up(self._plane)
+        self._look_at = self._plane.clock() + LOOK_EVERY
+        return count
 
     def _session(self, record: SessionRecord, reason: EndReason) -> Chore:
         async def chore() -> None:
@@ -123,35 +128,25 @@ class Lifecycle:
 
     def _person(self, facts: PersonFacts, now: int) -> Chore:
         plane = self._plane
-        if facts.until is not None and facts.until <= now:
-            return lambda: endings.leave(plane, plane.deed(), facts.id, "end date")
-        return lambda: endings.suspend(plane, plane.deed(), facts.id, "unused")
+        for_good = facts.until is not None and facts.until <= now
+        reason = "end date" if for_good else "unused"
+        return lambda: endings.by_itself(plane, plane.deed(), facts.id, reason, for_good=for_good)
 
     def _grant(self, grant: UUID) -> Chore:
         plane = self._plane
         return lambda: plane.run(plane.grants.revoke, plane.deed(), grant, "end date")
 
     def _tenure(self, tenure: Tenure) -> Chore:
-        """A temporary epoch gives way to the one it interrupted, or to nobody."""
+        plane = self._plane
+
+        async def work(unit: Unit) -> None:
+            await epochs.give_way(plane, unit, plane.deed(), tenure)
 
         async def chore() -> None:
-            plane, deed = self._plane, self._plane.deed()
-            if tenure.follows is not None and await self._may_resume(tenure.follows):
-                action = Action.EXTENSION_ASSIGNED
-                await plane.run(
-                    plane.extensions.restore, deed, action, tenure.extension, tenure.follows
-                )
-            else:
-                await plane.run(plane.extensions.release, deed, tenure.extension)
-            await plane.close_mailbox(tenure.mailbox, deed.operation)
+            plane.is_behind = True  # the key holder closes the mailbox by its own table
+            await plane.committer.run(work)
 
         return chore
-
-    async def _may_resume(self, tenure: UUID) -> bool:
-        async with self._plane.database.read() as connection:
-            earlier = await tenures.get(connection, tenure)
-            facts = await people.facts_of(connection, earlier.person)
-        return facts.state is PersonState.ACTIVE
 
     def _exception(self, exception: UUID) -> Chore:
         plane = self._plane

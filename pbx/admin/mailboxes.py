@@ -17,10 +17,10 @@ from pbx.admin.given import GivenCaller, GivenPlane
 from pbx.admin.performed import performed
 from pbx.admin.plane import Caller, Plane
 from pbx.admin.rules import needs
-from pbx.admin.wire.fields import Label, Performed
+from pbx.admin.wire.fields import Label, Performed, Proved
 from pbx.admin.wire.mailboxes import FormerMember, MailboxView, MemberView, NewMailbox, NewMember
-from storage import people
-from storage.conflicts import NotFound
+from storage import people, tenures
+from storage.conflicts import NotFound, WrongState
 from storage.keyholder import acts, protocol
 from storage.keyholder.protocol import Waiting
 from storage.ledger.actions import Action
@@ -67,8 +67,35 @@ async def add_mailbox(
     try:
         await plane.run(plane.mailboxes.add, caller.deed, data.id, data.label)
     except BaseException:
-        await plane.close_mailbox(data.id, caller.deed.operation)
+        await plane.abandon_mailbox(data.id, caller.deed.operation)
         raise
+    return performed(caller, answer)
+
+
+@post(
+    "/v1/mailboxes/{mailbox:str}/closing",
+    opt=needs(Privilege.MAILBOX_ADD, Action.MAILBOX_CLOSED),
+    status_code=200,
+    summary="Close a shared mailbox, or one that belongs to no number any more",
+)
+async def close_mailbox(
+    plane: GivenPlane, caller: GivenCaller, mailbox: FromPath[Label], data: JSONBody[Proved]
+) -> Performed:
+    found = await _find(plane, mailbox)
+    async with plane.database.read() as connection:
+        if await tenures.is_alive(connection, found.tenure):
+            raise WrongState("mailbox", "belongs to a number: release that instead")
+    subject = Subject("mailbox", found.id)
+    act = acts.CloseTenure(mailbox=found.id)
+    answer = await plane.perform(
+        caller, act, data.proof, action=Action.MAILBOX_CLOSED, subject=subject
+    )
+
+    async def work(unit: Unit) -> None:
+        unit.record(caller.deed.entry(Action.MAILBOX_CLOSED, subject))
+
+    await plane.committer.run(work)
+    plane.is_behind = True  # it may have been what the alarm was about
     return performed(caller, answer)
 
 
@@ -230,6 +257,7 @@ ROUTES = [
     list_mailboxes,
     show_mailbox,
     add_mailbox,
+    close_mailbox,
     add_member,
     remove_member,
     list_own_mailboxes,

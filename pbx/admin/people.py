@@ -7,12 +7,14 @@ from pbx.access.errors import RuleBroken
 from pbx.access.policy import PersonKind, check_end, check_future, check_not_oneself
 from pbx.access.roles import Privilege
 from pbx.admin import endings, resolve
+from pbx.admin.followed import reinstated
 from pbx.admin.given import GivenCaller, GivenPlane
 from pbx.admin.performed import performed
 from pbx.admin.plane import Caller, Plane
 from pbx.admin.rules import needs
 from pbx.admin.wire.fields import Changed, Performed, Proved
 from pbx.admin.wire.people import (
+    Departing,
     Departure,
     EndChange,
     EndedView,
@@ -22,7 +24,9 @@ from pbx.admin.wire.people import (
     Resumption,
 )
 from storage import people
+from storage.conflicts import Stale
 from storage.keyholder import acts
+from storage.keyholder.protocol import Waiting
 from storage.ledger.actions import Action
 from storage.ledger.entry import Subject
 from storage.ledger.unit import Unit
@@ -90,24 +94,32 @@ async def set_end(
     who: FromPath[str],
     data: JSONBody[EndChange],
 ) -> Performed:
-    """An earlier end takes effect at once; a later one waits for a second person."""
+    """An earlier end takes effect at once; a later one, or none, waits for a second person."""
     person = await resolve.person(plane, who)
     check_not_oneself(caller.someone, person)
     async with plane.database.read() as connection:
         facts = await people.facts_of(connection, person)
     check_end(PersonKind(facts.kind), data.until, caller.deed.at)
-    later = facts.until is not None and (data.until is None or data.until > facts.until)
-    if not later:
-        await plane.run(plane.people.set_end, caller.deed, person, data.version, data.until)
-        return Performed(operation=caller.deed.operation)
-    if data.proof is None:
-        raise RuleBroken("a later end needs your second factor, and a second person")
-    act = acts.Reinstate(person=person, until=data.until)
+    if facts.version != data.version:
+        raise Stale("person")
+    act = _end_act(facts, data.until)
     subject = Subject("person", person)
     answer = await plane.perform(
         caller, act, data.proof, action=Action.PERSON_CHANGED, subject=subject
     )
+    if isinstance(act, acts.SetEnd):
+        await plane.run(plane.people.set_end, caller.deed, person, data.version, act.until)
+    elif not isinstance(answer, Waiting):
+        await plane.run(reinstated, caller.deed, plane.people, act)
     return performed(caller, answer)
+
+
+def _end_act(facts: people.PersonFacts, until: int | None) -> acts.SetEnd | acts.Reinstate:
+    if until is not None and (facts.until is None or until <= facts.until):
+        return acts.SetEnd(person=facts.id, until=until)
+    if facts.until is None:
+        raise RuleBroken("the person has no end that could be taken away")
+    return acts.Reinstate(person=facts.id, until=until)
 
 
 @post(
@@ -116,10 +128,12 @@ async def set_end(
     status_code=200,
     summary="Suspend a person at once",
 )
-async def suspend_person(plane: GivenPlane, caller: GivenCaller, who: FromPath[str]) -> Departure:
+async def suspend_person(
+    plane: GivenPlane, caller: GivenCaller, who: FromPath[str], data: JSONBody[Departing]
+) -> Departure:
     person = await resolve.person(plane, who)
     check_not_oneself(caller.someone, person)
-    return _departure(await endings.suspend(plane, caller.deed, person, "asked"))
+    return _departure(await endings.by_colleague(plane, caller, person, data.proof, for_good=False))
 
 
 @post(
@@ -140,6 +154,8 @@ async def resume_person(
     answer = await plane.perform(
         caller, act, data.proof, action=Action.PERSON_RESUMED, subject=subject
     )
+    if not isinstance(answer, Waiting):
+        await plane.run(reinstated, caller.deed, plane.people, act)
     return performed(caller, answer)
 
 
@@ -149,9 +165,11 @@ async def resume_person(
     status_code=200,
     summary="End everything of a person, for good",
 )
-async def leave_person(plane: GivenPlane, caller: GivenCaller, who: FromPath[str]) -> Departure:
+async def leave_person(
+    plane: GivenPlane, caller: GivenCaller, who: FromPath[str], data: JSONBody[Departing]
+) -> Departure:
     person = await resolve.person(plane, who)
-    return _departure(await endings.leave(plane, caller.deed, person, "asked"))
+    return _departure(await endings.by_colleague(plane, caller, person, data.proof, for_good=True))
 
 
 @post(

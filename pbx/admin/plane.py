@@ -95,6 +95,8 @@ class Plane:
     """Applies what waits; nothing is asked of a key holder that came back before that."""
     floods: Floods[Stranger] = field(default_factory=lambda: Floods(lambda kind: (kind[0], -1)))
     """Refusals of whoever is not signed in: anybody can cause them, so they are counted."""
+    waiting: tuple[str, ...] = ()
+    """What ended here and waits for somebody's proof at the key holder, as of the last look."""
     sole_grants: int = 0
     """Grants in force that nobody approved, as of the last look."""
     people: People = field(init=False)
@@ -177,14 +179,15 @@ class Plane:
             await self.committer.note(caller.deed.entry(Action.PROPOSAL_MADE, made, after=after))
         return answer
 
-    async def close_mailbox(self, mailbox: UUID, operation: UUID) -> None:
-        """Only takes away, so it needs no proof, and waits while the key holder is away."""
+    async def abandon_mailbox(self, mailbox: UUID, operation: UUID) -> None:
+        """What this operation opened at the key holder and could not write down here closes."""
         try:
-            await self.keyholder.end_tenure(mailbox, Evidence(operation))
-        except Refused:
-            return  # it never was, or is closed already
-        except KeyHolderUnavailable:
-            self.is_behind = True
+            await self.keyholder.abandon_tenure(mailbox, Evidence(operation))
+        except (Refused, KeyHolderUnavailable):
+            self.is_behind = True  # the next look at both tables tells
+
+    def alarms(self) -> list[str]:
+        return list(self.waiting)
 
     def section(self) -> dict[str, Fact]:
         """For `pbx status`: what one person alone granted stays in sight until it ends."""

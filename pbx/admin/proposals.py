@@ -12,20 +12,20 @@ from litestar.params import FromPath, JSONBody
 
 from pbx.access.policy import check_second_person
 from pbx.access.roles import Privilege
+from pbx.admin.followed import followed
 from pbx.admin.given import GivenCaller, GivenPlane
-from pbx.admin.mailboxes import member_added
 from pbx.admin.performed import performed
-from pbx.admin.plane import Caller, Plane
+from pbx.admin.plane import Plane
 from pbx.admin.rules import needs
+from pbx.admin.undoing import check_undoable
 from pbx.admin.wire.fields import Performed
 from pbx.admin.wire.people import Decision, ProposalView
-from storage import grants, people
+from storage import grants
 from storage.conflicts import NotFound
 from storage.keyholder import acts, protocol
 from storage.ledger.actions import Action
 from storage.ledger.entry import Subject
 from storage.ledger.unit import Unit
-from storage.people import PersonState
 
 
 @get(
@@ -56,6 +56,8 @@ async def approve(
     subject = subject_of(view.act)
     if subject is not None:
         check_second_person(requester=view.requester, approver=caller.someone, subject=subject)
+    if isinstance(view.act, acts.ReopenTenure):
+        await check_undoable(plane, view.act)
     answer = await plane.perform(
         caller,
         acts.Approve(proposal=proposal, digest=data.digest),
@@ -72,7 +74,7 @@ async def approve(
                 after={"act": acts.name(view.act), "requester": str(view.requester)},
             )
         )
-        await _follow(plane, unit, caller, proposal, view.act)
+        await followed(plane, unit, caller, proposal, view.act)
 
     await plane.committer.run(work)
     return performed(caller, answer)
@@ -123,33 +125,6 @@ async def _find(plane: Plane, proposal: UUID) -> protocol.ProposalView:
         if view.id == proposal:
             return view
     raise NotFound("proposal")
-
-
-async def _follow(
-    plane: Plane,
-    unit: Unit,
-    caller: Caller,
-    proposal: UUID,
-    act: acts.Act,
-) -> None:
-    """Our copy of what the key holder has just changed."""
-    if isinstance(act, acts.GrantRole):
-        facts = await grants.by_proposal(unit.connection, proposal)
-        if facts is not None:
-            await plane.grants.approve(unit, caller.deed, facts.id, caller.someone)
-    elif isinstance(act, acts.Reinstate):
-        await _reinstated(plane, unit, caller, act)
-    elif isinstance(act, acts.AddMember):
-        member_added(unit, caller, act)
-
-
-async def _reinstated(plane: Plane, unit: Unit, caller: Caller, act: acts.Reinstate) -> None:
-    facts = await people.facts_of(unit.connection, act.person)
-    if facts.state is PersonState.SUSPENDED:
-        await plane.people.resume(unit, caller.deed, act.person, facts.version)
-        facts = await people.facts_of(unit.connection, act.person)
-    if facts.until != act.until:
-        await plane.people.set_end(unit, caller.deed, act.person, facts.version, act.until)
 
 
 def _view(view: protocol.ProposalView) -> ProposalView:

@@ -1,22 +1,27 @@
 """Undo: the last change of an extension is taken back, by its before in the ledger.
 
 An undone assignment gives the number back to the epoch it was taken from; that mailbox opens
-again for its own owner and nobody else, which the key holder checks and wants a proof for. An
-undone first assignment just leaves the number to nobody. What was undone stays in the ledger.
+again for its own owner and nobody else, which takes two people at the key holder. An epoch that was
+only interrupted just goes on, and an undone first assignment leaves the number to nobody: one
+person proves that. What was undone stays in the ledger.
 """
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pbx.access.errors import RuleBroken
+from pbx.admin import epochs
 from pbx.admin.performed import performed
 from pbx.admin.plane import Caller, Plane
 from pbx.admin.wire.fields import Performed
 from pbx.admin.wire.phones import Undoing, UndoView
 from storage import extensions, history, tenures
 from storage.conflicts import Stale, WrongState
+from storage.deeds import Deed
 from storage.keyholder import acts
+from storage.keyholder.protocol import Waiting
 from storage.ledger.actions import Action
 from storage.ledger.entry import Subject
 from storage.ledger.unit import Unit
@@ -27,74 +32,91 @@ UNDOABLE = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """What taking the last change back would do."""
+
+    extension: UUID
+    version: int
+    earlier: Tenure | None
+    """The epoch that would go on; None: the number would belong to nobody."""
+    closes: tuple[UUID, ...]
+    is_closed: bool
+    """Whether the earlier epoch's mailbox has closed, or was only interrupted."""
+
+    def act(self) -> acts.ReopenTenure | acts.CloseTenure:
+        if self.earlier is not None and self.is_closed:
+            mailbox, until = self.earlier.mailbox, self.earlier.until
+            return acts.ReopenTenure(mailbox=mailbox, until=until, closes=self.closes)
+        if not self.closes:
+            raise WrongState("extension", "has no change left that could be undone")
+        return acts.CloseTenure(mailbox=self.closes[0], closes=self.closes[1:])
+
+
 async def preview(plane: Plane, caller: Caller, extension: UUID) -> UndoView:
-    """What an undo would do: the command needs to know which mailbox its proof is about."""
+    """What an undo would do: the command needs to know which mailboxes its proof is about."""
 
     async def work(unit: Unit) -> UndoView:
-        version, earlier, _ = await _found(unit.connection, extension)
+        found = await _found(unit.connection, extension)
         unit.record(caller.deed.entry(Action.EXTENSION_READ, Subject("extension", extension)))
-        if earlier is None:
-            return UndoView(version=version, mailbox=None, person=None, until=None)
+        earlier = found.earlier
         return UndoView(
-            version=version,
-            mailbox=earlier.mailbox,
-            person=earlier.person,
-            until=earlier.until,
+            version=found.version,
+            mailbox=earlier.mailbox if earlier is not None and found.is_closed else None,
+            person=earlier.person if earlier is not None else None,
+            until=earlier.until if earlier is not None else None,
+            closes=found.closes,
         )
 
     return await plane.committer.run(work)
 
 
 async def undo(plane: Plane, caller: Caller, extension: UUID, data: Undoing) -> Performed:
-    subject = Subject("extension", extension)
     async with plane.database.read() as connection:
-        version, earlier, present = await _found(connection, extension)
-    if version != data.version:
+        found = await _found(connection, extension)
+    act = found.act()
+    if found.version != data.version:
         raise Stale("extension")
-    if earlier is None:
-        return await _to_nobody(plane, caller, extension, present)
-    if data.proof is None or data.mailbox != earlier.mailbox:
-        raise RuleBroken("giving a mailbox back needs your second factor")
-    act = acts.ReopenTenure(mailbox=earlier.mailbox, until=earlier.until)
+    if isinstance(act, acts.ReopenTenure) and data.mailbox != act.mailbox:
+        raise RuleBroken("name the mailbox that opens again")
     answer = await plane.perform(
-        caller, act, data.proof, action=Action.EXTENSION_UNDONE, subject=subject
+        caller,
+        act,
+        data.proof,
+        action=Action.EXTENSION_UNDONE,
+        subject=Subject("extension", extension),
     )
-
-    async def work(unit: Unit) -> Tenure | None:
-        return await plane.extensions.restore(
-            unit, caller.deed, Action.EXTENSION_UNDONE, extension, earlier.id
-        )
-
-    try:
-        ended = await plane.committer.run(work)
-    except BaseException:
-        await plane.close_mailbox(earlier.mailbox, caller.deed.operation)
-        raise
-    if ended is not None:
-        await plane.close_mailbox(ended.mailbox, caller.deed.operation)
+    if not isinstance(answer, Waiting):
+        await plane.run(_apply, caller.deed, plane, found)
     return performed(caller, answer)
 
 
-async def _found(
-    connection: AsyncConnection, extension: UUID
-) -> tuple[int, Tenure | None, Tenure | None]:
-    """Version, the epoch an undo would let go on, and the one that would end."""
+async def check_undoable(plane: Plane, act: acts.ReopenTenure) -> None:
+    """Before the second person's yes: what was asked for is still what an undo would do."""
+    async with plane.database.read() as connection:
+        earlier = await tenures.of_mailbox(connection, act.mailbox)
+        if earlier is None or (await _found(connection, earlier.extension)).act() != act:
+            raise Stale("extension")
+
+
+async def _found(connection: AsyncConnection, extension: UUID) -> Undo:
     version = await extensions.version_of(connection, extension)
     last = await history.last_of(connection, Subject("extension", extension), UNDOABLE)
     if last.action == Action.EXTENSION_UNDONE:
         raise WrongState("extension", "has no change left that could be undone")
     present = await tenures.open_on(connection, extension)
     if last.before is None:
-        return version, None, present
-    return version, await tenures.get(connection, UUID(last.before["tenure"])), present
+        return Undo(extension, version, None, await epochs.closing(connection, present), False)
+    earlier = await tenures.get(connection, UUID(last.before["tenure"]))
+    interrupted = present is not None and present.follows == earlier.id
+    closes = () if present is None else (present.mailbox,)
+    return Undo(extension, version, earlier, closes, not interrupted)
 
 
-async def _to_nobody(
-    plane: Plane, caller: Caller, extension: UUID, present: Tenure | None
-) -> Performed:
-    if present is None:
-        raise WrongState("extension", "has no change left that could be undone")
-    verb = plane.extensions.release
-    await plane.run(verb, caller.deed, extension, None, Action.EXTENSION_UNDONE)
-    await plane.close_mailbox(present.mailbox, caller.deed.operation)
-    return Performed(operation=caller.deed.operation)
+async def _apply(unit: Unit, deed: Deed, plane: Plane, found: Undo) -> None:
+    """One person was enough: nothing opens that was closed."""
+    action = Action.EXTENSION_UNDONE
+    if found.earlier is None:
+        await plane.extensions.release(unit, deed, found.extension, None, action)
+    else:
+        await plane.extensions.restore(unit, deed, action, found.extension, found.earlier.id)

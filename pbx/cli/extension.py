@@ -6,11 +6,19 @@ from uuid import UUID
 
 import typer
 
-from pbx.admin.wire.fields import Changed, Performed
 from pbx.admin.wire.phones import ExtensionView, UndoView
 from pbx.cli.client import AdminClient
 from pbx.cli.moments import UntilOption, shown, until
-from pbx.cli.output import DataOption, JsonOption, YesOption, as_json, as_table, confirm, say
+from pbx.cli.output import (
+    CommandError,
+    DataOption,
+    Exit,
+    JsonOption,
+    YesOption,
+    as_json,
+    as_table,
+    confirm,
+)
 from pbx.cli.person import logins_of, person_of
 from pbx.cli.proofs import Desk, tell
 from pbx.cli.session import signed_in
@@ -87,7 +95,14 @@ def assign(
             confirm("Somebody has this number; their mailbox closes. Go on?", yes=yes)
         person = person_of(desk.client, who).id
         tenure, mailbox = new_id(system_clock), new_id(system_clock)
-        act = acts.OpenTenure(mailbox=mailbox, tenure=tenure, owner=person, until=end)
+        held = present.tenure if present is not None and end is None else None
+        act = acts.OpenTenure(
+            mailbox=mailbox,
+            tenure=tenure,
+            owner=person,
+            until=end,
+            closes=held.closes if held is not None else (),
+        )
         body = {
             "person": person,
             "tenure": tenure,
@@ -111,10 +126,15 @@ def release(
     Example: pbx extension release 1042
     """
     confirm("The holder's mailbox closes. Release the number?", yes=yes)
-    with signed_in(data) as client:
-        version = client.get(_path(number), ExtensionView).version
-        answer = client.post(_path(number, "/release"), Changed, {"version": version})
-    as_json(answer) if json else say("The number is free.")
+    desk = Desk.signed_in(data)
+    with desk.client:
+        found = desk.client.get(_path(number), ExtensionView)
+        if found.tenure is None:
+            raise CommandError("Nobody has this number.", Exit.USAGE)
+        mailbox, *more = found.tenure.closes
+        act = acts.CloseTenure(mailbox=mailbox, closes=tuple(more))
+        answer, _ = desk.perform(_path(number, "/release"), act, {"version": found.version})
+    tell(answer, "The number is free.", json=json)
 
 
 def undo(
@@ -133,10 +153,14 @@ def undo(
         holder = found.person or "nobody"
         confirm(f"The number goes back to {holder}. Undo the last change?", yes=yes)
         body: dict[str, object] = {"version": found.version, "mailbox": found.mailbox}
-        path = _path(number, "/undoing")
-        if found.mailbox is None:
-            answer = desk.client.post(path, Performed, body)
-        else:
-            act = acts.ReopenTenure(mailbox=found.mailbox, until=found.until)
-            answer, _ = desk.perform(path, act, body)
+        answer, _ = desk.perform(_path(number, "/undoing"), _undoing(found), body)
     tell(answer, "The last change is undone.", json=json)
+
+
+def _undoing(found: UndoView) -> acts.ReopenTenure | acts.CloseTenure:
+    """What is proved: a mailbox opens again, or one closes and nothing opens that was closed."""
+    if found.mailbox is not None:
+        return acts.ReopenTenure(mailbox=found.mailbox, until=found.until, closes=found.closes)
+    if not found.closes:
+        raise CommandError("There is no change left that could be undone.", Exit.USAGE)
+    return acts.CloseTenure(mailbox=found.closes[0], closes=found.closes[1:])

@@ -68,6 +68,26 @@ def add(
     tell(answer, "The mailbox is made; add its members.", json=json)
 
 
+@app.command()
+def close(
+    mailbox: MailboxArgument,
+    yes: YesOption = False,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Close a shared mailbox, or one that belongs to no number any more; nobody opens it then.
+
+    Example: pbx mailbox close "billing questions"
+    """
+    confirm("Nobody opens it after that. Close this mailbox?", yes=yes)
+    desk = Desk.signed_in(data)
+    with desk.client:
+        found = _found(desk.client, mailbox)
+        path = f"/v1/mailboxes/{found.id}/closing"
+        answer, _ = desk.perform(path, acts.CloseTenure(mailbox=found.id))
+    tell(answer, "The mailbox is closed.", json=json)
+
+
 @member.command("add")
 def add_member(
     mailbox: MailboxArgument,

@@ -8,11 +8,22 @@ import msgspec
 import typer
 
 from pbx.access.policy import PersonKind
-from pbx.admin.wire.fields import Changed, Performed
+from pbx.admin.wire.fields import Changed
 from pbx.admin.wire.people import Departure, PersonView
 from pbx.cli.client import AdminClient
 from pbx.cli.moments import UntilOption, moment, shown, until
-from pbx.cli.output import DataOption, JsonOption, YesOption, as_json, as_table, confirm, say
+from pbx.cli.output import (
+    CommandError,
+    DataOption,
+    Exit,
+    JsonOption,
+    YesOption,
+    as_json,
+    as_table,
+    confirm,
+    say,
+    warn,
+)
 from pbx.cli.proofs import Desk, tell
 from pbx.cli.session import signed_in
 from storage.identifiers import new_id, system_clock
@@ -147,11 +158,10 @@ def end_date(
     with desk.client:
         found = person_of(desk.client, who)
         body: dict[str, object] = {"version": found.version, "until": end}
-        if found.until is not None and (end is None or end > found.until):
-            act = acts.Reinstate(person=found.id, until=end)
-            answer, _ = desk.perform(_path(who, "end"), act, body)
-        else:
-            answer = desk.client.post(_path(who, "end"), Performed, body)
+        act: acts.SetEnd | acts.Reinstate = acts.Reinstate(person=found.id, until=end)
+        if end is not None and (found.until is None or end <= found.until):
+            act = acts.SetEnd(person=found.id, until=end)
+        answer, _ = desk.perform(_path(who, "end"), act, body)
     tell(answer, "The end was set.", json=json)
 
 
@@ -164,8 +174,10 @@ def suspend(
     Example: pbx person suspend anna
     """
     confirm("Suspend this person now?", yes=yes)
-    with signed_in(data) as client:
-        answer = client.post(_path(who, "suspension"), Departure)
+    desk = Desk.signed_in(data)
+    with desk.client:
+        act = acts.Suspend(person=person_of(desk.client, who).id)
+        answer = _ended(desk, _path(who, "suspension"), act)
     _evidence(answer, "Suspended", json=json)
 
 
@@ -197,8 +209,10 @@ def leave(
     Example: pbx person leave anna
     """
     confirm("This cannot be undone. End everything this person has?", yes=yes)
-    with signed_in(data) as client:
-        answer = client.post(_path(who, "departure"), Departure)
+    desk = Desk.signed_in(data)
+    with desk.client:
+        act = acts.Leave(person=person_of(desk.client, who).id)
+        answer = _ended(desk, _path(who, "departure"), act)
     _evidence(answer, "Left", json=json)
 
 
@@ -235,6 +249,18 @@ def enrolment(who: WhoArgument, data: DataOption = None, json: JsonOption = Fals
         part = "The code" if half.position == 0 else "Your half of the code"
         say(f"{part}, shown once: {half.half}")
     tell(answer, f"They enrol within a day with: pbx enrol {who}", json=False)
+
+
+def _ended(desk: Desk, path: str, act: acts.Suspend | acts.Leave) -> Departure:
+    """Proved to the key holder; while it is away what is the exchange's ends all the same."""
+    try:
+        proof, _ = desk.prove(act)
+    except CommandError as error:
+        if error.code is not Exit.UNAVAILABLE:
+            raise
+        warn("The key holder is away: its part waits, and the exchange lets the person in no more.")
+        return desk.client.post(path, Departure, {"proof": None})
+    return desk.client.post(path, Departure, {"proof": proof})
 
 
 def _evidence(answer: Departure, word: str, *, json: bool) -> None:

@@ -140,6 +140,14 @@ class Suspend(Act, frozen=True, tag="suspend"):
     person: UUID
 
 
+class SetEnd(Act, frozen=True, tag="set-end"):
+    """An earlier end of a person's access, which the key holder keeps by itself; a later one, or
+    none, is `Reinstate`."""
+
+    person: UUID
+    until: int
+
+
 class Reinstate(Act, frozen=True, tag="reinstate"):
     person: UUID
     until: int | None = None
@@ -165,17 +173,22 @@ class OpenTenure(Act, frozen=True, tag="open-tenure"):
     tenure: UUID
     owner: UUID | None
     until: int | None = None
+    closes: tuple[UUID, ...] = ()
+    """The mailboxes whose tenures end with it: the number has changed hands."""
 
 
 class ReopenTenure(Act, frozen=True, tag="reopen-tenure"):
-    """Undo of a mistaken close: the same owner, who must still be active; no new reader."""
+    """Undo of a mistaken close, by two people: the same owner, who must still be active."""
 
     mailbox: UUID
     until: int | None = None
+    closes: tuple[UUID, ...] = ()
 
 
 class CloseTenure(Act, frozen=True, tag="close-tenure"):
     mailbox: UUID
+    closes: tuple[UUID, ...] = ()
+    """Tenures that this one had interrupted and that end with it."""
 
 
 class AddMember(Act, frozen=True, tag="add-member"):
@@ -267,6 +280,7 @@ AnyAct = (
     | GrantRole
     | RevokeRole
     | Suspend
+    | SetEnd
     | Reinstate
     | Leave
     | LiftLock

@@ -89,7 +89,7 @@ class Administering:
         mailbox = _mailbox_of(act, draft)
         if not decisions.may_ask(act, person, mailbox, now):
             raise No("not entitled")
-        scene = Scene(draft, now, person.id, None, first)
+        scene = Scene(draft, now, person.id, None, first, ask.evidence.operation)
         if not decisions.needs_second(act, person, mailbox, now):
             return await self._carry_out(ask, act, scene, sole=False)
         if decisions.may_go_alone(act, had_second=scene.settings().had_second):
@@ -132,7 +132,8 @@ class Administering:
             return Done(person=person.id, second=requester.id)
         if not decisions.may_ask(proposed, requester, mailbox, now):
             raise No("the requester is not entitled any more")
-        scene = Scene(draft, now, requester.id, person.id, proposal.secret)
+        operation = ask.evidence.operation
+        scene = Scene(draft, now, requester.id, person.id, proposal.secret, operation)
         return await self._carry_out(ask, proposed, scene, sole=False)
 
     async def _carry_out(self, ask: Ask, act: acts.AnyAct, scene: Scene, *, sole: bool) -> Answer:
@@ -149,6 +150,7 @@ class Administering:
             person=scene.requester,
             second=scene.approver,
             subject=subject_id(act),
+            also=getattr(act, "closes", ()),
             sole=sole,
         )
         await self._core.books.write(entry, scene.draft.change())

@@ -53,6 +53,19 @@ class Waiting(Answer, frozen=True, tag="waiting"):
     answer: bytes = b""
 
 
+class Ending(msgspec.Struct, frozen=True):
+    """Something that has come to its end by itself."""
+
+    act: str
+    """leave, suspend or close-tenure."""
+    subject: UUID
+    reason: str
+
+
+class Ran(Answer, frozen=True, tag="ran"):
+    ended: tuple[Ending, ...]
+
+
 class SessionState(Answer, frozen=True, tag="session"):
     view: SessionView
     roles: tuple[Role, ...]

@@ -165,11 +165,11 @@ class KeyHolder(_Client):
     async def sessions(self, person: UUID | None = None) -> tuple[protocol.SessionView, ...]:
         return (await self.ask(protocol.ListSessions(person), protocol.SessionList)).sessions
 
-    async def revoke(self, person: UUID, evidence: Evidence, *, leave: bool = False) -> None:
-        await self.ask(protocol.Revoke(person, leave, evidence), protocol.Done)
+    async def run_due(self, evidence: Evidence) -> tuple[protocol.Ending, ...]:
+        return (await self.ask(protocol.RunDue(evidence), protocol.Ran)).ended
 
-    async def end_tenure(self, mailbox: UUID, evidence: Evidence) -> None:
-        await self.ask(protocol.EndTenure(mailbox, evidence), protocol.Done)
+    async def abandon_tenure(self, mailbox: UUID, evidence: Evidence) -> None:
+        await self.ask(protocol.AbandonTenure(mailbox, evidence), protocol.Done)
 
     async def people(self) -> tuple[protocol.PersonView, ...]:
         return (await self.ask(protocol.ListPeople(), protocol.PersonList)).people

@@ -52,6 +52,9 @@ class KeyHolderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     window_seconds: int = 900
     lock_seconds: int = 900
 
+    idle_days: int = 35
+    """Who has not been seen for so long is suspended."""
+
     backup_days: int = 35
     """A key backup older than this is to be destroyed; certificates of destruction count on it."""
 
@@ -82,6 +85,7 @@ _RANGES = (
     ("device_failures", 1, 9),
     ("window_seconds", 300, 86_400),
     ("lock_seconds", 300, 86_400),
+    ("idle_days", 1, 35),
     ("backup_days", 1, 366),
     ("weeks_ahead", 2, 26),
 )

@@ -58,12 +58,13 @@ RULES: dict[type[acts.Act], Rule] = {
     acts.GrantRole: Rule(MANAGERS, Second.YES, MANAGERS, sole=True),
     acts.RevokeRole: Rule(MANAGERS),
     acts.Suspend: Rule(MANAGERS),
+    acts.SetEnd: Rule(MANAGERS),
     acts.Reinstate: Rule(MANAGERS, Second.YES, MANAGERS, sole=True),
     acts.Leave: Rule(MANAGERS),
     acts.LiftLock: Rule(frozenset((A, H))),
     acts.OpenTenure: Rule(frozenset((A,))),
     acts.CloseTenure: Rule(frozenset((A,))),
-    acts.ReopenTenure: Rule(frozenset((A,))),
+    acts.ReopenTenure: Rule(frozenset((A,)), Second.YES, MANAGERS),
     acts.AddMember: Rule(MANAGERS, Second.UNLESS_OWNER, frozenset((C, M))),
     acts.RemoveMember: Rule(MANAGERS),
     acts.BreakGlass: Rule(CONTENT_ROLES, Second.YES, frozenset((C, M))),
@@ -93,10 +94,13 @@ def is_current(person: Person, now: int) -> bool:
     return person.standing is Standing.ACTIVE and (person.until is None or now < person.until)
 
 
-def is_last_manager(people: Iterable[Person], person: UUID, now: int) -> bool:
-    """Whether without this person nobody could manage people, or bring anybody back."""
-    able = {one.id for one in people if one.factors is not None and MANAGERS & roles_of(one, now)}
-    return able == {person}
+def is_indispensable(people: Iterable[Person], person: UUID, now: int) -> bool:
+    """Whether without this person nobody could administer, or bring anybody back."""
+    enrolled = [(one.id, roles_of(one, now)) for one in people if one.factors is not None]
+    return any(
+        {one for one, roles in enrolled if roles & wanted} == {person}
+        for wanted in (frozenset((A,)), MANAGERS)
+    )
 
 
 def subject_of(act: acts.Act) -> UUID | None:

@@ -37,6 +37,7 @@ class Scene:
     approver: UUID | None
     first: bytearray
     """What the first person contributed when asking (half a code)."""
+    operation: UUID | None = None
     ended: set[UUID] = field(default_factory=set)
     """People whose sessions end with the act."""
 
@@ -112,7 +113,7 @@ def revoke_role(act: acts.RevokeRole, scene: Scene) -> None:
 
 
 def suspend(act: acts.Suspend, scene: Scene) -> None:
-    suspend_person(scene.draft, act.person, leave=False)
+    suspend_person(scene.draft, act.person, leave=False, now=scene.now)
     scene.ended.add(act.person)
 
 
@@ -121,11 +122,13 @@ def leave(act: acts.Leave, scene: Scene) -> None:
     scene.ended.add(act.person)
 
 
-def suspend_person(draft: Draft, identifier: UUID, *, leave: bool, now: int = 0) -> None:
+def suspend_person(draft: Draft, identifier: UUID, *, leave: bool, now: int) -> None:
     """Taking away; on leaving, factors, grants, memberships and tenures end too."""
     person = draft.get(Person, identifier)
     if person is None or person.standing is Standing.LEFT:
         raise No("no such person")
+    if decisions.is_indispensable(draft.all(Person), identifier, now):
+        raise No("nobody could administer without this person")
     if not leave:
         draft.put(msgspec.structs.replace(person, standing=Standing.SUSPENDED, invitation=None))
         return
@@ -141,10 +144,20 @@ def suspend_person(draft: Draft, identifier: UUID, *, leave: bool, now: int = 0)
             draft.put(msgspec.structs.replace(mailbox, members=members, closed=closed))
 
 
+def set_end(act: acts.SetEnd, scene: Scene) -> None:
+    person = scene.person(act.person)
+    if person.until is not None and act.until > person.until:
+        raise No("a later end takes two people")
+    scene.draft.put(msgspec.structs.replace(person, until=act.until))
+
+
 def reinstate(act: acts.Reinstate, scene: Scene) -> None:
+    """Counts as activity: whoever is let back in is not suspended again for the time away."""
     person = scene.person(act.person)
     standing = Standing.ACTIVE if person.factors is not None else Standing.INVITED
-    scene.draft.put(msgspec.structs.replace(person, standing=standing, until=act.until))
+    scene.draft.put(
+        msgspec.structs.replace(person, standing=standing, until=act.until, last_seen=scene.now)
+    )
 
 
 def lift_lock(act: acts.LiftLock, scene: Scene) -> None:
@@ -157,11 +170,19 @@ def open_tenure(act: acts.OpenTenure, scene: Scene) -> None:
         raise No("exists already")
     if act.owner is not None:
         scene.person(act.owner)
-    scene.draft.put(Mailbox(act.mailbox, act.tenure, act.owner, scene.now, until=act.until))
+    _close_others(act.closes, scene)
+    made = Mailbox(act.mailbox, act.tenure, act.owner, scene.now, until=act.until)
+    scene.draft.put(msgspec.structs.replace(made, operation=scene.operation))
 
 
 def close_tenure(act: acts.CloseTenure, scene: Scene) -> None:
     close_mailbox(scene.draft, act.mailbox, scene.now)
+    _close_others(act.closes, scene)
+
+
+def _close_others(mailboxes: tuple[UUID, ...], scene: Scene) -> None:
+    for mailbox in mailboxes:
+        close_mailbox(scene.draft, mailbox, scene.now)
 
 
 def close_mailbox(draft: Draft, identifier: UUID, now: int) -> None:
@@ -178,6 +199,7 @@ def reopen_tenure(act: acts.ReopenTenure, scene: Scene) -> None:
         scene.person(mailbox.owner), scene.now
     ):
         raise No("the owner is not active")
+    _close_others(act.closes, scene)
     scene.draft.put(msgspec.structs.replace(mailbox, closed=None, until=act.until))
 
 
@@ -238,6 +260,7 @@ EFFECTS: dict[type[acts.Act], Effect] = {
     acts.GrantRole: grant_role,
     acts.RevokeRole: revoke_role,
     acts.Suspend: suspend,
+    acts.SetEnd: set_end,
     acts.Reinstate: reinstate,
     acts.Leave: leave,
     acts.LiftLock: lift_lock,

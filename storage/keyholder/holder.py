@@ -1,18 +1,18 @@
 """The key holder once it is unlocked: every question finds its part, every refusal its entry."""
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
-from storage.keyholder import acts, decisions, effects, protocol, recovery
+from storage.keyholder import acts, protocol, recovery
 from storage.keyholder.administering import Administering, Written
 from storage.keyholder.asking import Ask
 from storage.keyholder.attempts import Attempts, Counted, Slowed
 from storage.keyholder.books import CannotWrite
 from storage.keyholder.core import Core, No
+from storage.keyholder.due import Due
 from storage.keyholder.factors import WeakSecret
 from storage.keyholder.heads import Heads
 from storage.keyholder.journal import Entry, Event
@@ -31,6 +31,7 @@ from storage.sealed import primitives
 from storage.sealed.primitives import SealedError
 
 Handler = Callable[[Any], Awaitable[Answer]]
+MOST_OPERATIONS = 100_000
 
 
 class Holder:
@@ -47,6 +48,8 @@ class Holder:
         self._administering = Administering(core, self._attempts)
         self._add_special_acts(Upkeep(core, self._keyring, keystore, directory))
         self._messages = Messages(core, self._keyring)
+        self._due = Due(core)
+        self._operations: OrderedDict[UUID, None] = OrderedDict()
         self._handlers = self._table(self._messages)
 
     def _add_special_acts(self, upkeep: Upkeep) -> None:
@@ -69,8 +72,8 @@ class Holder:
             protocol.EndSession: self._end_session,
             protocol.EndSessions: self._end_sessions,
             protocol.ListSessions: self._list_sessions,
-            protocol.Revoke: self._revoke,
-            protocol.EndTenure: self._end_tenure,
+            protocol.RunDue: self._due.run,
+            protocol.AbandonTenure: self._due.abandon,
             protocol.ListPeople: self._list_people,
             protocol.ListMailboxes: self._list_mailboxes,
             protocol.ListProposals: self._list_proposals,
@@ -124,6 +127,7 @@ class Holder:
                 raise No("the proof is for another act")
             if proof.session != request.proof.session:
                 raise No("the proof is for another session")
+            self._check_new(request.evidence.operation)
             ask = Ask(
                 request.act, proof, request.proof.origin, request.evidence, request.proof.session
             )
@@ -131,6 +135,14 @@ class Holder:
             return answer if answer is not None else await self._administering.perform(ask)
         finally:
             proof.secrets.wipe()
+
+    def _check_new(self, operation: UUID) -> None:
+        """An operation of the ledger stands for one act: it cannot be told a second time."""
+        if operation in self._operations:
+            raise No("the operation is not new")
+        self._operations[operation] = None
+        if len(self._operations) > MOST_OPERATIONS:
+            self._operations.popitem(last=False)
 
     async def _ping(self, _: protocol.Ping) -> Answer:
         return protocol.Pong(State.READY, self._core.books.journal.position.sequence)
@@ -163,27 +175,6 @@ class Holder:
     async def _list_sessions(self, request: protocol.ListSessions) -> Answer:
         views = self._core.sessions.views(request.person, self._core.clock())
         return protocol.SessionList(views)
-
-    async def _revoke(self, request: protocol.Revoke) -> Answer:
-        """Sessions end before the disk is asked: taking away does not wait."""
-        self._core.sessions.end_of(request.person)
-        async with self._core.books.turn:
-            draft, now = self._core.draft(), self._core.clock()
-            if decisions.is_last_manager(draft.all(Person), request.person, now):
-                self.alarms.add("the last who may manage people was to be taken away without proof")
-                raise No("the last who may manage people")
-            effects.suspend_person(draft, request.person, leave=request.leave, now=now)
-            entry = _change("leave" if request.leave else "suspend", request.evidence)
-            await self._core.books.write(_about(entry, request.person), draft.change())
-        return protocol.Done(person=request.person)
-
-    async def _end_tenure(self, request: protocol.EndTenure) -> Answer:
-        async with self._core.books.turn:
-            draft = self._core.draft()
-            effects.close_mailbox(draft, request.mailbox, self._core.clock())
-            entry = _change("close-tenure", request.evidence)
-            await self._core.books.write(_about(entry, request.mailbox), draft.change())
-        return protocol.Done()
 
     async def _list_people(self, _: protocol.ListPeople) -> Answer:
         locked = self._attempts.locked_until
@@ -224,20 +215,6 @@ class Holder:
         self._core.sessions.clear()
         self._core.stretcher.close()
         self._core.books.close()
-
-
-def _change(act: str, evidence: Evidence) -> Entry:
-    return Entry(
-        event=Event.CHANGED,
-        act=act,
-        operation=evidence.operation,
-        ledger_row=evidence.ledger_row,
-        reason="taken away without proof",
-    )
-
-
-def _about(entry: Entry, subject: UUID) -> Entry:
-    return msgspec.structs.replace(entry, subject=subject)
 
 
 def _refusal(act: str, evidence: Evidence | None, reason: str) -> Entry:

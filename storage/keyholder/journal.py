@@ -65,6 +65,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     person: UUID | None = None
     second: UUID | None = None
     subject: UUID | None = None
+    also: tuple[UUID, ...] = ()
+    """Other objects that the act ended: mailboxes that gave way to a new one."""
     operation: UUID | None = None
     ledger_row: bytes = b""
     digest: bytes = b""

@@ -9,6 +9,7 @@ in memory for at most an hour.
 from storage.keyholder.answers import (
     Challenge,
     Done,
+    Ending,
     GrantView,
     Head,
     Indexed,
@@ -26,6 +27,7 @@ from storage.keyholder.answers import (
     Pong,
     ProposalList,
     ProposalView,
+    Ran,
     RecordsKey,
     Refusal,
     SessionList,
@@ -51,6 +53,7 @@ from storage.keyholder.parts import (
     State,
 )
 from storage.keyholder.requests import (
+    AbandonTenure,
     AdoptMessage,
     AskChallenge,
     AskTicket,
@@ -59,7 +62,6 @@ from storage.keyholder.requests import (
     DestroyMessage,
     EndSession,
     EndSessions,
-    EndTenure,
     IndexNumbers,
     KeyStatus,
     ListMailboxes,
@@ -73,7 +75,7 @@ from storage.keyholder.requests import (
     Ping,
     PublicKeys,
     ReadJournal,
-    Revoke,
+    RunDue,
     SignHead,
     Touch,
     Unlock,
@@ -88,8 +90,8 @@ ExchangeRequest = (
     | EndSession
     | EndSessions
     | ListSessions
-    | Revoke
-    | EndTenure
+    | RunDue
+    | AbandonTenure
     | ListPeople
     | ListMailboxes
     | ListProposals
@@ -112,6 +114,7 @@ AnyAnswer = (
     | Opened
     | Done
     | Waiting
+    | Ran
     | SessionState
     | SessionList
     | PersonList
@@ -135,6 +138,7 @@ AnyAnswer = (
 
 __all__ = [
     "MAX_FRAME",
+    "AbandonTenure",
     "AdoptMessage",
     "Answer",
     "AnyAnswer",
@@ -148,7 +152,7 @@ __all__ = [
     "Edge",
     "EndSession",
     "EndSessions",
-    "EndTenure",
+    "Ending",
     "Enrolment",
     "Evidence",
     "ExchangeRequest",
@@ -187,12 +191,13 @@ __all__ = [
     "ProposalView",
     "Protected",
     "PublicKeys",
+    "Ran",
     "ReadJournal",
     "RecordsKey",
     "RecoveryShare",
     "Refusal",
     "Request",
-    "Revoke",
+    "RunDue",
     "SessionList",
     "SessionState",
     "SessionView",

@@ -113,6 +113,8 @@ class Mailbox(Row, frozen=True, tag="mailbox"):
     until: int | None = None
     members: tuple[Member, ...] = ()
     holds: tuple[UUID, ...] = ()
+    operation: UUID | None = None
+    """What opened it."""
 
 
 class KeyRow(Row, frozen=True, tag="key"):

@@ -58,17 +58,16 @@ class ListSessions(Request, frozen=True, tag="list-sessions"):
     person: UUID | None = None
 
 
-class Revoke(Request, frozen=True, tag="revoke"):
-    """Suspends (or ends) a person without a proof, for revocations that waited while the key
-    holder was away and for end dates. It only takes away; giving back needs a proof."""
+class RunDue(Request, frozen=True, tag="run-due"):
+    """Ends what has come to its end by the key holder's own table and clock: people past their
+    date or unused, mailboxes past theirs. Asking for it decides nothing. Answer: `Ran`."""
 
-    person: UUID
-    leave: bool
     evidence: Evidence
 
 
-class EndTenure(Request, frozen=True, tag="end-tenure"):
-    """Closes a mailbox without a proof (end dates, release, leave): it only takes away."""
+class AbandonTenure(Request, frozen=True, tag="abandon-tenure"):
+    """Closes a mailbox that the same operation opened a moment ago, and into which nothing can
+    have been deposited: the exchange could not write down whose it is."""
 
     mailbox: UUID
     evidence: Evidence

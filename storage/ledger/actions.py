@@ -55,6 +55,7 @@ class Action(StrEnum):
     SESSION_LISTED = "session.listed"
 
     MAILBOX_ADDED = "mailbox.added"
+    MAILBOX_CLOSED = "mailbox.closed"
     MAILBOX_READ = "mailbox.read"
     MAILBOX_LISTED = "mailbox.listed"
     MEMBER_ADDED = "member.added"

@@ -1,11 +1,12 @@
 """pbx/reconciling.py"""
 
+import base64
 from uuid import uuid4
 
 import pytest
 
 from pbx.reconciling import LATE, Reconciler
-from storage.keyholder import protocol
+from storage.keyholder import acts, protocol
 from storage.keyholder.client import KeyHolder, KeyHolderUnavailable
 from storage.keyholder.journal import Event
 from storage.keyholder.protocol import Evidence
@@ -81,7 +82,12 @@ async def test_what_the_key_holder_did_and_nobody_heard_is_closed_as_done(clinic
     await reconciler(clinic).once()
     deed = plane.deed()
     evidence = await plane.intend(deed, Action.PERSON_SUSPENDED, Subject("person", person.id))
-    await plane.keyholder.revoke(person.id, evidence)
+    root = await clinic.present(clinic.members["root"])
+    act = acts.Suspend(person.id)
+    sealed = await clinic.proof(root, act)
+    handle = base64.urlsafe_b64decode(root.token + "=")
+    proof = protocol.Proof(sealed, protocol.Origin("command-line", "uid 0"), handle)
+    await plane.keyholder.perform(act, proof, evidence)
     clinic.pass_(HOUR)
 
     (unfinished,) = (await reconciler(clinic).once()).unfinished

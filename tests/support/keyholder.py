@@ -125,6 +125,7 @@ class House:
         *,
         session: bytes = b"",
         origin: Origin | None = None,
+        tied: Evidence | None = None,
         **secrets: str,
     ) -> tuple[protocol.Answer, Asker]:
         challenge = await self.ask(protocol.AskChallenge(), protocol.Challenge)
@@ -139,7 +140,7 @@ class House:
             session=session,
         )
         proof = protocol.Proof(sealed, origin or Origin("terminal", "local"), session)
-        answer = await self.holder.answer(protocol.Perform(act, proof, evidence()))
+        answer = await self.holder.answer(protocol.Perform(act, proof, tied or evidence()))
         return answer, asker
 
     async def done(self, someone: Someone, act: acts.AnyAct, **secrets: str) -> protocol.Done:
@@ -148,11 +149,11 @@ class House:
         return answer
 
     async def step_up(
-        self, someone: Someone, act: acts.AnyAct, **secrets: str
+        self, someone: Someone, act: acts.AnyAct, *, tied: Evidence | None = None, **secrets: str
     ) -> tuple[protocol.Answer, Asker]:
         """An act of a session with a fresh code."""
         code = self.code(someone)
-        return await self.perform(act, session=someone.session, totp=code, **secrets)
+        return await self.perform(act, session=someone.session, totp=code, tied=tied, **secrets)
 
     async def administrator(self, login: str = "root") -> Someone:
         someone = Someone(uuid4(), login)

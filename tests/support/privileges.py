@@ -86,7 +86,8 @@ async def assign(
     clinic: Clinic, who: Member, number: str, holder: Member, version: int, until: int | None = None
 ) -> httpx.Response:
     tenure, mailbox = clinic.id(), clinic.id()
-    act = acts.OpenTenure(mailbox, tenure, holder.id, until)
+    closes = await held(clinic, who, number) if until is None else ()
+    act = acts.OpenTenure(mailbox, tenure, holder.id, until, closes)
     body = {
         "person": holder.id,
         "tenure": tenure,
@@ -96,6 +97,43 @@ async def assign(
         "proof": await clinic.proof(who, act),
     }
     return await clinic.ask(who, "POST", f"/v1/extensions/{number}/assignment", body)
+
+
+async def suspend(clinic: Clinic, who: Member, person: Member) -> httpx.Response:
+    body = {"proof": await clinic.proof(who, acts.Suspend(person.id))}
+    return await clinic.ask(who, "POST", f"/v1/people/{person.login}/suspension", body)
+
+
+async def leave(clinic: Clinic, who: Member, person: Member) -> httpx.Response:
+    body = {"proof": await clinic.proof(who, acts.Leave(person.id))}
+    return await clinic.ask(who, "POST", f"/v1/people/{person.login}/departure", body)
+
+
+async def held(clinic: Clinic, who: Member, number: str) -> tuple[UUID, ...]:
+    """The mailboxes that close with whoever has the number now."""
+    found = await clinic.ask(who, "GET", f"/v1/extensions/{number}")
+    tenure = found.json().get("tenure") if found.is_success else None
+    return tuple(UUID(mailbox) for mailbox in tenure["closes"]) if tenure else ()
+
+
+async def release(clinic: Clinic, who: Member, number: str, version: int) -> httpx.Response:
+    mailbox, *more = await held(clinic, who, number)
+    proof = await clinic.proof(who, acts.CloseTenure(mailbox, tuple(more)))
+    body = {"version": version, "proof": proof}
+    return await clinic.ask(who, "POST", f"/v1/extensions/{number}/release", body)
+
+
+async def undo(clinic: Clinic, who: Member, number: str) -> httpx.Response:
+    found = await clinic.do(who, "GET", f"/v1/extensions/{number}/undoing")
+    closes = tuple(UUID(mailbox) for mailbox in found["closes"])
+    act: acts.ReopenTenure | acts.CloseTenure
+    if found["mailbox"] is None:
+        act = acts.CloseTenure(closes[0], closes[1:])
+    else:
+        act = acts.ReopenTenure(UUID(found["mailbox"]), found["until"], closes)
+    body = {"version": found["version"], "mailbox": found["mailbox"]}
+    body["proof"] = await clinic.proof(who, act)
+    return await clinic.ask(who, "POST", f"/v1/extensions/{number}/undoing", body)
 
 
 async def phone(clinic: Clinic) -> str:
@@ -257,20 +295,22 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
 @use("POST", "/v1/people/{who:str}/end")
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
     person = await newcomer(clinic)
-    body = {"version": 1, "until": clinic.now + DAY}
+    until = clinic.now + DAY
+    proof = await clinic.proof(who, acts.SetEnd(person.id, until))
+    body = {"version": 1, "until": until, "proof": proof}
     return await clinic.ask(who, "POST", f"/v1/people/{person.login}/end", body)
 
 
 @use("POST", "/v1/people/{who:str}/suspension")
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
-    person = await newcomer(clinic)
-    return await clinic.ask(who, "POST", f"/v1/people/{person.login}/suspension")
+    return await suspend(clinic, who, await newcomer(clinic))
 
 
 @use("POST", "/v1/people/{who:str}/resumption")
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
     person = await newcomer(clinic)
-    await clinic.do(clinic.members["root"], "POST", f"/v1/people/{person.login}/suspension")
+    await suspend(clinic, await clinic.present(clinic.members["root"]), person)
+    await clinic.present(who)
     proof = await clinic.proof(who, acts.Reinstate(person.id))
     body = {"proof": proof}
     return await clinic.ask(who, "POST", f"/v1/people/{person.login}/resumption", body)
@@ -278,8 +318,7 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
 
 @use("POST", "/v1/people/{who:str}/departure")
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
-    person = await newcomer(clinic)
-    return await clinic.ask(who, "POST", f"/v1/people/{person.login}/departure")
+    return await leave(clinic, who, await newcomer(clinic))
 
 
 @use("POST", "/v1/people/{who:str}/unlocking")
@@ -358,14 +397,12 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
 
 @use("POST", "/v1/extensions/{number:str}/release")
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
-    number = await extension(clinic)
-    return await clinic.ask(who, "POST", f"/v1/extensions/{number}/release", {"version": 2})
+    return await release(clinic, who, await extension(clinic), 2)
 
 
 @use("POST", "/v1/extensions/{number:str}/undoing")
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
-    number = await extension(clinic)
-    return await clinic.ask(who, "POST", f"/v1/extensions/{number}/undoing", {"version": 2})
+    return await undo(clinic, who, await extension(clinic))
 
 
 @use("GET", "/v1/devices/{label:str}")
@@ -614,6 +651,14 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
 @use("POST", "/v1/mailboxes")
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
     return await share(clinic, who, clinic.id(), f"shared {next(_serial)}")
+
+
+@use("POST", "/v1/mailboxes/{mailbox:str}/closing")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    mailbox, label = await shared(clinic)
+    await clinic.present(who)
+    body = {"proof": await clinic.proof(who, acts.CloseTenure(mailbox))}
+    return await clinic.ask(who, "POST", f"/v1/mailboxes/{label}/closing", body)
 
 
 @use("POST", "/v1/mailboxes/{mailbox:str}/members")

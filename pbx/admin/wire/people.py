@@ -40,10 +40,16 @@ class NameChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class EndChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An earlier end needs no proof; a later one does, and a second person."""
+    """An earlier end takes one person; a later one, or none any more, a second person too."""
 
     version: Version
     until: Moment | None
+    proof: Sealed
+
+
+class Departing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Without a proof only while the key holder is away; it waits for one then."""
+
     proof: Sealed | None = None
 
 

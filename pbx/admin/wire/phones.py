@@ -15,6 +15,8 @@ class TenureView(msgspec.Struct, frozen=True, kw_only=True):
     mailbox: UUID
     started_at: int
     until: int | None
+    closes: tuple[UUID, ...] = ()
+    """The mailboxes that close when the number is released or goes to somebody else for good."""
 
 
 class ExtensionView(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +27,7 @@ class ExtensionView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Opens a tenure; version 0 makes the extension."""
+    """Opens a tenure; version 0 makes the extension. The proof names what closes with it."""
 
     person: UUID
     tenure: UUID
@@ -35,8 +37,11 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     proof: Sealed
 
 
-class Versioned(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Releasing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The proof is about the mailboxes that the extension's tenure names."""
+
     version: Version
+    proof: Sealed
 
 
 class Undoing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,7 +49,7 @@ class Undoing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     version: Version
     mailbox: UUID | None = None
-    proof: Sealed | None = None
+    proof: Sealed
 
 
 class UndoView(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,8 +57,10 @@ class UndoView(msgspec.Struct, frozen=True, kw_only=True):
 
     version: int
     mailbox: UUID | None
+    """Opens again for its owner, which takes a second person; none if nothing was closed."""
     person: UUID | None
     until: int | None
+    closes: tuple[UUID, ...] = ()
 
 
 class NewDevice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

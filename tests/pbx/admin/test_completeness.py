@@ -8,7 +8,6 @@ import ast
 import inspect
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 import typer
@@ -31,10 +30,6 @@ LATER = {
     acts.Hold,
     acts.ReleaseHold,
     acts.PhoneLogIn,
-    # The exchange uses the proof-less requests instead, which only take away.
-    acts.Suspend,
-    acts.Leave,
-    acts.CloseTenure,
     # The exchange's own start, by `pbx init`.
     acts.Bootstrap,
 }
@@ -116,12 +111,9 @@ async def _undone(clinic: Clinic) -> None:
     await clinic.enrol(anna, root, await clinic.present(manager))
     number = await privileges.extension(clinic, anna)
     await clinic.present(root)
-    await clinic.do(root, "POST", f"/v1/extensions/{number}/release", {"version": 2})
-    found = await clinic.do(root, "GET", f"/v1/extensions/{number}/undoing")
-    mailbox = UUID(found["mailbox"])
-    proof = await clinic.proof(root, acts.ReopenTenure(mailbox))
-    body = {"version": 3, "mailbox": mailbox, "proof": proof}
-    await clinic.do(root, "POST", f"/v1/extensions/{number}/undoing", body)
+    assert (await privileges.release(clinic, root, number, 2)).is_success
+    waits = await privileges.undo(clinic, root, number)
+    await clinic.approve(await clinic.present(manager), waits.json())
 
 
 def leaves() -> list[tuple[str, Command]]:

@@ -55,11 +55,11 @@ async def test_a_stale_version_is_refused_everywhere_before_anything_changes(
 
     for path, body in (
         ("/v1/people/anna/name", {"version": 9, "name": "Other"}),
-        ("/v1/people/anna/end", {"version": 9, "until": clinic.now + 10**9}),
+        ("/v1/people/anna/end", {"version": 9, "until": clinic.now + 10**9, "proof": b""}),
         (f"/v1/devices/{label}/place", {"version": 9, "place": "private"}),
         (f"/v1/devices/{label}/assignment", {"version": 9, "extension": None}),
-        (f"/v1/extensions/{number}/release", {"version": 9}),
-        (f"/v1/extensions/{number}/undoing", {"version": 9}),
+        (f"/v1/extensions/{number}/release", {"version": 9, "proof": b""}),
+        (f"/v1/extensions/{number}/undoing", {"version": 9, "proof": b""}),
     ):
         response = await clinic.ask(root, "POST", path, body)
         assert response.status_code == 409, (path, response.text)

@@ -1,18 +1,19 @@
 """How access ends: by a colleague's word, by date, by disuse; and that nothing is left behind."""
 
 import asyncio
+import base64
 import time
 
 import pytest
+from sqlalchemy import text
 
 from pbx.access.policy import DAY
 from pbx.access.roles import Role
-from pbx.admin import endings
 from pbx.admin.enders import Enders
 from pbx.admin.lifecycle import Lifecycle
 from storage.identifiers import new_id
-from storage.keyholder import protocol
-from storage.keyholder.edges import REQUESTS, Edge, Place
+from storage.keyholder import acts, protocol
+from storage.keyholder.edges import REQUESTS, Edge
 from tests.support import privileges
 from tests.support.clinic import Clinic, Member
 
@@ -44,7 +45,7 @@ async def test_leaving_ends_everything_within_five_seconds(clinic: Clinic) -> No
     root = await clinic.present(clinic.members["root"])
 
     started = time.monotonic()
-    answer = await clinic.do(root, "POST", "/v1/people/anna/departure")
+    answer = (await privileges.leave(clinic, root, anna)).json()
     after = await statuses(clinic, tokens)
 
     assert time.monotonic() - started < 5
@@ -64,14 +65,12 @@ async def test_leaving_ends_everything_within_five_seconds(clinic: Clinic) -> No
 async def test_a_suspended_person_is_out_at_once_and_comes_back_by_two_people(
     clinic: Clinic,
 ) -> None:
-    from storage.keyholder import acts
-
     anna = await everything_of(clinic)
     tokens = await three_terminals(clinic, anna)
     root, manager = clinic.members["root"], clinic.members["manager"]
     await clinic.present(root)
 
-    await clinic.do(root, "POST", "/v1/people/anna/suspension")
+    assert (await privileges.suspend(clinic, root, anna)).is_success
     assert await statuses(clinic, tokens) == [401, 401, 401]
     assert (await clinic.try_sign_in(anna)).status_code == 403
 
@@ -87,7 +86,7 @@ async def test_the_last_administrator_cannot_go(clinic: Clinic) -> None:
     manager = await clinic.present(clinic.members["manager"])
 
     for verb in ("departure", "suspension"):
-        response = await clinic.ask(manager, "POST", f"/v1/people/root/{verb}")
+        response = await clinic.ask(manager, "POST", f"/v1/people/root/{verb}", {"proof": None})
         assert response.status_code == 403
         assert "last system administrator" in response.json()["error"]
 
@@ -221,27 +220,135 @@ async def test_exceptions_grants_and_temporary_policies_end_by_themselves(clinic
     assert (shown["value"], shown["until"]) == (5, None)
 
 
-async def test_a_revocation_waits_for_a_key_holder_that_is_away(clinic: Clinic) -> None:
-    anna = await everything_of(clinic)
-    await clinic.present(clinic.members["root"])
-    away = clinic.layout.keyholder_exchange_socket
+async def stop_key_holder(clinic: Clinic) -> None:
     await clinic.edge.stop()
     await clinic.plane.keyholder.close()
 
-    departed = await endings.leave(clinic.plane, clinic.plane.deed(), anna.id, "asked")
-    assert not all(ended.complete for ended in departed.ended)
+
+async def start_key_holder(clinic: Clinic) -> None:
+    clinic.edge = Edge(clinic.edge_place, REQUESTS[protocol.Edge.EXCHANGE], clinic.answer)
+    await clinic.edge.start()
+
+
+async def test_with_the_key_holder_away_everything_here_ends_and_the_rest_waits_for_a_proof(
+    clinic: Clinic,
+) -> None:
+    clinic.context.alarms.append(clinic.plane.alarms)
+    anna = await everything_of(clinic)
+    root = await clinic.present(clinic.members["root"])
+    path, unproved = "/v1/people/anna/departure", {"proof": None}
+    refused = await clinic.ask(root, "POST", path, unproved)
+    assert "second factor" in refused.json()["error"], "the key holder is there: it is asked"
+    await stop_key_holder(clinic)
+
+    answer = await clinic.do(root, "POST", path, unproved)
+    waiting = {e["kind"] for e in answer["ended"] if not e["complete"]}
+    assert waiting == {"factors and key-holder sessions"}
     assert await statuses(clinic, [anna.token]) == [401]
     await clinic.lifecycle.tick()
 
-    clinic.edge = Edge(
-        Place(away, clinic.edge_place.peers), REQUESTS[protocol.Edge.EXCHANGE], clinic.answer
-    )
-    await clinic.edge.start()
+    await start_key_holder(clinic)
     await clinic.lifecycle.tick()
 
-    [person] = [p for p in await clinic.plane.keyholder.people() if p.id == anna.id]
-    assert person.state == "left"
-    assert not clinic.plane.is_behind
+    assert await state_of(clinic, anna) == ("active", True), "nobody has proved it yet"
+    sessions = await clinic.plane.keyholder.sessions(anna.id)
+    assert sessions == ()
+    assert (await clinic.try_sign_in(anna)).status_code == 403
+    alarms = (await clinic.do(None, "GET", "/v1/status"))["alarms"]
+    [alarm] = [alarm for alarm in alarms if str(anna.id) in alarm]
+    assert f"prove it with: pbx person leave {anna.id}" in alarm
+
+    await clinic.present(root)
+    again = (await privileges.leave(clinic, root, anna)).json()
+    assert all(ended["complete"] for ended in again["ended"])
+    await clinic.lifecycle.tick()
+
+    assert await state_of(clinic, anna) == ("left", False)
+    assert (await clinic.do(None, "GET", "/v1/status"))["alarms"] == []
+
+
+async def test_what_the_key_holder_has_ended_ends_here(clinic: Clinic) -> None:
+    """As after a crash between the key holder's change and our own rows."""
+    anna = await everything_of(clinic)
+    root = await clinic.present(clinic.members["root"])
+    handle = base64.urlsafe_b64decode(root.token + "=")
+    for act, verb in ((acts.Suspend(anna.id), "suspended"), (acts.Leave(anna.id), "left")):
+        sealed = await clinic.proof(root, act)
+        proof = protocol.Proof(sealed, protocol.Origin("command-line", "uid 0"), handle)
+        evidence = protocol.Evidence(clinic.id())
+        await clinic.plane.keyholder.perform(act, proof, evidence)
+        clinic.plane.is_behind = True
+        await clinic.lifecycle.tick()
+        assert (await clinic.do(root, "GET", "/v1/people/anna"))["state"] == verb
+    assert await statuses(clinic, [anna.token]) == [401]
+
+
+async def test_a_mailbox_open_at_the_key_holder_alone_is_an_alarm_and_closed_one_over_here(
+    clinic: Clinic,
+) -> None:
+    anna = await everything_of(clinic)
+    number = await privileges.extension(clinic, anna)
+    root = await clinic.present(clinic.members["root"])
+    stray, handle = clinic.id(), base64.urlsafe_b64decode(root.token + "=")
+    [closed] = await privileges.held(clinic, root, number)
+    for act in (acts.OpenTenure(stray, clinic.id(), anna.id), acts.CloseTenure(closed)):
+        sealed = await clinic.proof(root, act)
+        proof = protocol.Proof(sealed, protocol.Origin("command-line", "uid 0"), handle)
+        await clinic.plane.keyholder.perform(act, proof, protocol.Evidence(clinic.id()))
+    await clinic.lifecycle.tick()
+    assert clinic.plane.alarms() == [], "it may be a change under way"
+    clinic.pass_(61)
+    clinic.plane.is_behind = True
+
+    await clinic.lifecycle.tick()
+
+    [alarm] = clinic.plane.alarms()
+    assert str(stray) in alarm
+    await clinic.sign_in(root)
+    shown = await clinic.do(root, "GET", f"/v1/extensions/{number}")
+    assert shown["tenure"] is None
+    body = {"proof": await clinic.proof(root, acts.CloseTenure(stray))}
+    await clinic.do(root, "POST", f"/v1/mailboxes/{stray}/closing", body)
+    await clinic.lifecycle.tick()
+    assert clinic.plane.alarms() == []
+
+
+async def test_an_assignment_that_cannot_be_written_leaves_no_mailbox_open(clinic: Clinic) -> None:
+    await clinic.staffed()
+    root = await clinic.present(clinic.members["root"])
+    anna = await clinic.hire("anna", root)
+    refusing = (
+        "CREATE TRIGGER refusing BEFORE INSERT ON tenure BEGIN SELECT RAISE(ABORT, 'no'); END"
+    )
+    async with clinic.plane.database.begin() as connection:
+        await connection.execute(text(refusing))
+
+    answer = await privileges.assign(clinic, root, "1042", anna, 0)
+
+    assert not answer.is_success
+    [box] = await clinic.plane.keyholder.mailboxes()
+    assert box.closed is not None
+    async with clinic.plane.database.begin() as connection:
+        await connection.execute(text("DROP TRIGGER refusing"))
+    assert (await privileges.assign(clinic, root, "1042", anna, 0)).is_success
+
+
+async def test_who_waits_longer_than_the_key_holder_allows_is_suspended_by_it_alone(
+    clinic: Clinic,
+) -> None:
+    """The exchange only asks for what is due; what that is, the key holder's own table says."""
+    await clinic.staffed()
+    anna = await clinic.with_role("anna", Role.PHYSICIAN)
+    clinic.pass_(30 * 86_400)
+    evidence = protocol.Evidence(clinic.id())
+    assert await clinic.plane.keyholder.run_due(evidence) == ()
+    clinic.pass_(6 * 86_400)
+
+    ended = await clinic.plane.keyholder.run_due(protocol.Evidence(clinic.id()))
+
+    assert {(e.act, e.reason) for e in ended} == {("suspend", "unused")}
+    assert anna.id in {e.subject for e in ended}
+    assert clinic.members["root"].id not in {e.subject for e in ended}
 
 
 async def test_a_part_that_fails_or_hangs_keeps_no_other_part_alive(

@@ -232,7 +232,7 @@ async def test_only_a_leaver_s_private_phones_are_shut(clinic: Clinic) -> None:
     theirs = await connected(clinic, private.secret)
     assert (await theirs.register()).status == 200
 
-    answer = await clinic.do(root, "POST", "/v1/people/anna/departure")
+    answer = (await privileges.leave(clinic, root, anna)).json()
 
     counts = {ended["kind"]: ended["count"] for ended in answer["ended"]}
     assert counts["phones"] == 1

@@ -98,7 +98,8 @@ async def test_a_person_from_first_day_to_last(clinic: Clinic, command: Command)
     assert (await command(anna, "person", "list"))[0] == Exit.REFUSED
     assert (await command(anna, "sessions", "list"))[0] == Exit.DONE
 
-    done, shown, error = await command(root, "person", "leave", "anna", "--yes")
+    words = ("person", "leave", "anna", "--yes")
+    done, shown, error = await command(root, *words, typed=code_())
     assert done == Exit.DONE, error
     assert "everything ended within" in shown
     assert (await command(anna, "whoami"))[0] == Exit.REFUSED
@@ -134,15 +135,24 @@ async def test_a_grant_takes_two_people(clinic: Clinic, command: Command) -> Non
 async def test_undo_gives_the_number_back_with_its_mailbox(
     clinic: Clinic, command: Command
 ) -> None:
-    root = await clinic.found()
-    await clinic.enrol(await clinic.hire("anna", root), root)
+    await clinic.staffed()
+    root, manager = clinic.members["root"], clinic.members["manager"]
+    await clinic.present(root)
+    await clinic.enrol(await clinic.hire("anna", root), root, await clinic.present(manager))
     await clinic.hire("ben", root)
     await signed_in(clinic, command, root)
+    await signed_in(clinic, command, manager)
     for who in ("anna", "ben"):
         words = ("extension", "assign", "1042", who, "--yes")
         assert (await command(root, *words, typed=f"{clinic.code(root)}\n"))[0] == Exit.DONE
 
-    done, _, error = await command(root, "undo", "1042", "--yes", typed=f"{clinic.code(root)}\n")
+    undo = ("undo", "1042", "--yes", "--json")
+    done, shown, error = await command(root, *undo, typed=f"{clinic.code(root)}\n")
+    assert done == Exit.DONE, error
+    approve = ("approval", "approve", json.loads(shown)["proposal"], "--yes")
+    alone, _, _ = await command(root, *approve, typed=f"{clinic.code(root)}\n")
+    assert alone == Exit.REFUSED
+    done, _, error = await command(manager, *approve, typed=f"{clinic.code(manager)}\n")
 
     assert done == Exit.DONE, error
     boxes = await clinic.plane.keyholder.mailboxes()
@@ -190,7 +200,7 @@ async def test_everything_an_administrator_looks_at(clinic: Clinic, command: Com
         (("person", "list"), False),
         (("person", "show", "anna"), False),
         (("person", "rename", "anna", "Anna Other"), False),
-        (("person", "end-date", "anna", "+3d"), False),
+        (("person", "end-date", "anna", "+3d"), True),
         (("person", "end-date", "anna", "+9d"), True),
         (("person", "unlock", "anna"), True),
         (("policy", "list"), False),
@@ -199,8 +209,8 @@ async def test_everything_an_administrator_looks_at(clinic: Clinic, command: Com
         (("role", "list", "--ended"), False),
         (("sessions", "list", "--all"), False),
         (("history", "person", "anna"), False),
+        (("extension", "release", "1042", "--yes"), True),
         (("keys", "rotate", "--yes"), True),
-        (("extension", "release", "1042", "--yes"), False),
     ):
         typed = f"{clinic.code(root)}\n" if is_dangerous else ""
         done, shown, error = await command(root, *words, typed=typed)

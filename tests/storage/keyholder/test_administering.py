@@ -140,11 +140,11 @@ async def test_a_requester_who_is_not_entitled_any_more_spoils_the_proposal(
     house: House, clinic: Clinic
 ) -> None:
     grant = acts.GrantRole(uuid4(), clinic.doctor.id, Role.BILLING, 0)
-    waiting, _ = await house.step_up(clinic.admin, grant)
+    waiting, _ = await house.step_up(clinic.manager, grant)
     assert isinstance(waiting, Waiting)
-    await house.done(clinic.manager, acts.Suspend(clinic.admin.id))
+    await house.done(clinic.admin, acts.Suspend(clinic.manager.id))
 
-    answer, _ = await house.step_up(clinic.manager, acts.Approve(waiting.proposal, waiting.digest))
+    answer, _ = await house.step_up(clinic.admin, acts.Approve(waiting.proposal, waiting.digest))
 
     assert answer == Refusal()
 

@@ -34,8 +34,8 @@ ANSWERS: dict[type[Request], Answer] = {
     protocol.EndSession: protocol.Done(),
     protocol.EndSessions: protocol.Done(),
     protocol.ListSessions: protocol.SessionList((VIEW,)),
-    protocol.Revoke: protocol.Done(),
-    protocol.EndTenure: protocol.Done(),
+    protocol.RunDue: protocol.Ran((protocol.Ending("leave", ID, "end date"),)),
+    protocol.AbandonTenure: protocol.Done(),
     protocol.ListPeople: protocol.PersonList(()),
     protocol.ListMailboxes: protocol.MailboxList(()),
     protocol.ListProposals: protocol.ProposalList(()),
@@ -86,8 +86,8 @@ async def test_every_method_asks_its_question(script: tuple[Script, Path]) -> No
     await client.end_session(b"h")
     await client.end_sessions(ID, TIED)
     assert await client.sessions() == (VIEW,)
-    await client.revoke(ID, TIED, leave=True)
-    await client.end_tenure(ID, TIED)
+    assert await client.run_due(TIED) == (protocol.Ending("leave", ID, "end date"),)
+    await client.abandon_tenure(ID, TIED)
     assert await client.people() == await client.mailboxes() == await client.proposals() == ()
     assert await client.public_keys("records") == ()
     assert await client.adopt_message(adopt) == b"slot"
@@ -207,7 +207,7 @@ async def test_the_clients_speak_to_a_real_key_holder(house: House, open_path: P
 
     assert challenge.challenge != worker_challenge.challenge
     with pytest.raises(Refused):
-        await client.revoke(uuid4(), evidence())
+        await client.abandon_tenure(uuid4(), evidence())
     await client.close()
     await edge.stop()
 

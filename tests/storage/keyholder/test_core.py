@@ -23,7 +23,7 @@ async def test_a_session_lives_while_the_person_does(house: House) -> None:
     from storage.keyholder.effects import suspend_person
 
     draft = house.core.draft()
-    suspend_person(draft, manager.id, leave=False)
+    suspend_person(draft, manager.id, leave=False, now=house.core.clock())
     house.core.store.commit(draft.change(), house.core.store.state.position, 0)
     with pytest.raises(No, match="not active"):
         house.core.session(manager.session)

@@ -8,7 +8,15 @@ import pytest
 
 from storage.keyholder import acts, decisions
 from storage.keyholder.acts import Role
-from storage.keyholder.records import Grant, Mailbox, Member, Person, Standing
+from storage.keyholder.records import (
+    Factors,
+    Grant,
+    Mailbox,
+    Member,
+    Person,
+    Standing,
+    Stretched,
+)
 
 NOW = 1000
 ANN, BEN, BOX = UUID(int=1), UUID(int=2), UUID(int=3)
@@ -32,6 +40,7 @@ EXAMPLES: dict[type[acts.Act], acts.Act] = {
     acts.GrantRole: acts.GrantRole(UUID(int=6), UUID(int=5), Role.HELP_DESK, 0),
     acts.RevokeRole: acts.RevokeRole(UUID(int=6), UUID(int=5)),
     acts.Suspend: acts.Suspend(UUID(int=5)),
+    acts.SetEnd: acts.SetEnd(UUID(int=5), 1),
     acts.Reinstate: acts.Reinstate(UUID(int=5)),
     acts.Leave: acts.Leave(UUID(int=5)),
     acts.LiftLock: acts.LiftLock(UUID(int=5)),
@@ -55,7 +64,7 @@ MATRIX = {
     acts.GrantRole: ({A, M}, True), acts.RevokeRole: ({A, M}, False),
     acts.Suspend: ({A, M}, False), acts.Reinstate: ({A, M}, True), acts.Leave: ({A, M}, False),
     acts.LiftLock: ({A, H}, False), acts.OpenTenure: ({A}, False),
-    acts.CloseTenure: ({A}, False), acts.ReopenTenure: ({A}, False),
+    acts.CloseTenure: ({A}, False), acts.ReopenTenure: ({A}, True), acts.SetEnd: ({A, M}, False),
     acts.AddMember: ({A, M}, True), acts.RemoveMember: ({A, M}, False),
     acts.BreakGlass: ({P, S, F, B}, True), acts.Hold: ({C}, False), acts.ReleaseHold: ({C}, True),
     acts.Rotate: ({A}, False), acts.SetRecovery: ({A}, True), acts.Backup: ({A}, False),
@@ -169,3 +178,20 @@ def test_the_subject_is_the_person_or_owner_of_an_act() -> None:
     assert decisions.subject_of(acts.Suspend(ANN)) == ANN
     assert decisions.subject_of(acts.OpenTenure(BOX, BOX, ANN)) == ANN
     assert decisions.subject_of(acts.Rotate()) is None
+
+
+def test_nobody_is_dispensable_without_whom_nobody_could_administer() -> None:
+    stretched = Stretched(b"", b"", 1, 1, 1)
+    able = Factors(stretched, b"", ())
+
+    def enrolled(identifier: UUID, *roles: Role) -> Person:
+        return msgspec.structs.replace(person(identifier, *roles), factors=able)
+
+    admin, manager = enrolled(ANN, A), enrolled(BEN, M)
+    invited = person(UUID(int=5), A)
+
+    assert decisions.is_indispensable([admin], ANN, NOW)
+    assert decisions.is_indispensable([admin, manager, invited], ANN, NOW)
+    assert not decisions.is_indispensable([admin, manager], BEN, NOW)
+    assert decisions.is_indispensable([manager], BEN, NOW)
+    assert not decisions.is_indispensable([admin, enrolled(UUID(int=6), A)], ANN, NOW)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from storage.keyholder import acts, effects
@@ -71,6 +72,7 @@ def box(scene: Scene) -> Mailbox:
         acts.RevokeRole(uuid4(), ANN),
         acts.Suspend(EVE),
         acts.Leave(uuid4()),
+        acts.SetEnd(EVE, 5),
         acts.Reinstate(EVE),
         acts.LiftLock(EVE),
         acts.OpenTenure(BOX, uuid4(), ANN),
@@ -202,3 +204,35 @@ def test_without_settings_nothing_is_issued(tmp_path: Path) -> None:
 
     with pytest.raises(No):
         scene.settings()
+
+
+def test_an_end_comes_earlier_by_one_person_and_later_by_two(scene: Scene) -> None:
+    apply(acts.SetEnd(ANN, 50), scene)
+    apply(acts.SetEnd(ANN, 40), scene)
+    assert person(scene).until == 40
+    with pytest.raises(No, match="two people"):
+        apply(acts.SetEnd(ANN, 41), scene)
+    apply(acts.Reinstate(ANN, until=41), scene)
+    assert (person(scene).until, person(scene).last_seen) == (41, NOW)
+
+
+def test_what_gives_way_closes_with_the_act(scene: Scene) -> None:
+    made, tenure, last = uuid4(), uuid4(), uuid4()
+    scene.operation = uuid4()
+    apply(acts.OpenTenure(made, tenure, ANN, closes=(BOX,)), scene)
+    assert box(scene).closed == NOW
+    assert scene.mailbox(made).operation == scene.operation
+    apply(acts.ReopenTenure(BOX, closes=(made,)), scene)
+    assert (box(scene).closed, scene.mailbox(made).closed) == (None, NOW)
+    apply(acts.OpenTenure(last, uuid4(), ANN), scene)
+    apply(acts.CloseTenure(last, closes=(BOX,)), scene)
+    assert (scene.mailbox(last).closed, box(scene).closed) == (NOW, NOW)
+
+
+@pytest.mark.parametrize("act", [acts.Leave(ANN), acts.Suspend(ANN)])
+def test_the_last_who_can_administer_stays(scene: Scene, act: acts.Act) -> None:
+    grant = Grant(UUID(int=10), Role.SYSTEM_ADMINISTRATOR, 0, None, None, None)
+    scene.draft.put(msgspec.structs.replace(person(scene), grants=(grant,)))
+
+    with pytest.raises(No, match="nobody could administer"):
+        apply(act, scene)

@@ -13,7 +13,6 @@ from storage.keyholder.protocol import (
     Done,
     EndSession,
     EndSessions,
-    EndTenure,
     ListMailboxes,
     ListPeople,
     ListSessions,
@@ -25,7 +24,6 @@ from storage.keyholder.protocol import (
     Proof,
     ReadJournal,
     Refusal,
-    Revoke,
     SessionList,
     SessionState,
     Shut,
@@ -60,25 +58,54 @@ async def test_a_session_is_touched_listed_and_ended(house: House) -> None:
     assert (await last(house)).event is Event.SESSION_ENDED, "an old handle is no refusal"
 
 
-async def test_ending_leaving_and_closing_need_no_proof(house: House) -> None:
+async def test_sessions_end_without_a_proof_and_nothing_else_does(house: House) -> None:
     admin = await house.administrator()
     manager = await house.enrolled("manager", Role.PRACTICE_MANAGER, admin)
     mailbox = uuid4()
     await house.done(admin, acts.OpenTenure(mailbox, uuid4(), manager.id))
+    origin = Origin("command-line", "uid 0")
 
     await house.ask(EndSessions(admin.id, None, evidence()), Done)
-    await house.ask(EndTenure(mailbox, evidence()), Done)
-    await house.ask(Revoke(manager.id, False, evidence()), Done)
-    await house.ask(Revoke(manager.id, True, evidence()), Done)
+    for act in (acts.Leave(manager.id), acts.Suspend(manager.id), acts.CloseTenure(mailbox)):
+        for session in (b"", manager.session, admin.session):
+            request = protocol.Perform(act, Proof(b"forged" * 300, origin, session), evidence())
+            assert await house.holder.answer(request) == Refusal()
+    assert (await house.ask(protocol.RunDue(evidence()), protocol.Ran)).ended == ()
 
-    assert (await house.ask(ListSessions(), SessionList)).sessions == ()
+    assert admin.id not in {
+        view.person for view in (await house.ask(ListSessions(), SessionList)).sessions
+    }
+    people = (await house.ask(ListPeople(), PersonList)).people
+    assert {person.login: person.state for person in people}["manager"] == "active"
+    boxes = (await house.ask(ListMailboxes(), MailboxList)).mailboxes
+    assert boxes[0].closed is None
+    await house.log_in(admin)
+    await house.done(admin, acts.Leave(manager.id))
     people = (await house.ask(ListPeople(), PersonList)).people
     assert {person.login: person.state for person in people}["manager"] == "left"
+
+
+async def test_an_operation_stands_for_one_act(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A close that is told a second time, after the mailbox was opened again, closes nothing."""
+    admin = await house.administrator()
+    manager = await house.enrolled("manager", Role.PRACTICE_MANAGER, admin)
+    mailbox, tied = uuid4(), evidence()
+    await house.done(admin, acts.OpenTenure(mailbox, uuid4(), manager.id))
+
+    closed, _ = await house.step_up(admin, acts.CloseTenure(mailbox), tied=tied)
+    assert isinstance(closed, Done)
+    again, _ = await house.two_people(admin, manager, acts.ReopenTenure(mailbox))
+    assert isinstance(again, Done)
+    replayed, _ = await house.step_up(admin, acts.CloseTenure(mailbox), tied=tied)
+
+    assert replayed == Refusal()
+    assert (await last(house)).reason == "the operation is not new"
     boxes = (await house.ask(ListMailboxes(), MailboxList)).mailboxes
-    assert boxes[0].closed is not None
-    assert (await last(house)).reason == "taken away without proof"
-    unknown = await house.holder.answer(Revoke(uuid4(), False, evidence()))
-    assert unknown == Refusal()
+    assert boxes[0].closed is None
+    monkeypatch.setattr("storage.keyholder.holder.MOST_OPERATIONS", 1)
+    await house.done(admin, acts.CloseTenure(mailbox))
 
 
 @pytest.mark.parametrize("sealed", [b"", b"noise" * 500])
@@ -129,7 +156,9 @@ async def test_a_disk_that_refuses_shuts_what_has_to_be_journalled(house: House)
     shut = Shut(State.FULL)
     with full(house.directory / "store"):
         assert await house.holder.answer(EndSession(admin.session)) == shut
-        assert await house.holder.answer(Revoke(uuid4(), False, evidence())) == shut
+        code = house.code(admin)
+        answer, _ = await house.perform(acts.Rotate(), session=admin.session, totp=code)
+        assert answer == shut
         assert await house.ask(Ping(), Pong)
     assert isinstance(await house.log_in(admin), protocol.Opened)
 
@@ -202,15 +231,3 @@ async def test_proposals_that_wait_are_listed(house: House) -> None:
     found = await house.ask(protocol.ListProposals(), protocol.ProposalList)
 
     assert [(p.act, p.requester) for p in found.proposals] == [(grant, admin.id)]
-
-
-async def test_the_last_who_manages_people_is_not_taken_away_without_proof(house: House) -> None:
-    admin = await house.administrator()
-    manager = await house.enrolled("manager", Role.PRACTICE_MANAGER, admin)
-    await house.ask(Revoke(manager.id, True, evidence()), Done)
-
-    for leave in (True, False):
-        assert await house.holder.answer(Revoke(admin.id, leave, evidence())) == Refusal()
-
-    await house.log_in(admin)
-    assert any("taken away without proof" in alarm for alarm in house.holder.alarms)

@@ -118,7 +118,7 @@ async def test_a_membership_that_ended_within_the_minute_opens_nothing(
 ) -> None:
     ask = AskTicket(box.doctor.session, box.message, evidence())
     ticket = await house.ask(ask, Ticket)
-    await house.ask(protocol.EndTenure(box.id, evidence()), Done)
+    await house.done(box.admin, acts.CloseTenure(box.id))
 
     assert await house.holder.answer(OpenMessage(ticket.ticket, CONTENT, box.slot)) == Refusal()
 

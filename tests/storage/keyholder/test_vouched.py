@@ -68,7 +68,12 @@ def test_without_the_journal_only_managing_roles_are() -> None:
 
 @pytest.mark.parametrize(
     ("act", "standing", "grants"),
-    [("leave", "left", 0), ("suspend", "suspended", 2), ("revoke-role", "active", 0)],
+    [
+        ("leave", "left", 0),
+        ("suspend", "suspended", 2),
+        ("set-end", "suspended", 2),
+        ("revoke-role", "active", 0),
+    ],
 )
 def test_what_the_journal_says_was_taken_away_stays_so(
     act: str, standing: str, grants: int
@@ -85,3 +90,21 @@ def test_somebody_is_left_who_can_give_roles_again() -> None:
     [found] = vouched([person()], changed("revoke-role"))
     assert isinstance(found, Person)
     assert [grant.role for grant in found.grants] == [Role.PRACTICE_MANAGER]
+
+
+def test_mailboxes_that_closed_since_stay_closed() -> None:
+    def closed(*since: Entry, box: Mailbox = BOX) -> int | None:
+        [found] = [row for row in vouched([box, person()], since) if isinstance(row, Mailbox)]
+        return found.closed
+
+    def entry(act: str, subject: UUID, also: tuple[UUID, ...] = ()) -> Entry:
+        return Entry(event=Event.CHANGED, act=act, subject=subject, also=also, at=7)
+
+    close = entry("close-tenure", BOX.id)
+    assert closed() is None
+    assert closed(close) == 7
+    assert closed(close, entry("reopen-tenure", BOX.id)) is None
+    assert closed(entry("open-tenure", UUID(int=8), (BOX.id,))) == 7
+    assert closed(entry("leave", ONE)) == 7
+    assert closed(close, box=msgspec.structs.replace(BOX, closed=3)) == 3
+    assert closed(close, box=msgspec.structs.replace(BOX, owner=None)) == 7
