@@ -158,7 +158,8 @@ class Ticket(Answer, frozen=True, tag="ticket"):
 
 
 class MessageKey(Answer, frozen=True, tag="message-key"):
-    key: bytes
+    key: bytearray
+    """Overwritten by whoever has used it."""
 
 
 class RecordsKey(Answer, frozen=True, tag="records-key"):

@@ -178,8 +178,10 @@ def _dead_by_journal(path: Path | None) -> set[UUID]:
         entries = surviving(path)
     except JournalError:
         raise BackupError("restore: the surviving journal is damaged; leave it out") from None
-    dead = (entry.subject for entry in entries if entry.event is Event.MESSAGE_DESTROYED)
-    return {one for one in dead if one is not None}
+    destroyed = [entry for entry in entries if entry.event is Event.MESSAGE_DESTROYED]
+    dead = {entry.subject for entry in destroyed if entry.subject is not None}
+    contents = b"".join(entry.digest for entry in destroyed)
+    return dead | {UUID(bytes=contents[at : at + 16]) for at in range(0, len(contents), 16)}
 
 
 def _dead_by_certificates(pin: Pin, certificates: Iterable[SignedStatement]) -> set[UUID]:
@@ -189,4 +191,5 @@ def _dead_by_certificates(pin: Pin, certificates: Iterable[SignedStatement]) -> 
             raise BackupError("restore: a certificate of destruction is not signed by this store")
         facts = msgspec.json.decode(certificate.text, type=dict[str, str])
         dead.add(UUID(facts["what"].rpartition(" ")[2]))
+        dead |= {UUID(content) for content in facts.get("content", "").split()}
     return dead

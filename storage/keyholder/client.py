@@ -190,9 +190,14 @@ class KeyHolder(_Client):
         return await self.ask(protocol.AskTicket(session, message, evidence), protocol.Ticket)
 
     async def destroy_message(
-        self, message: UUID, policy: str, by: UUID | None, evidence: Evidence
+        self,
+        message: UUID,
+        policy: str,
+        by: UUID | None,
+        evidence: Evidence,
+        session: bytes = b"",
     ) -> SignedStatement:
-        request = protocol.DestroyMessage(message, policy, by, evidence)
+        request = protocol.DestroyMessage(message, policy, by, evidence, session)
         return (await self.ask(request, protocol.Statement)).statement
 
     async def destroy_deposit_key(self, key: UUID, evidence: Evidence) -> None:
@@ -239,7 +244,7 @@ class WorkerKeyHolder(_Client):
         """For secret-entry mode: digits are sealed to the key that comes with it."""
         return await self.ask(protocol.AskChallenge(), protocol.Challenge)
 
-    async def open_message(self, ticket: bytes, content: bytes, slot: bytes) -> bytes:
+    async def open_message(self, ticket: bytes, content: bytes, slot: bytes) -> bytearray:
         request = protocol.OpenMessage(ticket, content, slot)
         return (await self.ask(request, protocol.MessageKey)).key
 

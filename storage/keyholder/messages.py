@@ -62,6 +62,12 @@ class Messages:
         self._adopted: dict[UUID, int] = {}
         """Deposit key → when it last opened a deposit."""
         self.alarms: set[str] = set()
+        self._holding = {
+            content: secret.id
+            for secret in core.store.all(MessageSecret)
+            for content in secret.contents
+        }
+        """Content -> the one message it belongs to."""
 
     async def adopt(self, request: protocol.AdoptMessage) -> protocol.Wrapped:
         """From now on the message opens only with a secret that exists here and nowhere else."""
@@ -71,10 +77,13 @@ class Messages:
             known = store.get(MessageSecret, request.message)
             if row.signed.purpose != DEPOSIT or row.signed.mailbox != request.mailbox:
                 raise No("not a key of this mailbox")
-            if store.get(Tombstone, request.message) is not None:
-                raise No("destroyed already")
+            for dead in (request.message, content_id(request.content)):
+                if store.get(Tombstone, dead) is not None:
+                    raise No("destroyed already")
             if known is not None and known.mailbox != request.mailbox:
                 raise No("belongs to another mailbox")
+            if self._holding.get(request.content, request.message) != request.message:
+                raise No("belongs to another message")
             key = slots.open_deposit_slot(row.signed, row.private, request.content, request.slot)
             secret = known or MessageSecret(
                 request.message,
@@ -84,12 +93,14 @@ class Messages:
             )
             slot = slots.adopted_slot(secret.secret, request.message, request.content, key)
             primitives.wipe(key)
-            if known is None:  # asked again after a crash: the same secret, no second entry
+            if request.content not in secret.contents:
+                # Asked again after a crash: the same secret, no second entry.
+                contents = (*secret.contents, request.content)
                 draft = self._core.draft()
-                draft.put(secret)
+                draft.put(msgspec.structs.replace(secret, contents=contents))
                 entry = _entry(Event.MESSAGE_ADOPTED, request.evidence, request.message)
                 await self._core.books.write(entry, draft.change())
-            self._adopted[request.key] = self._core.clock()
+                self._holding[request.content] = request.message
         return protocol.Wrapped(slot)
 
     async def ticket(self, request: protocol.AskTicket) -> protocol.Ticket:
@@ -131,12 +142,15 @@ class Messages:
                 second=session.id,
             )
             await self._core.books.write(entry)
-        return protocol.MessageKey(key)
+        return protocol.MessageKey(bytearray(key))
 
     async def destroy(self, request: protocol.DestroyMessage) -> protocol.Statement:
         """The secret is overwritten, a tombstone stays; the certificate names the last copy."""
         async with self._core.books.turn:
             store, now = self._core.store, self._core.clock()
+            buried = store.get(Tombstone, request.message)
+            if buried is not None and buried.certificate is not None:
+                return protocol.Statement(buried.certificate)
             secret = store.get(MessageSecret, request.message)
             mailbox = store.get(Mailbox, secret.mailbox) if secret else None
             if secret is None or mailbox is None:
@@ -144,14 +158,31 @@ class Messages:
             if mailbox.holds:
                 raise No("on hold")
             if now < secret.adopted + DELETION_WINDOW:
-                raise No("too young to be destroyed without its owner's proof")
-            draft = self._core.draft()
-            draft.delete(MessageSecret, request.message)
-            draft.put(Tombstone(request.message, now))
+                self._check_wish(request)
             statement = self._certificate(request, secret, now)
-            entry = _entry(Event.MESSAGE_DESTROYED, request.evidence, request.message)
-            await self._core.books.write(entry, draft.change())
+            await self._bury(request, secret, Tombstone(request.message, now, statement))
         return protocol.Statement(statement)
+
+    def _check_wish(self, request: protocol.DestroyMessage) -> None:
+        """A young message goes only if somebody who may open it wants it so."""
+        if not request.session:
+            raise No("too young to be destroyed without a session of its mailbox")
+        _, person = self._core.session(request.session)
+        self._may_open(person, request.message)
+
+    async def _bury(
+        self, request: protocol.DestroyMessage, secret: MessageSecret, tomb: Tombstone
+    ) -> None:
+        dead = [content_id(content) for content in secret.contents]
+        draft = self._core.draft()
+        draft.delete(MessageSecret, request.message)
+        for row in (tomb, *(Tombstone(one, tomb.at) for one in dead)):
+            draft.put(row)
+        entry = _entry(Event.MESSAGE_DESTROYED, request.evidence, request.message)
+        contents = b"".join(one.bytes for one in dead)
+        await self._core.books.write(
+            msgspec.structs.replace(entry, digest=contents), draft.change()
+        )
 
     def _certificate(
         self, request: protocol.DestroyMessage, secret: MessageSecret, now: int
@@ -162,6 +193,7 @@ class Messages:
             lapses = max(now, backup + self._core.config.backup_days * DAY)
         facts = {
             "what": f"voicemail message {request.message}",
+            "content": " ".join(str(content_id(content)) for content in secret.contents),
             "how": "cryptographic erase (NIST SP 800-88 Rev. 1): the only key was destroyed",
             "policy": request.policy,
             "by": str(request.by) if request.by is not None else "retention",
@@ -258,6 +290,11 @@ class Messages:
         if len(recent) >= LOOK_UPS:
             raise No("too many look-ups")
         recent.append(now)
+
+
+def content_id(content: bytes) -> UUID:
+    """What stands for a content among tombstones."""
+    return UUID(bytes=primitives.sha256(b"hipaa-pbx content v1\0", content)[:16])
 
 
 def _index(key: primitives.Bytes, number: str) -> bytes:

@@ -7,7 +7,7 @@ import msgspec
 
 from storage.keyholder.acts import Role
 from storage.keyholder.protocol import Notice
-from storage.keyholder.signing import SignedKey
+from storage.keyholder.signing import SignedKey, SignedStatement
 from storage.sealed.primitives import Suite
 
 
@@ -132,13 +132,17 @@ class MessageSecret(Row, frozen=True, tag="message"):
     mailbox: UUID
     secret: bytearray
     adopted: int
+    contents: tuple[bytes, ...] = ()
+    """Of the files it opens: none of them is ever adopted again once it is destroyed."""
 
 
 class Tombstone(Row, frozen=True, tag="tombstone"):
-    """A destroyed message: no backup brings it back."""
+    """A destroyed message, or the content of one (`content_id`): no backup brings it back."""
 
     id: UUID
     at: int
+    certificate: SignedStatement | None = None
+    """Of a message; given again to an exchange that crashed before it had kept it."""
 
 
 class Failures(Row, frozen=True, tag="failures"):

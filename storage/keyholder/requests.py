@@ -105,12 +105,15 @@ class AskTicket(Request, frozen=True, tag="ask-ticket"):
 
 
 class DestroyMessage(Request, frozen=True, tag="destroy-message"):
-    """Destroys the message secret; answer: `Statement` (certificate of destruction)."""
+    """Destroys the message secret; answer: `Statement` (certificate of destruction), the same
+    again when it is destroyed already. With the session of somebody who may open the message it
+    may be younger than a day."""
 
     message: UUID
     policy: str
     by: UUID | None
     evidence: Evidence
+    session: bytes = b""
 
 
 class DestroyDepositKey(Request, frozen=True, tag="destroy-deposit-key"):

@@ -9,8 +9,13 @@ from uuid import UUID
 
 from storage.keyholder.signing import SignedKey
 from storage.sealed import primitives
+from storage.sealed.primitives import Suite
 
 _ADOPTED = b"\2"
+
+
+class WrongSlot(primitives.OpenError):
+    """A key slot of another content, another key, or another tenure."""
 
 
 def deposit_slot(key: SignedKey, content: bytes, message_key: primitives.Bytes) -> bytes:
@@ -21,12 +26,17 @@ def deposit_slot(key: SignedKey, content: bytes, message_key: primitives.Bytes) 
 def open_deposit_slot(
     key: SignedKey, private: primitives.Bytes, content: bytes, slot: bytes
 ) -> bytearray:
-    return bytearray(primitives.open_with(key.suite, private, slot, _deposit_info(key, content)))
+    try:
+        opened = primitives.open_with(key.suite, private, slot, _deposit_info(key, content))
+    except primitives.OpenError:
+        raise WrongSlot("key slot: not of this content, key and tenure") from None
+    return bytearray(opened)
 
 
 def _deposit_info(key: SignedKey, content: bytes) -> bytes:
     tenure = key.tenure.bytes if key.tenure is not None else b""
-    return b"\0".join((b"hipaa-pbx deposit slot v1", key.id.bytes, tenure, content))
+    public = primitives.sha256(key.public)
+    return b"\0".join((b"hipaa-pbx deposit slot v1", key.id.bytes, public, tenure, content))
 
 
 def adopted_slot(
@@ -39,12 +49,34 @@ def open_adopted_slot(
     secret: primitives.Bytes, message: UUID, content: bytes, slot: bytes
 ) -> bytes:
     if slot[:1] != _ADOPTED:
-        raise primitives.OpenError("key slot: not an adopted one")
-    return primitives.open_sealed(secret, slot[1:], _adopted_context(message, content))
+        raise WrongSlot("key slot: not an adopted one")
+    try:
+        return primitives.open_sealed(secret, slot[1:], _adopted_context(message, content))
+    except primitives.OpenError:
+        raise WrongSlot("key slot: not of this message and content") from None
 
 
 def _adopted_context(message: UUID, content: bytes) -> bytes:
     return b"hipaa-pbx adopted slot v1\0" + message.bytes + content
+
+
+def asker_slot(suite: Suite, public: bytes, content: bytes, message_key: primitives.Bytes) -> bytes:
+    """By the worker, for a command that listens or exports: its ephemeral key, one content."""
+    return primitives.seal_to(suite, public, message_key, _asker_info(content))
+
+
+def open_asker_slot(
+    suite: Suite, private: primitives.Bytes, content: bytes, slot: bytes
+) -> bytearray:
+    """In the command itself."""
+    try:
+        return bytearray(primitives.open_with(suite, private, slot, _asker_info(content)))
+    except primitives.OpenError:
+        raise WrongSlot("key slot: not of this content and key") from None
+
+
+def _asker_info(content: bytes) -> bytes:
+    return b"hipaa-pbx asker slot v1\0" + content
 
 
 def sealed_records_key(key: SignedKey, hour_key: primitives.Bytes) -> bytes:

@@ -44,8 +44,8 @@ async def work(house: House, admin: Someone, dice: random.Random) -> None:
         match dice.randrange(6):
             case 0 | 1:
                 message = uuid4()
-                slot = slots.deposit_slot(key, b"c", b"m" * 32)
-                ask = AdoptMessage(message, mailbox, b"c", key.id, slot, evidence())
+                slot = slots.deposit_slot(key, message.bytes, b"m" * 32)
+                ask = AdoptMessage(message, mailbox, message.bytes, key.id, slot, evidence())
                 await house.ask(ask, Wrapped)
                 alive.append(message)
                 say("adopted", message)

@@ -52,8 +52,10 @@ async def copied(tmp_path: Path) -> Copied:
     key = (await house.ask(PublicKeys("deposit", mailbox), KeyList)).keys[0]
     for _ in range(3):
         message = uuid4()
-        slot = slots.deposit_slot(key, b"c", b"m" * 32)
-        await house.ask(AdoptMessage(message, mailbox, b"c", key.id, slot, evidence()), Wrapped)
+        slot = slots.deposit_slot(key, message.bytes, b"m" * 32)
+        await house.ask(
+            AdoptMessage(message, mailbox, message.bytes, key.id, slot, evidence()), Wrapped
+        )
         made.messages.append(message)
     house.time.pass_(86_400)
     await house.log_in(admin)
@@ -107,7 +109,7 @@ async def test_a_restore_brings_people_and_keys_back_and_applies_tombstones(
     house = opened(copied, empty)
     assert pin == house.pin
     assert secrets(house) == {copied.messages[2]}
-    assert len(list(house.core.store.all(Tombstone))) == 2
+    assert len(list(house.core.store.all(Tombstone))) == 4  # two messages, two contents
     standing = {p.login: p.standing for p in house.core.store.all(Person)}
     assert standing == {"root": "active", "manager": "suspended"}
     assert house.core.settings().restored is not None

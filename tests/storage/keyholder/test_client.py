@@ -51,7 +51,7 @@ ANSWERS: dict[type[Request], Answer] = {
     protocol.ReadJournal: protocol.JournalPage((), 0),
     protocol.KeyStatus: REPORT,
     protocol.Perform: protocol.Done(),
-    protocol.OpenMessage: protocol.MessageKey(b"k"),
+    protocol.OpenMessage: protocol.MessageKey(bytearray(b"k")),
     protocol.AskUnlock: protocol.UnlockKey(b"p", "s"),
     protocol.Unlock: Pong(State.READY, 0),
 }

@@ -86,7 +86,7 @@ async def entries(house: House, event: Event) -> list[journal.Entry]:
 async def test_the_owner_hears_and_the_journal_names_the_ledger_row(house: House, box: Box) -> None:
     tied = evidence()
 
-    assert await opened(house, box, box.doctor, tied) == MessageKey(KEY)
+    assert await opened(house, box, box.doctor, tied) == MessageKey(bytearray(KEY))
 
     entry = (await entries(house, Event.MESSAGE_OPENED))[0]
     assert (entry.person, entry.subject) == (box.doctor.id, box.message)
@@ -129,7 +129,7 @@ async def test_break_glass_opens_one_mailbox_for_half_an_hour(house: House, box:
 
     answer, _ = await house.two_people(nurse, box.manager, acts.BreakGlass(box.id))
     assert isinstance(answer, Done)
-    assert await opened(house, box, nurse) == MessageKey(KEY)
+    assert await opened(house, box, nurse) == MessageKey(bytearray(KEY))
 
     for _ in range(3):
         house.time.pass_(600)
@@ -143,7 +143,7 @@ async def test_adopting_again_after_a_crash_gives_the_same_secret(house: House, 
     wrapped = await house.ask(again, Wrapped)
 
     box.slot = wrapped.slot
-    assert await opened(house, box, box.doctor) == MessageKey(KEY)
+    assert await opened(house, box, box.doctor) == MessageKey(bytearray(KEY))
     assert len(await entries(house, Event.MESSAGE_ADOPTED)) == 1
 
 
@@ -172,7 +172,8 @@ async def test_a_destroyed_message_is_gone_for_good(house: House, box: Box) -> N
     statement = (await house.ask(destroy, Statement)).statement
 
     assert await opened(house, box, box.doctor) == Refusal()
-    assert await house.holder.answer(destroy) == Refusal()
+    assert await house.holder.answer(destroy) == Statement(statement), "after a crash, the same"
+    assert len(await entries(house, Event.MESSAGE_DESTROYED)) == 1
     again = AdoptMessage(box.message, box.id, CONTENT, box.key.id, box.deposit, evidence())
     assert await house.holder.answer(again) == Refusal()
     assert house.pin is not None
@@ -180,6 +181,50 @@ async def test_a_destroyed_message_is_gone_for_good(house: House, box: Box) -> N
     facts = json.loads(statement.text)
     assert facts["what"].endswith(str(box.message))
     assert facts["destroyed"] == facts["last backup that could open it lapses"]
+
+
+async def test_a_content_belongs_to_one_message_and_goes_with_it(house: House, box: Box) -> None:
+    """The deposit slot of yesterday's data backup still opens with the key of its week."""
+
+    async def adopted_as(message: UUID) -> object:
+        again = AdoptMessage(message, box.id, CONTENT, box.key.id, box.deposit, evidence())
+        return await house.holder.answer(again)
+
+    assert await adopted_as(uuid4()) == Refusal()
+    house.reopen()
+    assert await adopted_as(uuid4()) == Refusal()
+    assert isinstance(await adopted_as(box.message), Wrapped)
+    house.time.pass_(86_400)
+    await house.ask(DestroyMessage(box.message, "", None, evidence()), Statement)
+
+    assert await adopted_as(box.message) == Refusal()
+    assert await adopted_as(uuid4()) == Refusal()
+
+
+async def test_a_message_may_be_kept_in_two_files(house: House, box: Box) -> None:
+    """A comment before what is forwarded."""
+    comment = b"another content"
+    slot = slots.deposit_slot(box.key, comment, b"c" * 32)
+    adopt = AdoptMessage(box.message, box.id, comment, box.key.id, slot, evidence())
+    wrapped = await house.ask(adopt, Wrapped)
+
+    ticket = await house.ask(AskTicket(box.doctor.session, box.message, evidence()), Ticket)
+    ask = OpenMessage(ticket.ticket, comment, wrapped.slot)
+
+    assert await house.holder.answer(ask) == MessageKey(bytearray(b"c" * 32))
+
+
+async def test_a_young_message_goes_when_somebody_who_may_open_it_wants_it_so(
+    house: House, box: Box
+) -> None:
+    plain = DestroyMessage(box.message, "deleted by its owner", box.doctor.id, evidence())
+    for session in (b"", b"x" * 32, box.manager.session):
+        request = msgspec.structs.replace(plain, session=session)
+        assert await house.holder.answer(request) == Refusal()
+
+    await house.ask(msgspec.structs.replace(plain, session=box.doctor.session), Statement)
+
+    assert await opened(house, box, box.doctor) == Refusal()
 
 
 async def test_the_certificate_names_the_day_the_last_backup_lapses(house: House, box: Box) -> None:
@@ -206,7 +251,7 @@ async def test_a_hold_stops_destruction(house: House, box: Box) -> None:
     request = DestroyMessage(box.message, "", None, evidence())
 
     assert await house.holder.answer(request) == Refusal()
-    assert await opened(house, box, box.doctor) == MessageKey(KEY)
+    assert await opened(house, box, box.doctor) == MessageKey(bytearray(KEY))
 
 
 async def test_an_expired_weeks_key_is_destroyed_when_nothing_can_depend_on_it(
@@ -234,7 +279,8 @@ async def test_a_deposit_key_waits_for_young_deposits_and_for_holds(house: House
     house.reopen()  # it was away, and what came meanwhile has yet to be shown to it
     assert await house.holder.answer(request) == Refusal()
     house.time.pass_(day)
-    late = AdoptMessage(uuid4(), box.id, CONTENT, box.key.id, box.deposit, evidence())
+    slot = slots.deposit_slot(box.key, b"late", KEY)
+    late = AdoptMessage(uuid4(), box.id, b"late", box.key.id, slot, evidence())
     await house.ask(late, Wrapped)
     assert await house.holder.answer(request) == Refusal()
     house.time.pass_(day)
@@ -323,7 +369,7 @@ async def test_a_young_message_is_not_destroyed_on_the_exchanges_word(
     request = DestroyMessage(box.message, "", None, evidence())
 
     assert await house.holder.answer(request) == Refusal()
-    assert await opened(house, box, box.doctor) == MessageKey(KEY)
+    assert await opened(house, box, box.doctor) == MessageKey(bytearray(KEY))
     house.time.pass_(86_400)
     await house.ask(request, Statement)
 
