@@ -101,6 +101,7 @@ class Messages:
                 entry = _entry(Event.MESSAGE_ADOPTED, request.evidence, request.message)
                 await self._core.books.write(entry, draft.change())
                 self._holding[request.content] = request.message
+            self._adopted[request.key] = self._core.clock()
         return protocol.Wrapped(slot)
 
     async def ticket(self, request: protocol.AskTicket) -> protocol.Ticket:
