@@ -17,6 +17,9 @@ from storage.sealed.primitives import OpenError, Pair, SealedError, Suite
 
 T = TypeVar("T")
 
+_ROOM = 8192
+_encoder = msgspec.msgpack.Encoder()
+
 
 class SealedProof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is inside a proof."""
@@ -66,8 +69,9 @@ def seal_proof(
         reply_suite=asker.pair.suite,
         secrets=secrets,
     )
-    plain = bytearray(msgspec.msgpack.encode(proof))
+    plain = bytearray(_ROOM)  # written in place: no other copy of the secrets is made
     try:
+        _encoder.encode_into(proof, plain)
         return primitives.seal_to(key.suite, key.public, plain, _proof_info(key)), asker
     finally:
         primitives.wipe(plain)
