@@ -21,7 +21,7 @@ from storage.sealed import primitives
 _CONTEXT = b"hipaa-pbx directory v1"
 
 
-class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
+class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A phone that may register."""
 
     id: UUID
@@ -42,7 +42,7 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its message lamp may light; not where the public would see it."""
 
 
-class TenancyEntry(msgspec.Struct, frozen=True, kw_only=True):
+class TenancyEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An extension and the person who holds it now."""
 
     number: str

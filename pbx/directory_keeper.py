@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import TypeVar
@@ -156,6 +157,9 @@ def _entries(book: Phonebook, now: int) -> Entries:
         )
         for phone in sorted(book.phones, key=lambda phone: phone.identity.device)
     )
+    rings: defaultdict[UUID | None, list[UUID]] = defaultdict(list)
+    for device in devices:
+        rings[device.extension].append(device.id)
     tenancies = tuple(
         TenancyEntry(
             number=held.number,
@@ -164,7 +168,7 @@ def _entries(book: Phonebook, now: int) -> Entries:
             person=held.person,
             name=held.name,
             mailbox=held.mailbox,
-            devices=tuple(device.id for device in devices if device.extension == held.extension),
+            devices=tuple(rings[held.extension]),
         )
         for held in sorted(book.tenancies, key=lambda held: held.number)
     )

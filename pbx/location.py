@@ -17,7 +17,7 @@ from pbx.sip.deadlines import Deadlines
 from pbx.sip.flows import FlowId
 
 
-class Binding(Struct, frozen=True, kw_only=True):
+class Binding(Struct, frozen=True, kw_only=True, gc=False):
     """One Contact of a device."""
 
     device: str

@@ -1,7 +1,7 @@
 """Everything the exchange needs to route and admit, read in one consistent look.
 
 For the exchange's own working copy (`pbx.directory`): nobody is shown any of it, so reading it
-leaves no row.
+leaves no row. It is read again every half minute, while phones wait to be answered: in slices.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from storage.models.people import person
 from storage.models.policies import exception
 from storage.phones import PhoneIdentity, Phones
 from storage.sealed.fields import Cell, FieldKey
+from storage.slices import slices
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +51,18 @@ class Phonebook:
 async def read(connection: AsyncConnection, fields: FieldKey, phones: Phones) -> Phonebook:
     """Devices that were not removed, and open tenures."""
     exceptions = await _md5_exceptions(connection)
-    rows = (
-        await connection.execute(
-            select(device.c.id, device.c.place, device.c.extension_id).where(
-                device.c.removed_at.is_(None)
-            )
-        )
-    ).all()
     identities = {found.device: found for found in await phones.identities(connection)}
-    known = tuple(
-        PhoneFacts(
-            identities[row.id],
-            row.place,
-            row.extension_id,
-            0 if identities[row.id].has_used_sha256 else exceptions.get(row.id, 0),
-        )
-        for row in rows
-        if row.id in identities
+    query = select(device.c.id, device.c.place, device.c.extension_id).where(
+        device.c.removed_at.is_(None)
     )
-    return Phonebook(known, await _tenancies(connection, fields))
+    known: list[PhoneFacts] = []
+    async for rows in slices(connection, query):
+        for row in rows:
+            identity = identities.get(row.id)
+            if identity is not None:
+                until = 0 if identity.has_used_sha256 else exceptions.get(row.id, 0)
+                known.append(PhoneFacts(identity, row.place, row.extension_id, until))
+    return Phonebook(tuple(known), await _tenancies(connection, fields))
 
 
 async def _md5_exceptions(connection: AsyncConnection) -> dict[UUID, int]:
@@ -95,14 +89,17 @@ async def _tenancies(connection: AsyncConnection, fields: FieldKey) -> tuple[Ten
         .join(person, person.c.id == tenure.c.person_id)
         .where(tenure.c.ended_at.is_(None))
     )
-    return tuple(
-        TenancyFacts(
-            number=fields.open(row.number_sealed, Cell("extension", "number", row.id)),
-            extension=row.id,
-            tenure=row.tenure_id,
-            person=row.person_id,
-            name=fields.open(row.name_sealed, Cell("person", "name", row.person_id)),
-            mailbox=row.mailbox_id,
-        )
-        for row in (await connection.execute(query)).all()
-    )
+    found: list[TenancyFacts] = []
+    async for rows in slices(connection, query):
+        found += [
+            TenancyFacts(
+                number=fields.open(row.number_sealed, Cell("extension", "number", row.id)),
+                extension=row.id,
+                tenure=row.tenure_id,
+                person=row.person_id,
+                name=fields.open(row.name_sealed, Cell("person", "name", row.person_id)),
+                mailbox=row.mailbox_id,
+            )
+            for row in rows
+        ]
+    return tuple(found)

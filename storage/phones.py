@@ -21,6 +21,7 @@ from storage.ledger.unit import Unit
 from storage.models.extensions import device
 from storage.models.phones import phone_identity, phone_presence
 from storage.sealed.fields import Cell, FieldKey
+from storage.slices import slices
 from storage.versions import change
 
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -152,7 +153,7 @@ class Phones:
         """The device has shown that it can do SHA-256: MD5 is closed to it for good."""
         await connection.execute(
             update(phone_identity)
-            .where(phone_identity.c.id == device, phone_identity.c.has_used_sha256.is_(False))
+            .where(phone_identity.c.id == device, phone_identity.c.has_used_sha256.in_([False]))
             .values(has_used_sha256=True)
         )
 
@@ -184,8 +185,10 @@ class Phones:
 
     async def identities(self, connection: AsyncConnection) -> list[PhoneIdentity]:
         """All, for the exchange's own directory: no disclosure to anybody."""
-        rows = (await connection.execute(select(phone_identity))).all()
-        return [self._opened(row) for row in rows]
+        found: list[PhoneIdentity] = []
+        async for rows in slices(connection, select(phone_identity)):
+            found += [self._opened(row) for row in rows]
+        return found
 
     async def see(self, connection: AsyncConnection, seen: Sequence[Presence]) -> list[Presence]:
         """Keep where devices are, each at most once; those that are seen for the first time."""
