@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 
-from media.client import AnswerRefused, MediaError, OfferRefused, Player, Silent
+from media.client import AnswerRefused, Held, MediaError, OfferRefused, Player, Silent
 from pbx.b2bua.callee_leg import CalleeLeg, Invitation
 from pbx.b2bua.caller_leg import CallerLeg
 from pbx.b2bua.endings import CallOver, end_of
@@ -168,6 +168,10 @@ class Call:
         match event:
             case HungUp() | Vanished() | Heard(event=Silent()):
                 return False  # of a phone that is no party, or not silent for long enough
+            case Heard(leg, Held(is_held=is_held)):
+                leg.is_held = is_held
+                await self.keep()
+                return False
             case Reoffered() | RefreshDue() | Reanswered() | Acknowledged():
                 await self._change(event)
                 return False
@@ -179,10 +183,10 @@ class Call:
         try:
             match event:
                 case Reoffered():
-                    if await leg.accept_offer(event, self._partner.get(leg)):
+                    if await leg.accept_offer(event):
                         await self.keep()
                 case RefreshDue():
-                    await leg.refresh()
+                    await leg.asking.ask()
                 case Reanswered():
                     await leg.take_reanswer(event)
                 case Acknowledged(sdp=sdp):
@@ -193,6 +197,10 @@ class Call:
     def is_party(self, leg: Leg) -> bool:
         """Not one that rang in vain: a phone that lost the race may say what it likes."""
         return leg is self.caller or leg in self._partner
+
+    def partner_of(self, leg: Leg) -> Leg | None:
+        """Whom the leg is joined with."""
+        return self._partner.get(leg)
 
     async def ring(self, device: UUID, contact: Contact, number: str) -> CalleeLeg:
         """Invite one contact of a device; a failure leaves nothing of the leg behind."""

@@ -88,9 +88,9 @@ class CalleeLeg(Leg):
                 self._accepted(event.transaction, dialog, response.body)
         elif self.phase is Phase.BEGINNING:
             if response.body and dialog is not None and self._keep_early(dialog, response.body):
-                self._tell(Progressed(self, response.body))
+                self.tell(Progressed(self, response.body))
             elif response.status == 180:
-                self._tell(Rang(self))
+                self.tell(Rang(self))
 
     def _accepted(self, transaction: TransactionId, dialog: Dialog, sdp: bytes) -> None:
         self._agent.acknowledge(transaction, dialog, self.flow)
@@ -102,7 +102,7 @@ class CalleeLeg(Leg):
             return
         self.status = 200
         self._confirm(dialog)
-        self._tell(Answered(self, sdp or self._early.get(dialog.id, b"")))
+        self.tell(Answered(self, sdp or self._early.get(dialog.id, b"")))
         self._early.clear()
 
     def _keep_early(self, dialog: Dialog, sdp: bytes) -> bool:
@@ -124,7 +124,7 @@ class CalleeLeg(Leg):
         if self.phase is Phase.BEGINNING:
             self.status = status
             self._end()
-            self._tell(Refused(self, status))
+            self.tell(Refused(self, status))
 
     def _write(self, invitation: Invitation, offer: bytes) -> Request:
         headers = Headers(

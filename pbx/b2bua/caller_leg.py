@@ -8,7 +8,7 @@ from uuid import UUID
 
 from media.client import LegGone, OfferRefused
 from pbx.b2bua.events import GaveUp, HungUp
-from pbx.b2bua.leg import Leg, Phase
+from pbx.b2bua.leg import WARNING_HOST, Leg, Phase
 from pbx.dialplan.numbers import dialled
 from pbx.sip import events as sip
 from pbx.sip.flows import FlowFacts
@@ -17,8 +17,6 @@ from pbx.sip.uri import SipUri
 
 if TYPE_CHECKING:
     from pbx.b2bua.call import Call
-
-WARNING_HOST = "pbx"
 
 
 class CallerLeg(Leg):
@@ -124,16 +122,16 @@ class CallerLeg(Leg):
             told = GaveUp(self) if self.is_beginning else HungUp(self)
             self.status = status
             self._end()
-            self._tell(told)
+            self.tell(told)
             self._is_acknowledged.set()
 
     def _acknowledged(self, event: sip.Acknowledged) -> None:
         self._is_acknowledged.set()
         super()._acknowledged(event)
 
-    def _vanish(self, cause: str) -> None:
+    def vanish(self, cause: str) -> None:
         self._is_acknowledged.set()
-        super()._vanish(cause)
+        super().vanish(cause)
 
     async def may_hang_up(self) -> None:
         """Returns when a BYE is allowed: after the ACK of our 2xx, or when it never comes

@@ -19,8 +19,10 @@ from media.client import (
     MediaClient,
     MediaError,
     MediaUnavailable,
+    OfferRefused,
     Place,
 )
+from pbx.b2bua.asking import Asking
 from pbx.b2bua.events import (
     Acknowledged,
     Heard,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from pbx.b2bua.call import Call
 
 SDP = "application/sdp"
+WARNING_HOST = "pbx"
 
 
 class Phase(Enum):
@@ -76,15 +79,27 @@ class Leg:
         self.signalling = self._protection()
         self.stats: LegStats | None = None
         """Its last figures, once its media is dropped."""
-        self._refreshing: TransactionId | None = None
+        self.asking = Asking(self)
         self._offered_late = False
         """We offered in the answer to a re-INVITE: the ACK has to answer."""
         self.was_silent = False
+        self.is_held = False
+        """Its phone has put the call on hold."""
 
     @property
     def is_beginning(self) -> bool:
         """Neither answered nor ended."""
         return self.phase is Phase.BEGINNING
+
+    @property
+    def is_talking(self) -> bool:
+        """Answered and not ended, with media of its own."""
+        return self.phase is Phase.CONFIRMED and self.media is not None
+
+    @property
+    def partner(self) -> Leg | None:
+        """Whom it is joined with."""
+        return self.call.partner_of(self)
 
     # -- what the call asks of a leg
 
@@ -116,7 +131,7 @@ class Leg:
         finally:
             self._end()
 
-    async def accept_offer(self, reoffer: Reoffered, other: Leg | None) -> bool:
+    async def accept_offer(self, reoffer: Reoffered) -> bool:
         """Answer a re-INVITE or UPDATE; whether the session is what the phone asked for.
 
         The phone's offer ends here: the other leg is joined to this one in the worker and need
@@ -129,18 +144,23 @@ class Leg:
             self._accept(reoffer, b"")  # a refresh that describes nothing
             return True
         try:
+            other = self.partner
             body = await self._describe(self.media, reoffer, other.media if other else None)
-        except MediaError:
-            self.refuse_offer(reoffer, 488)
-            with suppress(LegGone, MediaUnavailable):  # its call hears so by itself
-                await self._media.withdraw(self.media)
+        except MediaError as error:
+            reason = error.reason if isinstance(error, OfferRefused) else ""
+            self.refuse_offer(reoffer, 488, reason)
+            await self.withdraw()
             return False
-        self._accept(reoffer, body)
+        if not self._accept(reoffer, body) and self.is_talking:
+            self.asking.offer()  # it took its question back, or its flow is gone: say how it is
         return True
 
-    def refuse_offer(self, reoffer: Reoffered, status: int) -> None:
+    def refuse_offer(self, reoffer: Reoffered, status: int, warning: str = "") -> None:
         """The session stays as it is."""
-        self._agent.respond(reoffer.transaction, response_to(reoffer.request, status))
+        refusal = response_to(reoffer.request, status)
+        if warning:
+            refusal.headers.add("Warning", f'399 {WARNING_HOST} "{warning}"')
+        self._agent.respond(reoffer.transaction, refusal)
 
     async def take_late_answer(self, sdp: bytes) -> None:
         """The ACK of a re-INVITE that had no offer carries the phone's answer (RFC 3261 §14.2);
@@ -148,17 +168,18 @@ class Leg:
         if self.media is not None and self.phase is Phase.CONFIRMED:
             await self._media.take_answer(self.media, sdp)
 
-    async def refresh(self) -> None:
-        """Show that the session lives: UPDATE where the phone takes it (RFC 4028 §7.4)."""
-        if self.dialog is None or self.media is None or self.phase is not Phase.CONFIRMED:
-            return
-        if self._refreshing is not None:
-            return
-        if "UPDATE" in self.dialog.state.allow:
-            self._refresh(self.dialog.request("UPDATE"))
-        else:
-            offer = await self._media.make_offer(self.media)
-            self._refresh(self.dialog.request("INVITE", offer, SDP))
+    async def describe(self, like: Leg | None) -> bytes:
+        """An offer of ours within the dialog, as agreed or with what another phone takes; raises
+        `MediaError`."""
+        if self.media is None:
+            raise LegGone("the leg has no media")
+        return await self._media.make_offer(self.media, like=like.media if like else self.media)
+
+    async def withdraw(self) -> None:
+        """An offer was refused, or never sent: what was agreed stays."""
+        if self.media is not None:
+            with suppress(LegGone, MediaUnavailable):  # its call hears so by itself
+                await self._media.withdraw(self.media)
 
     async def take_reanswer(self, answer: Reanswered) -> None:
         """What our own refresh came to; raises `AnswerRefused` for nonsense."""
@@ -167,16 +188,11 @@ class Leg:
         if answer.status < 300:
             await self._media.take_answer(self.media, answer.sdp)
         else:
-            await self._media.withdraw(self.media)  # what was agreed stays
+            await self.withdraw()
 
-    def _refresh(self, request: Request) -> None:
-        if self.phase is Phase.CONFIRMED:  # it may have hung up while we described the session
-            request.headers.set("Contact", self._contact)
-            self._refreshing = self._send(request)
-
-    def _accept(self, reoffer: Reoffered, body: bytes) -> None:
+    def _accept(self, reoffer: Reoffered, body: bytes) -> bool:
         response = self._with_session(response_to(reoffer.request, 200), body)
-        self._agent.respond(reoffer.transaction, response)
+        return self._agent.respond(reoffer.transaction, response)
 
     async def _describe(self, media: LegId, reoffer: Reoffered, like: LegId | None) -> bytes:
         if not reoffer.request.body:
@@ -189,23 +205,19 @@ class Leg:
 
     def receive(self, event: sip.Event) -> None:
         """A SIP event of this leg's transactions or dialog."""
+        if self.asking.takes(event):
+            return
         match event:
             case sip.RequestReceived():
                 self._requested(event)
             case sip.RefreshDue():
-                self._tell(RefreshDue(self))
+                self.tell(RefreshDue(self))
             case sip.Acknowledged():
                 self._acknowledged(event)
             case sip.SessionExpired():
-                self._vanish("session-expired")
+                self.vanish("session-expired")
             case sip.TimedOut(timer="ACK"):
-                self._vanish("no-ack")
-            case sip.ResponseReceived(transaction=transaction) if transaction == self._refreshing:
-                self._refreshed(event)
-            case sip.TimedOut(transaction=transaction) if transaction == self._refreshing:
-                self._vanish("session-expired")
-            case sip.FlowLost(transaction=transaction) if transaction == self._refreshing:
-                self._refreshing = None  # the next refresh takes the device's next flow
+                self.vanish("no-ack")
             case _:
                 self._began(event)
 
@@ -235,8 +247,10 @@ class Leg:
 
     def _reoffered(self, event: sip.RequestReceived) -> None:
         request = event.request
-        if self.phase is Phase.CONFIRMED:
-            self._tell(Reoffered(self, event.transaction, request))
+        if self._offered_late and (request.body or request.method == "INVITE"):
+            self._reply(event, 491)  # our own offer waits for the answer in an ACK
+        elif self.phase is Phase.CONFIRMED:
+            self.tell(Reoffered(self, event.transaction, request))
         elif not request.body and request.method == "UPDATE":
             self._reply(event, 200)
         else:
@@ -255,37 +269,32 @@ class Leg:
     def _over(self, event: sip.RequestReceived) -> None:
         if self.phase is Phase.CONFIRMED:
             self._end()
-            self._tell(HungUp(self))
+            self.tell(HungUp(self))
 
     def _acknowledged(self, event: sip.Acknowledged) -> None:
         if self._offered_late and self.is_in(event.dialog):
             self._offered_late = False
-            self._tell(Acknowledged(self, event.request.body))
+            self.tell(Acknowledged(self, event.request.body))
 
-    def _refreshed(self, event: sip.ResponseReceived) -> None:
-        response = event.response
-        if response.status < 200:
-            return
-        self._refreshing = None
-        if response.cseq.method == "INVITE" and response.status < 300 and self.dialog is not None:
+    def acknowledge(self, event: sip.ResponseReceived) -> None:
+        """The 2xx of a re-INVITE of ours."""
+        if self.dialog is not None:
             self._agent.acknowledge(event.transaction, self.dialog, event.flow)
-        if response.status == 422 and self.phase is Phase.CONFIRMED:
-            self._tell(RefreshDue(self))  # the stack has learnt the interval (RFC 4028 §7.4)
-        if response.status in (408, 481):
-            self._vanish("session-expired")
-        else:
-            is_described = response.cseq.method == "INVITE"
-            self._tell(Reanswered(self, response.status, response.body, is_described))
 
-    def _vanish(self, cause: str) -> None:
+    def vanish(self, cause: str) -> None:
         self.hang_up()
-        self._tell(Vanished(self, cause))
+        self.tell(Vanished(self, cause))
 
     def _heard(self, event: object) -> None:
         if self.phase is not Phase.ENDED:
-            self._tell(Heard(self, event))  # type: ignore[arg-type]
+            self.tell(Heard(self, event))  # type: ignore[arg-type]
 
     # -- what every leg does
+
+    def send_in_dialog(self, request: Request) -> TransactionId:
+        """A request that says again where we are."""
+        request.headers.set("Contact", self._contact)
+        return self._send(request)
 
     def _bye(self, dialog: Dialog, reason: str | None) -> None:
         bye = dialog.request("BYE")
@@ -315,13 +324,14 @@ class Leg:
         if self.phase is not Phase.ENDED:
             self.phase = Phase.ENDED
             self.ended_at = self.call.clock()
+            self.asking.close()
             self.call.ended(self)
 
     def is_in(self, dialog: Dialog | None) -> bool:
         """Whether it is this leg's own dialog, not that of another fork."""
         return dialog is not None and self.dialog is not None and dialog.id == self.dialog.id
 
-    def _tell(self, event: LegEvent) -> None:
+    def tell(self, event: LegEvent) -> None:
         self.call.tell(event)
 
     def _protection(self) -> Signalling | None:

@@ -25,6 +25,9 @@ class LegSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     started_at: int
     answered_at: int | None
     status: int
+    is_held: bool = False
+    partner: UUID | None = None
+    """The leg it is joined with."""
 
 
 class CallSnapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,6 +49,8 @@ def snapshot_of(call: Call) -> CallSnapshot:
                 started_at=leg.started_at,
                 answered_at=leg.answered_at,
                 status=leg.status,
+                is_held=leg.is_held,
+                partner=leg.partner.id if leg.partner else None,
             )
             for leg in call.legs
             if leg.phase is Phase.CONFIRMED and leg.media and leg.dialog

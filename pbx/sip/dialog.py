@@ -156,6 +156,13 @@ class Dialog:
         self._open_theirs[method] = number
         return None
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether no session is being described, by either end, so that we may (§14.1, RFC 3311
+        §5.1)."""
+        ours = self._open_ours.keys() & {"INVITE", "UPDATE with offer"}
+        return not ours and not self._open_theirs.keys() & {"INVITE", "UPDATE"}
+
     def answered(self, request: Request, response: Response) -> None:
         """We sent a response to a request of theirs."""
         if response.status >= 200:

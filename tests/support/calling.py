@@ -53,14 +53,17 @@ class Talk:
 
 
 @asynccontextmanager
-async def talking(exchange: TestExchange) -> AsyncIterator[Talk]:
-    """Alice has called Bob, who answered; nobody sends any sound."""
+async def talking(
+    exchange: TestExchange, *, says: tuple[tuple[str, str], ...] = ()
+) -> AsyncIterator[Talk]:
+    """Alice has called Bob, who answered (and said so much more); nobody sends any sound."""
     async with exchange.phone("alice") as alice, exchange.phone("bob") as bob:
         ours, theirs = RtpPhone(), RtpPhone()
         outgoing = alice.invite("1002", ours.sdp())
         async with asyncio.timeout(20):
             incoming = await bob.incoming.get()
             theirs.read(incoming.invite.body)
+            incoming.says = says
             incoming.answer(theirs.sdp())
             ours.read((await outgoing.answered()).body)
             await incoming.confirmed.wait()

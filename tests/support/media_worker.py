@@ -1,11 +1,15 @@
 """A real media worker process for tests (`python -m tests.support.media_worker`)."""
 
 import asyncio
+import atexit
+import functools
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,7 @@ import msgspec
 
 from media.config import MediaConfig
 from media.worker.process import run
+from media.worker.sounds import keep_tones
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,6 +29,15 @@ def free_range(count: int) -> tuple[int, int]:
         seed = probe.getsockname()[1]
     first = 10_000 + (seed * 2) % (32_000 - 10_000 - count)
     return first - first % 2, first - first % 2 + count - 1
+
+
+@functools.cache
+def kept_tones() -> str:
+    """Tones encoded once for all workers of this test run, as an installation has them."""
+    directory = tempfile.mkdtemp(prefix="tones-")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    keep_tones(Path(directory))
+    return directory
 
 
 class WorkerProcess:
@@ -52,6 +66,7 @@ class WorkerProcess:
             str(self.index),
             json.dumps(self.config),
             cwd=ROOT,
+            env={"TEST_PROMPTS": kept_tones(), **os.environ},
             stdout=asyncio.subprocess.PIPE,
         )
         assert self.process.stdout is not None

@@ -195,6 +195,8 @@ class Incoming(Call):
         self.cancelled = asyncio.Event()
         self.acknowledgement: Request | None = None
         self.heeds_cancel = True
+        self.says: tuple[tuple[str, str], ...] = ()
+        """More fields of our 2xx."""
         self.cancel: Request | None = None
         self._tag = secrets.token_hex(4)
         self._final: Response | None = None
@@ -239,6 +241,8 @@ class Incoming(Call):
             response.headers.add("Record-Route", route)
         if status < 300:
             response.headers.add("Contact", self.phone.contact)
+        for name, value in self.says if 200 <= status < 300 else ():
+            response.headers.add(name, value)
         if body:
             response.headers.add("Content-Type", "application/sdp")
             response.body = body

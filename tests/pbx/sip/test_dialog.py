@@ -181,6 +181,28 @@ def test_what_is_answered_is_open_no_more():
     assert dialog.admit(theirs("INVITE", 4)) is None
 
 
+@pytest.mark.parametrize("ours", [True, False])
+@pytest.mark.parametrize(
+    ("method", "body", "settled"),
+    [("INVITE", b"v=0", False), ("UPDATE", b"v=0", False), ("INFO", b"", True)],
+)
+def test_nothing_new_is_offered_while_a_session_is_being_described(ours, method, body, settled):
+    dialog = uac(200)
+    dialog.closed(request())
+    assert dialog.is_settled
+    if ours:
+        asked = dialog.request(method, body)
+        dialog.sent(asked)
+        assert dialog.is_settled is settled
+        dialog.closed(asked)
+    else:
+        asked = theirs(method, 7, body)
+        assert dialog.admit(asked) is None
+        assert dialog.is_settled is settled
+        dialog.answered(asked, response_to(asked, 488))
+    assert dialog.is_settled
+
+
 def test_our_request_is_over_with_its_final_response_or_without():
     dialog = confirmed_uac()
     one = dialog.request("INVITE", OFFER)
