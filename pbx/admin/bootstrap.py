@@ -37,11 +37,11 @@ class FirstAdministrator:
 
 async def begin(plane: Plane, first: FirstAdministrator, proof: bytes) -> bytes:
     """Founds the account at the key holder; answers the sealed `Enrolment`."""
-    answer = await plane.perform(
-        _installation(plane), first.begin_act(), proof, action=Action.PERSON_ADDED
-    )
+    caller = _installation(plane)
+    answer = await plane.perform(caller, first.begin_act(), proof, action=Action.ENROLMENT_BEGUN)
     if not isinstance(answer, Done):
         raise BootstrapRefused("the key holder did not begin the enrolment")
+    await plane.begun(caller.deed, first.id, first.begin_act())
     return answer.answer
 
 

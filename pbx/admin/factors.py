@@ -8,9 +8,10 @@ from uuid import UUID
 from litestar import get, post
 from litestar.params import FromPath, JSONBody
 
+from pbx.access.errors import Denied
 from pbx.access.roles import Privilege
 from pbx.admin.given import GivenCaller, GivenPlane
-from pbx.admin.plane import Caller, Plane
+from pbx.admin.plane import REFUSED, Caller, Plane
 from pbx.admin.rules import needs, public
 from pbx.admin.sessions import opened
 from pbx.admin.wire.fields import Performed, Proved
@@ -24,15 +25,14 @@ from storage.ledger.unit import Unit
 OWN = needs(Privilege.OWN_FACTORS, Action.FACTORS_CHANGED)
 
 
-@post("/v1/enrolment", opt=public(Action.PERSON_ENROLLED), summary="Use a one-time enrolment code")
+@post("/v1/enrolment", opt=public(Action.ENROLMENT_BEGUN), summary="Use a one-time enrolment code")
 async def enrol(plane: GivenPlane, caller: GivenCaller, data: JSONBody[SignIn]) -> Performed:
-    answer = await plane.perform(
-        caller, acts.Enrol(login=data.login), data.proof, action=Action.PERSON_ENROLLED
-    )
-    return Performed(
-        operation=caller.deed.operation,
-        answer=answer.answer if isinstance(answer, Done) else b"",
-    )
+    act = acts.Enrol(login=data.login)
+    answer = await plane.perform(caller, act, data.proof, action=Action.ENROLMENT_BEGUN)
+    if not isinstance(answer, Done):
+        raise Denied(REFUSED)
+    await plane.begun(caller.deed, answer.person, act)
+    return Performed(operation=caller.deed.operation, answer=answer.answer)
 
 
 @post(

@@ -145,6 +145,16 @@ class Plane:
         await self.committer.run(work)
         return Evidence(deed.operation, leaf(units[0].rows[0]))
 
+    async def begun(self, deed: Deed, person: UUID | None, act: acts.Act) -> None:
+        """The row that says the first half of an enrolment is done; nothing of ours has changed
+        yet. What a crash leaves open the hourly comparison closes."""
+        subject = None if person is None else Subject("person", person)
+
+        async def work(unit: Unit) -> None:
+            unit.record(deed.entry(Action.ENROLMENT_BEGUN, subject, after={"act": acts.name(act)}))
+
+        await self.committer.run(work)
+
     async def perform(
         self,
         caller: Caller,

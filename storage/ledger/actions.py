@@ -35,6 +35,8 @@ class Action(StrEnum):
     PERSON_LEFT = "person.left"
     PERSON_UNLOCKED = "person.unlocked"
     ENROLMENT_ISSUED = "enrolment.issued"
+    ENROLMENT_BEGUN = "enrolment.begun"
+    """The first half: it counts with the first code of the new factor."""
     FACTORS_CHANGED = "factors.changed"
     FACTORS_LISTED = "factors.listed"
 

@@ -57,6 +57,8 @@ async def rows(layout: Layout) -> list[tuple[str, str, str]]:
         grants = (await connection.execute(select(role_grant.c.by_installation))).scalars().all()
     await database.close()
     assert all(grants)
+    answered = {row.operation for row in found if row.outcome != "intended"}
+    assert {row.operation for row in found} == answered, "an intent stays open"
     return [(row.action, row.outcome, row.actor_kind) for row in found]
 
 

@@ -19,6 +19,8 @@ from pbx.admin.rules import declared
 from pbx.cli import main as cli
 from pbx.cli.manual import Command, commands
 from storage.keyholder import acts, decisions
+from storage.ledger import reconciliation
+from storage.ledger.reconciliation import GRACE
 from storage.sealed.fields import FieldKey
 from tests.support import privileges
 from tests.support.clinic import Clinic
@@ -95,6 +97,7 @@ async def test_every_route_and_every_opening_leaves_a_row(clinic: Clinic) -> Non
         if method == "DELETE" or path.startswith("/v1/own/"):
             who.token = ""
 
+    await _check_closed(clinic)
     assert openers_in_source() <= watched.openers
     await _undone(clinic)
     wanted = {
@@ -102,6 +105,14 @@ async def test_every_route_and_every_opening_leaves_a_row(clinic: Clinic) -> Non
     }
     assert wanted - LATER - {acts.Act} <= performed
     assert set(decisions.RULES) <= performed | LATER
+    await _check_closed(clinic)
+
+
+async def _check_closed(clinic: Clinic) -> None:
+    """Every intent, of founding and enrolments too, was followed at once in its own operation."""
+    async with clinic.plane.database.read() as connection:
+        expectation = await reconciliation.expected(connection, clinic.now + 2 * GRACE)
+    assert [(row.action, row.sequence) for row in expectation.intents] == []
 
 
 async def _undone(clinic: Clinic) -> None:
