@@ -10,6 +10,7 @@ The root's key is only needed to sign the next issuing authority, years from now
 import datetime
 from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import UUID
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -31,8 +32,8 @@ from certs.issue import (
     serial_text,
     sign,
 )
-from certs.names import ServerNames, device_identity, host_name
-from certs.profiles import DEVICE, ISSUING, ROOT, SERVER
+from certs.names import ServerNames, device_identity, host_name, operator_identity, operator_of
+from certs.profiles import DEVICE, ISSUING, OPERATOR, ROOT, SERVER, Profile
 from certs.revoke import (
     Reason,
     Revocation,
@@ -130,19 +131,32 @@ class Authority:
     def issue_device(self, identity: str) -> DeviceCertificate:
         """A key and client certificate for a device, named by `sip:ID@DOMAIN` or `urn:uuid:…`."""
         key = new_key(DEVICE)
-        return self._sign_device(identity, key.public_key(), key_pem(key))
+        return self._sign_client(self._device, device_identity(identity), key.public_key(), key)
 
     def issue_device_for_request(self, identity: str, request_pem: bytes) -> DeviceCertificate:
         """The same for a device that keeps its own key; only the key is taken from the request."""
-        try:
-            request = x509.load_pem_x509_csr(request_pem)
-            valid = request.is_signature_valid
-        except (ValueError, InvalidSignature):
-            raise CertsError("The file is not a PEM certificate signing request.") from None
-        key = request.public_key()
-        if not valid or not isinstance(key, ec.EllipticCurvePublicKey) or key.key_size < 256:
-            raise CertsError("The request must be signed by its own key, on P-256 or P-384.")
-        return self._sign_device(identity, key, None)
+        key = requested_key(request_pem)
+        return self._sign_client(self._device, device_identity(identity), key, None)
+
+    def issue_operator(self, person: UUID, request_pem: bytes = b"") -> DeviceCertificate:
+        """A client certificate for the management listener; it is one person's."""
+        own = None if request_pem else new_key(OPERATOR)
+        public = own.public_key() if own is not None else requested_key(request_pem)
+        return self._sign_client(OPERATOR, operator_identity(person), public, own)
+
+    def operator_serials(self, person: UUID) -> list[str]:
+        """Certificates of one person that still count."""
+        revoked = self.revocations()
+        return [
+            serial
+            for certificate in self.stock.all_issued()
+            if operator_of(certificate) == person
+            and (serial := serial_text(certificate)) not in revoked
+        ]
+
+    @property
+    def _device(self) -> Profile:
+        return replace(DEVICE, days=self.config.device_days)
 
     def check_revocable(self, serial: str) -> str:
         """The serial number as we write it; CertsError when there is nothing to revoke."""
@@ -201,14 +215,16 @@ class Authority:
         self.load_root_key(destination, passphrase)
         erase(self.stock.root_key)
 
-    def _sign_device(
-        self, identity: str, public_key: ec.EllipticCurvePublicKey, key: bytes | None
+    def _sign_client(
+        self,
+        profile: Profile,
+        identity: str,
+        public_key: ec.EllipticCurvePublicKey,
+        key: ec.EllipticCurvePrivateKey | None,
     ) -> DeviceCertificate:
-        uri = x509.UniformResourceIdentifier(device_identity(identity))
+        uri = x509.UniformResourceIdentifier(identity)
         with locked(self.stock.directory):
-            issuer = self.issuer()
-            profile = replace(DEVICE, days=self.config.device_days)
-            subject = common_name("device")
+            issuer, subject = self.issuer(), common_name(profile.kind)
             certificate = sign(profile, subject, public_key, issuer, self.now(), [uri])
             self.stock.add_issued(certificate)
         return DeviceCertificate(
@@ -216,7 +232,7 @@ class Authority:
             serial=serial_text(certificate),
             expires=certificate.not_valid_after_utc,
             chain_pem=certificate_pem(certificate) + certificate_pem(issuer.certificate),
-            key_pem=key,
+            key_pem=key_pem(key) if key is not None else None,
         )
 
     def _issued(self, serial: str) -> x509.Certificate:
@@ -250,6 +266,19 @@ class Authority:
                 f"The clock says {self.now():%Y-%m-%d %H:%M} UTC, before this authority was made "
                 f"({made:%Y-%m-%d}); set the clock right (timedatectl) and start again."
             )
+
+
+def requested_key(request_pem: bytes) -> ec.EllipticCurvePublicKey:
+    """The public key of a signing request that was signed with its own private one."""
+    try:
+        request = x509.load_pem_x509_csr(request_pem)
+        valid = request.is_signature_valid
+    except (ValueError, InvalidSignature):
+        raise CertsError("The file is not a PEM certificate signing request.") from None
+    key = request.public_key()
+    if not valid or not isinstance(key, ec.EllipticCurvePublicKey) or key.key_size < 256:
+        raise CertsError("The request must be signed by its own key, on P-256 or P-384.")
+    return key
 
 
 def create_authority(

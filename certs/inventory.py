@@ -9,7 +9,7 @@ from cryptography import x509
 
 from certs.authority import Authority
 from certs.issue import serial_text
-from certs.names import ServerNames, identity_of
+from certs.names import ServerNames, identity_of, operator_of
 from certs.profiles import Kind, kind_of
 from certs.revoke import read_lists
 from certs.stock import load_chain
@@ -46,6 +46,7 @@ _REMEDY = {
     Kind.ISSUING: "Run `pbx cert renew --root-key FILE`.",
     Kind.SERVER: "Run `pbx cert renew`.",
     Kind.DEVICE: "Issue the device's next certificate and install it on the device.",
+    Kind.OPERATOR: "Issue the operator's next certificate: pbx person certificate.",
     Kind.IMPORTED: "Get the next certificate from its issuer and run `pbx cert import`.",
     Kind.REVOCATION_LIST: "Run `pbx cert renew`.",
 }
@@ -81,8 +82,8 @@ def _certificates(authority: Authority) -> Iterator[tuple[Kind, x509.Certificate
     for path in stock.imports():
         yield Kind.IMPORTED, load_chain(path)[0]
     for certificate in stock.all_issued():
-        if kind_of(certificate) is Kind.DEVICE:
-            yield Kind.DEVICE, certificate
+        if (kind := kind_of(certificate)) in (Kind.DEVICE, Kind.OPERATOR):
+            yield kind, certificate
 
 
 def _in_force(
@@ -101,6 +102,8 @@ def _in_force(
 def _purpose(kind: Kind, certificate: x509.Certificate) -> tuple[Kind, str]:
     if kind is Kind.DEVICE:
         return kind, identity_of(certificate) or serial_text(certificate)
+    if kind is Kind.OPERATOR:
+        return kind, str(operator_of(certificate))
     return kind, "" if kind is Kind.ISSUING else serial_text(certificate)
 
 
@@ -142,9 +145,11 @@ def _with_remedy(status: Status) -> Status:
 
 
 def _names(certificate: x509.Certificate) -> tuple[str, ...]:
-    identity = identity_of(certificate)
+    identity, person = identity_of(certificate), operator_of(certificate)
     if identity is not None:
         return (identity,)
+    if person is not None:
+        return (f"person {person}",)
     names = ServerNames.of(certificate)
     if names.hosts or names.addresses:
         return (*names.hosts, *(str(address) for address in names.addresses))

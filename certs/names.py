@@ -1,13 +1,15 @@
 """The names certificates may carry.
 
 Servers: exact DNS names and IP addresses, no wildcards (RFC 5922 §7.2). Devices: one URI, a SIP
-address of record or a UUID (RFC 5922 §7.1); never the name of a person.
+address of record or a UUID (RFC 5922 §7.1). Operators: one URI with the person's identifier. Never
+the name of a person.
 """
 
 import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from uuid import UUID
 
 from cryptography import x509
 
@@ -15,6 +17,7 @@ from certs.errors import NameRefused
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _UUID_URN = re.compile(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_OPERATOR = "hipaa-pbx:operator:"
 _SIP_URI = re.compile(r"sips?:[A-Za-z0-9._~+-]{1,64}@(?P<host>[a-z0-9.-]{1,253})")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -95,13 +98,32 @@ def device_identity(uri: str) -> str:
 def identity_of(certificate: x509.Certificate) -> str | None:
     """The one device URI in a certificate; none when there is none or more than one."""
     try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return None
-    uris = names.value.get_values_for_type(x509.UniformResourceIdentifier)
-    if len(uris) != 1:
-        return None
-    try:
-        return device_identity(uris[0])
+        return device_identity(_uri_of(certificate))
     except NameRefused:
         return None
+
+
+def operator_identity(person: UUID) -> str:
+    """The URI an operator's certificate names its holder by; no device is ever named so."""
+    return f"{_OPERATOR}{person}"
+
+
+def operator_of(certificate: x509.Certificate) -> UUID | None:
+    """The person whose certificate this is; none when it is not an operator's."""
+    scheme, found, person = _uri_of(certificate).rpartition(_OPERATOR)
+    if scheme or not found:
+        return None
+    try:
+        return UUID(person)
+    except ValueError:
+        return None
+
+
+def _uri_of(certificate: x509.Certificate) -> str:
+    """Empty when there is none, or more than one."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return ""
+    uris = names.value.get_values_for_type(x509.UniformResourceIdentifier)
+    return uris[0] if len(uris) == 1 else ""

@@ -11,12 +11,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
+from certs.names import operator_of
+
 
 class Kind(StrEnum):
     ROOT = "root authority"
     ISSUING = "issuing authority"
     SERVER = "server"
     DEVICE = "device"
+    OPERATOR = "operator"
     IMPORTED = "imported server"
     REVOCATION_LIST = "revocation list"
 
@@ -47,6 +50,7 @@ ROOT = Profile(Kind.ROOT, 20 * 365, ec.SECP384R1, path_length=1)
 ISSUING = Profile(Kind.ISSUING, 8 * 365, ec.SECP384R1, path_length=0)
 SERVER = Profile(Kind.SERVER, 365, ec.SECP256R1, purpose=ExtendedKeyUsageOID.SERVER_AUTH)
 DEVICE = Profile(Kind.DEVICE, 825, ec.SECP256R1, purpose=ExtendedKeyUsageOID.CLIENT_AUTH)
+OPERATOR = Profile(Kind.OPERATOR, 365, ec.SECP256R1, purpose=ExtendedKeyUsageOID.CLIENT_AUTH)
 
 
 def kind_of(certificate: x509.Certificate) -> Kind:
@@ -56,7 +60,9 @@ def kind_of(certificate: x509.Certificate) -> Kind:
     if constraints.ca:
         return Kind.ROOT if certificate.issuer == certificate.subject else Kind.ISSUING
     usage = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    return Kind.SERVER if ExtendedKeyUsageOID.SERVER_AUTH in usage else Kind.DEVICE
+    if ExtendedKeyUsageOID.SERVER_AUTH in usage:
+        return Kind.SERVER
+    return Kind.DEVICE if operator_of(certificate) is None else Kind.OPERATOR
 
 
 def _key_usage(authority: bool) -> x509.KeyUsage:

@@ -18,6 +18,7 @@ from certs.errors import CertsError
 from certs.names import host_name
 from media.config import MediaConfig
 from pbx.access.lockout import LockoutConfig
+from pbx.admin.config import AdminConfig
 from pbx.b2bua.config import CallsConfig
 from pbx.registrar import RegistrarConfig
 from pbx.transport.config import SipConfig
@@ -84,6 +85,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     media: MediaConfig = msgspec.field(default_factory=MediaConfig)
     keyholder: KeyHolderConfig = msgspec.field(default_factory=KeyHolderConfig)
     storage: StorageConfig = msgspec.field(default_factory=StorageConfig)
+    admin: AdminConfig = msgspec.field(default_factory=AdminConfig)
     logs: LogsConfig = msgspec.field(default_factory=LogsConfig)
     metrics: MetricsConfig = msgspec.field(default_factory=MetricsConfig)
 

@@ -12,7 +12,9 @@ from certs.renew import Prevented, renew_due
 from pbx.admin.api import create_app
 from pbx.admin.context import AdminContext
 from pbx.admin.lifecycle import Lifecycle
+from pbx.admin.management import ManagementServer
 from pbx.admin.models import Fact, Process
+from pbx.admin.operators import withdrawing
 from pbx.admin.plane import Plane
 from pbx.admin.server import AdminServer
 from pbx.config import Config, load
@@ -79,12 +81,20 @@ class Exchange:
         admin = AdminServer(create_app(self.context), self.layout.admin_socket)
         await admin.start()
         self._stack.push_async_callback(admin.stop)
+        if self.config.admin.listen:
+            endpoints["management over TLS"] = self._open_management(admin)
         self._state = "ready"
         return {
             **endpoints,
             "admin socket": str(self.layout.admin_socket),
             "metrics": metrics.address,
         }
+
+    def _open_management(self, admin: AdminServer) -> str:
+        server = ManagementServer(self.config.admin, self.authority, admin)
+        self._stack.push_async_callback(server.stop)
+        self.context.alarms.append(server.alarms)
+        return server.start()
 
     async def reload(self) -> dict[str, str]:
         self.config = load(self.layout.config_file)
@@ -180,6 +190,7 @@ class Exchange:
         if self.context.plane is not None:
             self.context.plane.enders.register("calls", self.telephony.end_calls_of)
             self.context.plane.enders.register("phones", self.telephony.end_phones_of)
+            self.context.plane.enders.register("certificates", withdrawing(self.authority))
         return endpoints
 
     def _ledger(self) -> dict[str, Fact]:

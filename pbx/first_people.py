@@ -22,6 +22,7 @@ from typing import Final
 from uuid import UUID
 
 from pbx.access.roles import Role
+from pbx.access.sessions import Terminal
 from pbx.admin import bootstrap, extensions, people, roles
 from pbx.admin.bootstrap import FirstAdministrator
 from pbx.admin.enrolling import Credentials, enrol
@@ -164,7 +165,7 @@ class _Office:
         self._phones, self._domain = lines.phones, lines.domain
         self._totp = b""
         self._login = ""
-        self._caller = plane.caller(os.geteuid())
+        self._caller = plane.caller(Terminal(os.geteuid()))
         self._rings_for_help = False
 
     async def administrator(self, wanted: Wanted) -> UUID:
@@ -195,7 +196,12 @@ class _Office:
             raise bootstrap.BootstrapRefused("the first administrator could not sign in")
         deed = self._plane.deed(actor_of(answer.person, answer.id))
         self._caller = Caller(
-            deed, os.geteuid(), answer.person, answer.id, answer.session, frozenset(answer.roles)
+            deed,
+            Terminal(os.geteuid()),
+            answer.person,
+            answer.id,
+            answer.session,
+            frozenset(answer.roles),
         )
 
     async def add(self, login: str, name: str) -> UUID:

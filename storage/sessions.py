@@ -1,4 +1,4 @@
-"""Command-line sessions: whose, from which account of the machine, since when, ended why.
+"""Command-line sessions: whose, from which account or certificate, since when, ended why.
 
 The store keeps the SHA-256 of a token; the token itself is only in the person's own terminal.
 """
@@ -28,6 +28,8 @@ class SessionRecord:
     seen_at: int
     ended_at: int | None
     end_reason: str | None
+    certificate: str
+    """Serial number of an operator's certificate; empty for an account of this machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,7 @@ class NewSession:
     person: UUID
     token_digest: bytes
     os_uid: int
+    certificate: str = ""
 
 
 async def open_session(unit: Unit, deed: Deed, new: NewSession) -> None:
@@ -45,6 +48,7 @@ async def open_session(unit: Unit, deed: Deed, new: NewSession) -> None:
             person_id=new.person,
             token_digest=new.token_digest,
             os_uid=new.os_uid,
+            certificate=new.certificate,
             started_at=deed.at,
             seen_at=deed.at,
         )
@@ -119,4 +123,5 @@ def _record(row: Row[Any]) -> SessionRecord:
         seen_at=row.seen_at,
         ended_at=row.ended_at,
         end_reason=row.end_reason,
+        certificate=row.certificate,
     )

@@ -22,6 +22,7 @@ class Privilege(StrEnum):
     PERSON_READ = "person-read"
     PERSON_ADD = "person-add"
     PERSON_CHANGE = "person-change"
+    OPERATOR_CERTIFY = "operator-certify"
     PERSON_SUSPEND = "person-suspend"
     PERSON_LEAVE = "person-leave"
     PERSON_UNLOCK = "person-unlock"
@@ -68,6 +69,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
         {
             P.PERSON_READ,
             P.PERSON_ADD,
+            P.OPERATOR_CERTIFY,
             P.PERSON_CHANGE,
             P.PERSON_SUSPEND,
             P.PERSON_LEAVE,

@@ -2,7 +2,8 @@
 
 The token is the key holder's handle, 32 random bytes that only the person's own terminal keeps;
 the store knows its SHA-256.
-A session belongs to one account of the operating system: presented from another, it is refused.
+A session belongs to one account of the operating system, or to one operator's certificate:
+presented from another, it is refused.
 """
 
 import base64
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from pbx.access.errors import NotSignedIn
+from pbx.access.errors import Denied, NotSignedIn
 from pbx.access.roles import SENSITIVE_ROLES, Role
 
 SECOND = 1_000_000
@@ -45,12 +46,26 @@ class EndReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Terminal:
+    """Where a person sits: an account of this machine, or the holder of a certificate."""
+
+    os_uid: int = -1
+    certificate: str = ""
+    """Serial number of an operator's certificate; empty on the Unix socket."""
+    person: UUID | None = None
+    """Whose certificate it is."""
+
+    def __str__(self) -> str:
+        return f"certificate {self.certificate}" if self.certificate else f"uid {self.os_uid}"
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """The times and the owner of one session; everything policy needs to know."""
 
     id: UUID
     person: UUID
-    os_uid: int
+    terminal: Terminal
     started_at: int
     seen_at: int
     ended_at: int | None
@@ -96,10 +111,17 @@ def expiry(
     return None
 
 
-def check_owner(session: Session, os_uid: int) -> None:
-    """The session speaks only from the operating-system account it was opened from."""
-    if session.os_uid != os_uid:
-        raise NotSignedIn("the session belongs to another account of this machine")
+def check_owner(session: Session, terminal: Terminal) -> None:
+    """The session speaks only from the account, or with the certificate, it was opened with."""
+    own = session.terminal
+    if (own.os_uid, own.certificate) != (terminal.os_uid, terminal.certificate):
+        raise NotSignedIn("the session belongs to another account or certificate")
+
+
+def check_holder(terminal: Terminal, person: UUID) -> None:
+    """With a certificate only its holder signs in."""
+    if terminal.certificate and terminal.person != person:
+        raise Denied("the certificate is another person's")
 
 
 def surplus(live: int, most: int = CONCURRENT) -> int:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pbx.access import sessions as limits
 from pbx.access.errors import NotSignedIn
-from pbx.access.sessions import EndReason, Session
+from pbx.access.sessions import EndReason, Session, Terminal
 from pbx.admin.plane import Caller, Plane, actor_of
 from storage import grants, people, sessions
 from storage.conflicts import WrongState
@@ -34,7 +34,7 @@ async def authenticate(plane: Plane, caller: Caller, handle: bytes) -> None:
         roles = await grants.roles_of(connection, record.person, now)
         patient = await in_force(connection, ExceptionKind.LONGER_IDLE, record.person, now)
     session = _session(record)
-    limits.check_owner(session, caller.os_uid)
+    limits.check_owner(session, caller.terminal)
     reason = limits.expiry(session, roles, now, longer_idle=patient)
     if reason is None and (facts.state is not PersonState.ACTIVE or _is_over(facts.until, now)):
         reason = EndReason.SUSPENDED
@@ -79,11 +79,15 @@ def _is_over(until: int | None, now: int) -> bool:
     return until is not None and until <= now
 
 
+def terminal_of(record: SessionRecord) -> Terminal:
+    return Terminal(record.os_uid, record.certificate)
+
+
 def _session(record: SessionRecord) -> Session:
     return Session(
         id=record.id,
         person=record.person,
-        os_uid=record.os_uid,
+        terminal=terminal_of(record),
         started_at=record.started_at,
         seen_at=record.seen_at,
         ended_at=record.ended_at,

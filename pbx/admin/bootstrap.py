@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from pbx.access.roles import Role
+from pbx.access.sessions import Terminal
 from pbx.admin.plane import Caller, Plane
 from storage.grants import NewGrant
 from storage.keyholder import acts
@@ -77,4 +78,4 @@ async def _grant_at_key_holder(plane: Plane, person: UUID) -> UUID:
 
 
 def _installation(plane: Plane) -> Caller:
-    return Caller(plane.deed(INSTALLATION), os_uid=0)
+    return Caller(plane.deed(INSTALLATION), Terminal(os_uid=0))

@@ -18,7 +18,7 @@ from pbx.access.policy import DAY
 from pbx.access.roles import Role
 from pbx.access.sessions import EndReason, Session
 from pbx.admin import endings, epochs
-from pbx.admin.authentication import end
+from pbx.admin.authentication import end, terminal_of
 from pbx.admin.catch_up import catch_up
 from pbx.admin.plane import Plane
 from pbx.admin.sessions import end_at_key_holder
@@ -99,7 +99,7 @@ class Lifecycle:
             connection, ExceptionKind.LONGER_IDLE, record.person, now
         )
         session = Session(
-            record.id, record.person, record.os_uid, record.started_at, record.seen_at, None
+            record.id, record.person, terminal_of(record), record.started_at, record.seen_at, None
         )
         return limits.expiry(session, roles, now, longer_idle=longer)
 

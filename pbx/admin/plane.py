@@ -15,6 +15,7 @@ import structlog
 from pbx.access.errors import Denied
 from pbx.access.floods import Floods
 from pbx.access.roles import Role
+from pbx.access.sessions import Terminal
 from pbx.admin.enders import Enders
 from pbx.admin.models import Fact
 from storage.database import Database
@@ -43,8 +44,8 @@ from storage.people import People
 from storage.sealed.fields import FieldKey
 
 log = structlog.get_logger()
-Stranger = tuple[Action, int]
-"""An act that needs no session, and the account of the machine it was tried from."""
+Stranger = tuple[Action, Terminal]
+"""An act that needs no session, and the account or certificate it was tried from."""
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -56,7 +57,7 @@ class Caller:
     """Whoever makes a request: the person behind the session, or nobody yet."""
 
     deed: Deed
-    os_uid: int
+    terminal: Terminal
     person: UUID | None = None
     session: UUID | None = None
     handle: bytes = b""
@@ -76,7 +77,7 @@ class Caller:
         return self.person
 
     def origin(self) -> Origin:
-        return Origin(device="command-line", source=f"uid {self.os_uid}")
+        return Origin(device="command-line", source=str(self.terminal))
 
 
 @dataclass(slots=True)
@@ -93,7 +94,9 @@ class Plane:
     """Something we took away may not have reached the key holder yet."""
     catch_up: Callable[[], Awaitable[object]] | None = None
     """Applies what waits; nothing is asked of a key holder that came back before that."""
-    floods: Floods[Stranger] = field(default_factory=lambda: Floods(lambda kind: (kind[0], -1)))
+    floods: Floods[Stranger] = field(
+        default_factory=lambda: Floods(lambda kind: (kind[0], Terminal()))
+    )
     """Refusals of whoever is not signed in: anybody can cause them, so they are counted."""
     waiting: tuple[str, ...] = ()
     """What ended here and waits for somebody's proof at the key holder, as of the last look."""
@@ -117,8 +120,8 @@ class Plane:
     def deed(self, actor: Actor = SYSTEM) -> Deed:
         return Deed(actor, new_id(self.clock), self.clock())
 
-    def caller(self, os_uid: int) -> Caller:
-        return Caller(self.deed(NOBODY), os_uid)
+    def caller(self, terminal: Terminal) -> Caller:
+        return Caller(self.deed(NOBODY), terminal)
 
     async def run(
         self,
@@ -170,7 +173,7 @@ class Plane:
         """
         if self.is_behind and self.catch_up is not None:
             await self.catch_up()
-        if caller.is_stranger and self.floods.is_flooded((action, caller.os_uid), self.clock()):
+        if caller.is_stranger and self.floods.is_flooded((action, caller.terminal), self.clock()):
             evidence = Evidence(caller.deed.operation)
         else:
             evidence = await self.intend(caller.deed, action, subject)
@@ -206,10 +209,10 @@ class Plane:
     async def report_floods(self, *, all_: bool = False) -> None:
         """One row with its number for refusals that had none of their own."""
         for counted in self.floods.due(self.clock(), all_=all_):
-            action, uid = counted.kind
+            action, terminal = counted.kind
             number = {"count": counted.count, "first": counted.first_at, "last": counted.last_at}
             deed = self.deed(NOBODY)
-            after = {"uid": uid, **number}
+            after = {"from": str(terminal), **number}
             await self.committer.note(deed.entry(action, after=after, outcome=Outcome.REFUSED))
 
     async def note_refusal(
@@ -219,7 +222,7 @@ class Plane:
         if caller.is_refusal_recorded:
             return
         caller.is_refusal_recorded = True
-        kind = (action, caller.os_uid)
+        kind = (action, caller.terminal)
         if caller.is_stranger and not self.floods.stands_alone(kind, self.clock()):
             return
         await self.committer.note(caller.deed.entry(action, subject, outcome=outcome))

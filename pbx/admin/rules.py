@@ -17,7 +17,7 @@ from pbx.access.errors import Denied, NotSignedIn
 from pbx.access.roles import Privilege, is_allowed
 from pbx.admin.authentication import authenticate
 from pbx.admin.plane import Caller, Plane
-from pbx.admin.server import peer_of
+from pbx.admin.server import terminal_of
 from storage.ledger.actions import Action
 
 RULE = "rule"
@@ -59,7 +59,7 @@ async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
         if rule.privilege is None:
             return
         raise NotSignedIn("the exchange is still starting")
-    caller = plane.caller(peer_of(connection).uid)
+    caller = plane.caller(terminal_of(connection))
     connection.scope["state"][CALLER] = caller
     if rule.privilege is None:
         return

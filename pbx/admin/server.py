@@ -1,6 +1,7 @@
 """Serves the admin API on a Unix socket inside the exchange's event loop.
 
-The kernel says who is at the other end (SO_PEERCRED, unix(7)); handlers read it with `peer_of`.
+The kernel says who is at the other end (SO_PEERCRED, unix(7)); handlers read it with `terminal_of`.
+Where a management address is configured, `management.py` serves the same application there.
 """
 
 import asyncio
@@ -9,9 +10,8 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import uvicorn
 from litestar import Request
@@ -20,34 +20,28 @@ from litestar.datastructures import State
 from litestar.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from pbx.access.sessions import Terminal
+
 AdminRequest = Request[Any, Any, State]
+P = TypeVar("P", bound=H11Protocol)
 
 _CREDENTIALS: Final = struct.Struct("=iII")
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """The process at the other end of the socket."""
-
-    pid: int
-    uid: int
-    gid: int
-
-
-def peer_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Peer:
-    peer: Peer = connection.scope["state"]["peer"]
-    return peer
+def terminal_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Terminal:
+    terminal: Terminal = connection.scope["state"]["terminal"]
+    return terminal
 
 
 class _PeerProtocol(H11Protocol):
-    """Puts the peer's credentials beside each request of the connection."""
+    """Puts the peer's account beside each request of the connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it the same way
         super().connection_made(transport)
         channel = transport.get_extra_info("socket")
         raw = channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        peer = Peer(*_CREDENTIALS.unpack(raw))
-        self.app_state = {**self.app_state, "peer": peer, "peer_uid": peer.uid}
+        _, uid, _ = _CREDENTIALS.unpack(raw)
+        self.app_state = {**self.app_state, "terminal": Terminal(uid)}
 
 
 class _Server(uvicorn.Server):
@@ -63,19 +57,19 @@ class AdminServer:
 
     def __init__(self, app: ASGIApp, path: Path) -> None:
         self._path = path
-        self._server = _Server(
-            uvicorn.Config(
-                app,
-                http=_PeerProtocol,
-                ws="none",
-                lifespan="on",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                limit_concurrency=100,
-                timeout_graceful_shutdown=5,
-            )
+        self._config = uvicorn.Config(
+            app,
+            http=_PeerProtocol,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=100,
+            timeout_graceful_shutdown=5,
         )
+        self._server = _Server(self._config)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -86,6 +80,10 @@ class AdminServer:
         if self._task.done():
             await self._task
             raise OSError(f"{self._path}: the admin interface did not start")
+
+    def protocol(self, kind: type[P]) -> P:
+        """For a connection that another listener took: the same application, the same bounds."""
+        return kind(self._config, self._server.server_state, self._server.lifespan.state)
 
     async def stop(self) -> None:
         self._server.should_exit = True

@@ -49,6 +49,7 @@ async def opened(plane: Plane, caller: Caller, answer: object) -> SignedIn:
     deed = Deed(actor_of(answer.person, answer.id), caller.deed.operation, caller.deed.at)
 
     async def work(unit: Unit) -> tuple[list[SessionRecord], frozenset[str]]:
+        limits.check_holder(caller.terminal, answer.person)
         connection = unit.connection
         facts = await people.facts_of(connection, answer.person)
         if facts.state is not PersonState.ACTIVE or (facts.until or deed.at + 1) <= deed.at:
@@ -62,7 +63,8 @@ async def opened(plane: Plane, caller: Caller, answer: object) -> SignedIn:
             id=answer.id,
             person=answer.person,
             token_digest=limits.digest_of(answer.session),
-            os_uid=caller.os_uid,
+            os_uid=caller.terminal.os_uid,
+            certificate=caller.terminal.certificate,
         )
         await sessions.open_session(unit, deed, new)
         await people.seen(connection, answer.person, deed.at)
@@ -184,6 +186,7 @@ async def _listed(plane: Plane, caller: Caller, person: UUID | None) -> list[Ses
                 id=record.id,
                 person=record.person,
                 os_uid=record.os_uid,
+                certificate=record.certificate,
                 started_at=record.started_at,
                 seen_at=record.seen_at,
                 is_this=record.id == caller.session,

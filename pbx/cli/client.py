@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import ssl
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -12,6 +13,7 @@ import msgspec
 
 from pbx.admin.models import Problem
 from pbx.cli.output import CommandError, Exit
+from pbx.cli.remote import Remote, remote
 from pbx.paths import Layout
 
 T = TypeVar("T")
@@ -29,12 +31,12 @@ class AdminClient:
         headers: Mapping[str, str] | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._layout = layout
+        elsewhere = remote.get()
         if transport is None:
-            _reach(layout)
+            transport = _local(layout) if elsewhere is None else _over_tls(elsewhere)
         self._http = httpx.Client(
-            transport=transport or httpx.HTTPTransport(uds=str(layout.admin_socket)),
-            base_url="http://pbx",
+            transport=transport,
+            base_url="http://pbx" if elsewhere is None else elsewhere.server,
             headers=dict(headers or {}),
             timeout=_TIMEOUT,
             trust_env=False,
@@ -79,6 +81,8 @@ class AdminClient:
             )
         except httpx.TimeoutException:
             raise CommandError("The exchange did not answer in time.", Exit.UNAVAILABLE) from None
+        except httpx.ConnectError as error:
+            raise CommandError(_unreachable(error), Exit.UNAVAILABLE) from None
         except httpx.HTTPError:
             raise CommandError(
                 "The exchange stopped while it was asked; look again with: pbx status",
@@ -96,6 +100,27 @@ class AdminClient:
                 "The exchange and this command are of different versions; restart the exchange.",
                 Exit.UNAVAILABLE,
             ) from None
+
+
+def _local(layout: Layout) -> httpx.BaseTransport:
+    _reach(layout)
+    return httpx.HTTPTransport(uds=str(layout.admin_socket))
+
+
+def _over_tls(elsewhere: Remote) -> httpx.BaseTransport:
+    return httpx.HTTPTransport(verify=elsewhere.context(), trust_env=False)
+
+
+def _unreachable(error: BaseException) -> str:
+    """Why another machine cannot be spoken to; the certificate's fault is said as such."""
+    from certs.diagnose import cause_of
+
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return f"The exchange and this machine do not trust each other: {cause_of(cause)}."
+        cause = cause.__cause__ or cause.__context__
+    return "The exchange cannot be reached there; is [admin] listen set, and a firewall open?"
 
 
 def _reach(layout: Layout) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Final
 
 import structlog
@@ -10,6 +11,7 @@ import typer
 from pbx import logs
 from pbx.cli.nouns import Nouns
 from pbx.cli.output import CommandError, Exit, say, warn
+from pbx.cli.remote import HERE_ONLY, Remote, remote
 from pbx.version import VERSION
 
 INTERRUPTED: Final = 130
@@ -37,13 +39,53 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+ServerOption = Annotated[
+    str,
+    typer.Option("--server", envvar="PBX_SERVER", help="https://HOST:PORT of another machine."),
+]
+IdentityOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--identity", envvar="PBX_IDENTITY", help="What `pbx operator certify` wrote; for --server."
+    ),
+]
+CertOption = Annotated[
+    Path | None,
+    typer.Option("--cert", envvar="PBX_CERT", help="Instead of operator.pem in --identity."),
+]
+KeyOption = Annotated[
+    Path | None, typer.Option("--key", envvar="PBX_KEY", help="Where --cert has no key in it.")
+]
+CaOption = Annotated[
+    Path | None,
+    typer.Option("--ca", envvar="PBX_CA", help="Instead of root.pem in --identity."),
+]
+
+
 @app.callback()
 def root(
+    context: typer.Context,
+    server: ServerOption = "",
+    identity: IdentityOption = None,
+    cert: CertOption = None,
+    key: KeyOption = None,
+    ca: CaOption = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and stop.")
     ] = False,
 ) -> None:
     """Runs before every command."""
+    if not server:
+        remote.set(None)
+        return
+    if context.invoked_subcommand in HERE_ONLY:
+        raise CommandError(
+            f"pbx {context.invoked_subcommand} works on the exchange's own machine alone; "
+            "leave --server out.",
+            Exit.USAGE,
+        )
+    folder = identity or Path.home() / ".config" / "hipaa-pbx"
+    remote.set(Remote(server=server, identity=folder, cert=cert, key=key, ca=ca))
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ LINES: Final = {
     "factor": "Security keys beside your app: add, list, remove.",
     "pin": "Set your own PIN for the telephone.",
     "person": "People: add, show, suspend, and end their access.",
+    "operator": "Operators at other machines: their certificates.",
     "extension": "Extensions: assign, release, show.",
     "mailbox": "Mailboxes: make shared ones, show them, members.",
     "device": "Phones: add, place, assign, lock out.",

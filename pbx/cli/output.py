@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
@@ -11,16 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pbx.cli.failures import CommandError as CommandError
+from pbx.cli.remote import remote
 from pbx.exits import Exit as Exit
 from pbx.paths import Layout, default_root
 
 
-class CommandError(Exception):
-    """A command ends with this one sentence and this exit code."""
-
-    def __init__(self, sentence: str, code: Exit) -> None:
-        super().__init__(sentence)
-        self.sentence, self.code = sentence, code
+PIPED_WIDTH: Final = 4_000
+"""Wide enough that no cell is folded where a program reads."""
 
 
 def layout_of(data: Path | None) -> Layout:
@@ -28,7 +26,11 @@ def layout_of(data: Path | None) -> Layout:
 
 
 def initialised(data: Path | None) -> Layout:
-    """The layout of an installation that exists; else says which command makes one."""
+    """The layout of an installation that exists; else says which command makes one.
+
+    Of an exchange elsewhere there is the operator's directory, with the key holder's pin."""
+    if (elsewhere := remote.get()) is not None:
+        return Layout(elsewhere.identity.absolute())
     layout = layout_of(data)
     try:
         if layout.is_initialised:
@@ -83,13 +85,14 @@ def as_json(value: object) -> None:
 def as_table(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None
 ) -> None:
-    """A table that fits the terminal; cells are text, never markup."""
+    """A table that fits the terminal, or on lines of any length for programs; never markup."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable("" if cell is None else str(cell))) for cell in row))
-    Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty()).print(table)
+    width = None if sys.stdout.isatty() else PIPED_WIDTH
+    Console(file=sys.stdout, width=width).print(table)
 
 
 def confirm(question: str, *, yes: bool) -> None:

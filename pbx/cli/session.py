@@ -12,13 +12,16 @@ from pathlib import Path
 
 from pbx.cli.client import AdminClient
 from pbx.cli.output import CommandError, Exit, initialised
+from pbx.cli.remote import remote
 from pbx.paths import Layout
 
 
 def token_file(layout: Layout) -> Path:
     if named := os.environ.get("PBX_SESSION"):
         return Path(named)
-    name = hashlib.sha256(bytes(layout.root)).hexdigest()[:16]
+    elsewhere = remote.get()
+    where = bytes(layout.root) if elsewhere is None else elsewhere.server.encode()
+    name = hashlib.sha256(where).hexdigest()[:16]
     return _runtime_directory() / f"{name}.session"
 
 

@@ -29,12 +29,18 @@ def list_(everybody: AllOption = False, data: DataOption = None, json: JsonOptio
         as_json(found)
         return
     as_table(
-        ("SESSION", "PERSON", "ACCOUNT", "SINCE", "LAST SEEN", ""),
+        ("SESSION", "PERSON", "FROM", "SINCE", "LAST SEEN", ""),
         (
-            (s.id, s.person, s.os_uid, shown(s.started_at), shown(s.seen_at), "this" * s.is_this)
+            (s.id, s.person, _from(s), shown(s.started_at), shown(s.seen_at), "this" * s.is_this)
             for s in found
         ),
     )
+
+
+def _from(session: SessionView) -> str:
+    if session.certificate:
+        return f"certificate {session.certificate[:8]}…"
+    return f"uid {session.os_uid}"
 
 
 @app.command()

@@ -36,8 +36,9 @@ def findings(patient: Patient) -> Iterator[Finding]:
     yield from clear.findings(target)
     yield from login.findings(target)
     yield from media.findings(target)
+    management = (config.admin.endpoint()[1],) if config.admin.listen else ()
     known = Known(
-        sip=frozenset((target.port, target.md5_port, target.certificate_port)),
+        tls=frozenset((target.port, target.md5_port, target.certificate_port, *management)),
         media=target.media_ports,
         local=frozenset((config.metrics.port,)),
     )

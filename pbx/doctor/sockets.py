@@ -30,14 +30,15 @@ class Open:
 class Known:
     """What may be open."""
 
-    sip: frozenset[int]
+    tls: frozenset[int]
+    """Phones, and the management address where there is one."""
     media: range
     local: frozenset[int] = frozenset()
     """Ports for this machine alone: metrics."""
 
     def allows(self, found: Open) -> bool:
         if found.kind == "tcp":
-            return found.port in self.sip or (found.is_local and found.port in self.local)
+            return found.port in self.tls or (found.is_local and found.port in self.local)
         return found.port in self.media
 
 

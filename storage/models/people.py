@@ -79,5 +79,6 @@ session = strict_table(
     Column("seen_at", Micros, nullable=False),
     Column("ended_at", Micros),
     Column("end_reason", Text),
+    Column("certificate", Text, nullable=False, server_default=""),
     Index("ix_session_person_id", "person_id"),
 )

@@ -26,6 +26,7 @@ from pbx.admin.api import create_app
 from pbx.admin.bootstrap import FirstAdministrator
 from pbx.admin.context import AdminContext
 from pbx.admin.lifecycle import Lifecycle
+from pbx.admin.operators import withdrawing
 from pbx.admin.plane import Plane
 from pbx.admin.server import AdminServer
 from pbx.admin.wire.sessions import Challenge
@@ -78,6 +79,7 @@ class Clinic:
     edge: Edge
     edge_place: Place
     answer: Callable[[protocol.Request], Awaitable[protocol.Answer]]
+    server: AdminServer
     members: dict[str, Member] = field(default_factory=dict)
 
     @property
@@ -368,12 +370,13 @@ async def clinic(open_path: Path, sqlite_template: Path) -> AsyncIterator[Clinic
         await telephony.start()
         plane.enders.register("calls", telephony.end_calls_of)
         plane.enders.register("phones", telephony.end_phones_of)
+        plane.enders.register("certificates", withdrawing(telephony.ground.authority))
         server = AdminServer(create_app(context), layout.admin_socket)
         await server.start()
         transport = httpx.AsyncHTTPTransport(uds=str(layout.admin_socket))
         async with httpx.AsyncClient(transport=transport, base_url="http://pbx") as http:
             made = Clinic(
-                layout, house, plane, http, Lifecycle(plane), context, edge, place, answer
+                layout, house, plane, http, Lifecycle(plane), context, edge, place, answer, server
             )
             yield made
         await server.stop()

@@ -517,6 +517,18 @@ def _phone_use(method: str, verb: str, body: dict[str, object] | None = None) ->
     USES[method, f"/v1/devices/{{label:str}}{verb}"] = with_a_phone
 
 
+@use("POST", "/v1/people/{who:str}/certificate")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    person = await newcomer(clinic)
+    return await clinic.ask(who, "POST", f"/v1/people/{person.login}/certificate", {})
+
+
+@use("DELETE", "/v1/people/{who:str}/certificate")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    person = await newcomer(clinic)
+    return await clinic.ask(who, "DELETE", f"/v1/people/{person.login}/certificate")
+
+
 _phone_use("POST", "/secret", {})
 _phone_use("POST", "/certificate", {})
 _phone_use("DELETE", "/certificate")

@@ -74,6 +74,21 @@ class Departure(msgspec.Struct, frozen=True, kw_only=True):
     ended: list[EndedView]
 
 
+class OperatorRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    signing_request: Annotated[str, Meta(max_length=8_192)] = ""
+    """PEM; empty: a key is made, told once and not kept."""
+
+
+class OperatorCertificate(msgspec.Struct, frozen=True, kw_only=True):
+    operation: UUID
+    person: UUID
+    serial: str
+    expires: str
+    chain_pem: str
+    key_pem: str
+    root_pem: str
+
+
 class MatrixLine(msgspec.Struct, frozen=True, kw_only=True):
     privilege: str
     allowed: list[str]

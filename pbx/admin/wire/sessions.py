@@ -71,6 +71,8 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     person: UUID
     os_uid: int
+    certificate: str
+    """Serial number of the operator's certificate it was opened with, if it was."""
     started_at: int
     seen_at: int
     is_this: bool

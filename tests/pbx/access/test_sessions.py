@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pbx.access.errors import NotSignedIn
+from pbx.access.errors import Denied, NotSignedIn
 from pbx.access.roles import SENSITIVE_ROLES, Role
 from pbx.access.sessions import (
     ABSOLUTE,
@@ -17,6 +17,8 @@ from pbx.access.sessions import (
     MINUTE,
     EndReason,
     Session,
+    Terminal,
+    check_holder,
     check_owner,
     digest_of,
     expiry,
@@ -27,7 +29,7 @@ from pbx.access.sessions import (
 )
 
 START = 1_000_000 * MINUTE
-SESSION = Session(UUID(int=1), UUID(int=2), 1000, START, START, None)
+SESSION = Session(UUID(int=1), UUID(int=2), Terminal(1000), START, START, None)
 
 
 @pytest.mark.parametrize("role", Role)
@@ -78,10 +80,32 @@ def test_a_clock_set_back_revives_nothing(seen: int, back: int) -> None:
 
 
 def test_only_the_account_that_opened_a_session_uses_it() -> None:
-    check_owner(SESSION, 1000)
+    check_owner(SESSION, Terminal(1000))
 
     with pytest.raises(NotSignedIn, match="another account"):
-        check_owner(SESSION, 0)
+        check_owner(SESSION, Terminal(0))
+
+
+def test_only_the_certificate_that_opened_a_session_uses_it() -> None:
+    session = replace(SESSION, terminal=Terminal(certificate="3f"))
+    check_owner(session, Terminal(certificate="3f", person=SESSION.person))
+
+    for other in (Terminal(certificate="40"), Terminal(1000), Terminal()):
+        with pytest.raises(NotSignedIn, match="another account or certificate"):
+            check_owner(session, other)
+
+
+def test_a_certificate_is_for_its_holder_alone() -> None:
+    check_holder(Terminal(certificate="3f", person=SESSION.person), SESSION.person)
+    check_holder(Terminal(1000), SESSION.person)
+
+    with pytest.raises(Denied, match="another person's"):
+        check_holder(Terminal(certificate="3f", person=UUID(int=9)), SESSION.person)
+
+
+def test_a_terminal_says_what_it_is() -> None:
+    assert str(Terminal(1000)) == "uid 1000"
+    assert str(Terminal(certificate="3f")) == "certificate 3f"
 
 
 @pytest.mark.parametrize(("live", "surplus_sessions"), [(0, 0), (4, 0), (5, 1), (7, 3)])

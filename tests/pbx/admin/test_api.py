@@ -10,7 +10,7 @@ from litestar import Litestar, get
 from pbx.admin.api import create_app
 from pbx.admin.context import AdminContext
 from pbx.admin.models import Process, Status
-from pbx.admin.server import AdminRequest, AdminServer, listen, peer_of
+from pbx.admin.server import AdminRequest, AdminServer, listen, terminal_of
 from pbx.cli import main as cli
 from pbx.cli.client import AdminClient
 from pbx.cli.output import CommandError, Exit
@@ -144,8 +144,7 @@ async def test_the_document_is_published_and_loads_nothing_from_elsewhere(served
 async def test_the_kernel_says_who_asks(layout) -> None:
     @get("/who")
     async def who(request: AdminRequest) -> dict[str, int]:
-        peer = peer_of(request)
-        return {"uid": peer.uid, "pid": peer.pid}
+        return {"uid": terminal_of(request).os_uid}
 
     server = AdminServer(Litestar([who]), layout.admin_socket)
     await server.start()
@@ -153,7 +152,7 @@ async def test_the_kernel_says_who_asks(layout) -> None:
         answer = await asyncio.to_thread(client.get, "/who", dict)
     await server.stop()
 
-    assert answer == {"uid": os.geteuid(), "pid": os.getpid()}
+    assert answer == {"uid": os.geteuid()}
 
 
 async def test_the_socket_is_shut_to_strangers_and_goes_with_the_server(layout, context) -> None:

@@ -9,7 +9,7 @@ from pbx.doctor import sockets
 from pbx.doctor.finding import Broken, CannotTell
 from pbx.doctor.sockets import Known
 
-NOTHING = Known(sip=frozenset(), media=range(0))
+NOTHING = Known(tls=frozenset(), media=range(0))
 
 
 def test_known_sockets_hold() -> None:
@@ -21,7 +21,7 @@ def test_known_sockets_hold() -> None:
         udp.bind(("127.0.0.1", 0))
         media = udp.getsockname()[1]
         known = Known(
-            sip=frozenset((tcp.getsockname()[1],)),
+            tls=frozenset((tcp.getsockname()[1],)),
             media=range(media, media + 1),
             local=frozenset((six.getsockname()[1],)),
         )
@@ -48,7 +48,7 @@ def test_a_local_port_may_not_be_open_to_the_network() -> None:
 
         with pytest.raises(Broken):
             sockets.only_known(
-                [os.getpid()], Known(sip=frozenset(), media=range(0), local=frozenset((port,)))
+                [os.getpid()], Known(tls=frozenset(), media=range(0), local=frozenset((port,)))
             )
 
 
