@@ -16,7 +16,6 @@ from pbx.cli.remote import remote
 from pbx.exits import Exit as Exit
 from pbx.paths import Layout, default_root
 
-
 PIPED_WIDTH: Final = 4_000
 """Wide enough that no cell is folded where a program reads."""
 

@@ -224,9 +224,9 @@ async def test_a_certificate_is_issued_withdrawn_and_ends_with_the_person(away: 
     (away.home / "local").write_text(root.token)
     (away.home / "local").chmod(0o600)
 
-    async def pbx(*words: str) -> tuple[int, str, str]:
+    async def pbx(*words: str, typed: str = "") -> tuple[int, str, str]:
         data = ("--data", str(away.clinic.layout.root))
-        return await away.run(*words, *data, session=away.home / "local")
+        return await away.run(*words, *data, typed=typed, session=away.home / "local")
 
     out = away.home / "out"
     code, shown, error = await pbx("operator", "certify", "anna", "--out", str(out))
@@ -256,7 +256,8 @@ async def test_a_certificate_is_issued_withdrawn_and_ends_with_the_person(away: 
     assert away.authority.operator_serials(anna.id) == []
 
     await pbx("operator", "certify", "anna", "--out", str(away.home / "again"))
-    code, shown, error = await pbx("person", "leave", "anna", "--yes")
+    typed = f"{away.clinic.code(root)}\n"
+    code, shown, error = await pbx("person", "leave", "anna", "--yes", typed=typed)
     assert (code, "certificates" in shown) == (Exit.DONE, True), error
     assert away.authority.operator_serials(anna.id) == []
     code, _, error = await pbx("operator", "certify", "anna", "--out", str(away.home / "late"))
