@@ -56,8 +56,10 @@ from media.values import (
     Fed,
     Held,
     Latched,
+    Learnt,
     LegId,
     LegStats,
+    Manner,
     MediaEvent,
     Place,
     Player,
@@ -67,6 +69,7 @@ from media.values import (
     Sound,
     StoredCall,
     Tone,
+    Unkeyed,
 )
 
 __all__ = [
@@ -82,9 +85,11 @@ __all__ = [
     "Interrupted",
     "Latched",
     "LeftRecording",
+    "Learnt",
     "LegGone",
     "LegId",
     "LegStats",
+    "Manner",
     "MediaClient",
     "MediaError",
     "MediaEvent",
@@ -117,6 +122,7 @@ __all__ = [
     "Ticketed",
     "Tone",
     "Whole",
+    "Unkeyed",
 ]
 
 log = structlog.get_logger()

@@ -10,6 +10,19 @@ from media.recordings import RecordingEvent
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 
 
+class Manner(Struct, kw_only=True, frozen=True):
+    """How a phone describes its media: learnt from its offers, kept to in ours."""
+
+    keying: Literal["sdes", "dtls"] = "sdes"
+    """A phone knows one of them; offered the other it refuses, or worse."""
+    feedback: bool = False
+    """RTP/SAVPF instead of RTP/SAVP."""
+    muxed: bool = False
+    """RTCP on the port of RTP (RFC 5761)."""
+    ice: bool = False
+    """Looks for its path by ICE (RFC 8445)."""
+
+
 class Place(Struct, kw_only=True, frozen=True):
     """Where a leg's phone is, as seen from its signalling flow."""
 
@@ -25,8 +38,8 @@ class Place(Struct, kw_only=True, frozen=True):
     cname: str = ""
     """Our RTCP name on this leg; empty: a random one (RFC 7022)."""
 
-    feedback: bool = False
-    """Offer RTP/SAVPF instead of RTP/SAVP (learnt from the device)."""
+    manner: Manner = Manner()
+    """How to offer to it: what its device was last heard to offer itself."""
 
 
 class Tone(Struct, tag="tone", frozen=True):
@@ -74,6 +87,8 @@ class LegStats(Struct, kw_only=True, frozen=True):
     replayed: int = 0
     junk: int = 0
     """STUN, DTLS, plaintext and anything else that is not (S)RTP."""
+    early: int = 0
+    """Media that came before there was a key to open it with."""
     unmapped: int = 0
     """Authenticated, but of a payload type the other leg has no number for."""
     unreachable: int = 0
@@ -136,4 +151,18 @@ class Ended(Told, tag="ended", frozen=True):
     cause: Literal["worker", "orphan"]
 
 
-MediaEvent = Digit | Fed | Latched | Silent | Held | Ended | RecordingEvent
+class Learnt(Told, tag="learnt", frozen=True):
+    """The phone's own offer was of another manner than its place said."""
+
+    manner: Manner
+
+
+class Unkeyed(Told, tag="unkeyed", frozen=True):
+    """The leg's handshake failed: there will be no keys, and nothing is ever heard of it."""
+
+    cause: Literal["fingerprint", "handshake", "timeout"]
+
+
+MediaEvent = (
+    Digit | Fed | Latched | Silent | Held | Ended | Learnt | Unkeyed | RecordingEvent
+)  # fmt: skip

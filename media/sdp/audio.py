@@ -4,12 +4,13 @@ import ipaddress
 from dataclasses import dataclass
 
 from media.errors import MediaError
-from media.sdp import crypto_attribute
+from media.sdp import crypto_attribute, dtls_terms
 from media.sdp.crypto_attribute import SUITES, CryptoAttribute
+from media.sdp.dtls_terms import DtlsTerms, Setup
 from media.sdp.formats import Formats, formats_of
 from media.sdp.model import Connection, Media, SessionDescription
 from media.sdp.parser import Malformed, number
-from media.values import Direction
+from media.values import Direction, Manner
 
 SDES_PROTOCOLS = ("RTP/SAVP", "RTP/SAVPF", "RTP/AVP", "RTP/AVPF")
 """RTP/AVP with a crypto line is how some phones say "encrypted if you can": we can."""
@@ -36,7 +37,9 @@ class Audio:
     protocol: str
     formats: Formats
     crypto: tuple[CryptoAttribute, ...]
-    """Usable lines only, as the phone ordered them."""
+    """Usable lines only, as the phone ordered them; none: keyed by a handshake."""
+    dtls: DtlsTerms | None
+    """The handshake's terms; None: keyed by a crypto line."""
     address: str | None
     """None: nowhere (held), or a host name."""
     port: int
@@ -50,14 +53,29 @@ class Audio:
         """The line of the suite we prefer; the phone's order breaks a tie."""
         return min(self.crypto, key=lambda line: SUITES.index(line.suite))
 
+    @property
+    def manner(self) -> Manner:
+        """How this phone likes to be offered to."""
+        return Manner(
+            keying="dtls" if self.dtls else "sdes",
+            feedback=self.protocol.endswith("SAVPF"),
+            muxed=self.muxed,
+        )
 
-def read(session: SessionDescription, media: Media) -> Audio:
-    """The stream, or `Unacceptable` with the reason that helps its owner most."""
-    if media.protocol in DTLS_PROTOCOLS:
-        raise Unacceptable("DTLS-SRTP is not supported here; set the phone to SDES")
-    if media.protocol not in SDES_PROTOCOLS:
+
+def protocol_of(manner: Manner) -> str:
+    """What the m= line of an offer of this manner says."""
+    protocols = DTLS_PROTOCOLS if manner.keying == "dtls" else SDES_PROTOCOLS
+    return protocols[1 if manner.feedback else 0]
+
+
+def read(session: SessionDescription, media: Media, unsaid: Setup = "active") -> Audio:
+    """The stream, or `Unacceptable` with the reason that helps its owner most.
+
+    `unsaid` is what a missing a=setup means: active in an offer, passive in an answer."""
+    if media.protocol not in DTLS_PROTOCOLS + SDES_PROTOCOLS:
         raise Unacceptable("the stream is neither RTP/SAVP nor RTP/SAVPF")
-    crypto = _usable(media)
+    crypto, dtls = _keys(session, media, unsaid)
     formats = formats_of(media)
     if not any(codec.is_voice for codec in formats.values()):
         raise Unacceptable("no known audio codec", INCOMPATIBLE_FORMAT)
@@ -68,6 +86,7 @@ def read(session: SessionDescription, media: Media) -> Audio:
         media.protocol,
         formats,
         crypto,
+        dtls,
         _address(connection),
         media.port,
         _rtcp_port(media),
@@ -77,16 +96,32 @@ def read(session: SessionDescription, media: Media) -> Audio:
     )
 
 
-def _usable(media: Media) -> tuple[CryptoAttribute, ...]:
+def _keys(
+    session: SessionDescription, media: Media, unsaid: Setup
+) -> tuple[tuple[CryptoAttribute, ...], DtlsTerms | None]:
+    """Crypto lines, or the terms of a handshake: by the transport, else by what is there."""
+    lines, reasons = _crypto_lines(media)
+    if lines and media.protocol in SDES_PROTOCOLS:
+        return lines, None
+    try:
+        terms = dtls_terms.read(session, media, unsaid)
+    except dtls_terms.Unusable as unusable:
+        raise Unacceptable(str(unusable)) from None
+    if terms is not None:
+        return (), terms
+    if media.protocol in DTLS_PROTOCOLS:
+        raise Unacceptable("encryption is required: no a=fingerprint line")
+    raise Unacceptable(reasons[0] if reasons else "encryption is required: no a=crypto line")
+
+
+def _crypto_lines(media: Media) -> tuple[tuple[CryptoAttribute, ...], list[str]]:
     lines, reasons = [], []
     for value in media.all("crypto"):
         try:
             lines.append(crypto_attribute.parse(value))
         except crypto_attribute.Unusable as unusable:
             reasons.append(str(unusable))
-    if not lines:
-        raise Unacceptable(reasons[0] if reasons else "encryption is required: no a=crypto line")
-    return tuple(lines)
+    return tuple(lines), reasons
 
 
 def _address(connection: Connection) -> str | None:

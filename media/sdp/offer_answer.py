@@ -1,4 +1,4 @@
-"""Offer and answer (RFC 3264) for the one audio stream of a leg, keyed by RFC 4568.
+"""Offer and answer (RFC 3264) for the one audio stream of a leg, keyed by RFC 4568 or RFC 5763.
 
 A `Negotiation` belongs to a leg. It remembers what is agreed, what is being asked, our keys (one
 for each suite, the same ones for the leg's whole life, so that a re-offer re-keys nothing), and the
@@ -10,12 +10,33 @@ from dataclasses import dataclass, replace
 
 from media.errors import AnswerRefused, Misuse, OfferRefused
 from media.sdp import audio
-from media.sdp.audio import INCOMPATIBLE_FORMAT, NO_AUDIO, Audio, Unacceptable, both, mirrored
+from media.sdp.audio import (
+    INCOMPATIBLE_FORMAT,
+    NO_AUDIO,
+    Audio,
+    Unacceptable,
+    both,
+    mirrored,
+    protocol_of,
+)
 from media.sdp.crypto_attribute import SUITES, CryptoAttribute, Suite
+from media.sdp.dtls_terms import Dtls, DtlsTerms
+from media.sdp.fingerprint import Fingerprint
 from media.sdp.formats import OURS, Codec, Formats, attributes_of, common, number_of, renumbered
 from media.sdp.model import Attribute, Connection, Media, SessionDescription
 from media.sdp.parser import Malformed, parse
-from media.values import Direction
+from media.values import Direction, Manner
+
+
+@dataclass(frozen=True, slots=True)
+class Sdes:
+    """A key each way, named in the descriptions."""
+
+    ours: CryptoAttribute
+    theirs: CryptoAttribute
+
+
+Keys = Sdes | Dtls
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +44,7 @@ class Agreed:
     """What both sides of a leg said yes to."""
 
     remote: Audio
-    ours: CryptoAttribute
-    theirs: CryptoAttribute
+    keys: Keys
     receive: Formats
     """The numbers the phone uses towards us."""
     send: Formats
@@ -53,19 +73,29 @@ class _Asked:
     """Our offer, until the phone answered."""
 
     lines: tuple[CryptoAttribute, ...]
+    """None of them: the keys come of a handshake."""
     formats: Formats
     protocol: str
     direction: Direction
+    muxed: bool
     sdp: bytes
 
 
 class Negotiation:
     """One leg's offers and answers."""
 
-    def __init__(self, address: str, port: int, protocol: str = "RTP/SAVP") -> None:
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        fingerprint: Fingerprint,
+        manner: Manner = Manner(),  # noqa: B008 - a frozen value
+    ) -> None:
         self._where = Connection(address, 6 if ":" in address else 4)
         self._port = port
-        self._protocol = protocol
+        self._fingerprint, self._manner = fingerprint, manner
+        self._protocol = protocol_of(manner)
+        self._tls_id = secrets.token_urlsafe(24)
         self._session_id = str(secrets.randbits(62))
         self._version = 0
         self._last: tuple[Media, ...] = ()
@@ -83,6 +113,15 @@ class Negotiation:
         if self._offered:
             return self._offered.remote.formats
         return self.agreed.send if self.agreed else {}
+
+    def manner(self) -> Manner:
+        """How this leg's phone offers, else how we offer to it."""
+        return self._offered.remote.manner if self._offered else self._manner
+
+    @property
+    def asks_for_handshake(self) -> bool:
+        """Whether our offer stands, and is one of DTLS."""
+        return self._asked is not None and not self._asked.lines
 
     # --- the phone offers
 
@@ -106,17 +145,46 @@ class Negotiation:
         formats = _answered(remote.formats, like)
         if not formats:
             raise OfferRefused("no audio codec in common", warning=INCOMPATIBLE_FORMAT)
-        theirs = remote.chosen
-        ours = CryptoAttribute(theirs.tag, theirs.suite, self._keys[theirs.suite])
+        keys, lines = self._answer_keys(remote)
         direction = both(direction, mirrored(remote.direction))
-        self.agreed = Agreed(remote, ours, theirs, formats, formats, direction, remote.muxed)
+        self.agreed = Agreed(remote, keys, formats, formats, direction, remote.muxed)
         self._streams, self._place = self._offered.streams, self._offered.place
         self._protocol = remote.protocol
         self._offered = None
         extra = [Attribute("rtcp-mux")] if remote.muxed else []
         extra += [Attribute("ptime", str(remote.ptime))] if remote.ptime else []
-        self._said = self._describe((ours,), formats, direction, extra)
+        self._said = self._describe(lines, formats, direction, extra)
         return self._said
+
+    def _answer_keys(self, remote: Audio) -> tuple[Keys, list[Attribute]]:
+        """What keys the stream from now on, and the lines that say so."""
+        if remote.dtls is None:
+            theirs = remote.chosen
+            ours = CryptoAttribute(theirs.tag, theirs.suite, self._keys[theirs.suite])
+            return Sdes(ours, theirs), [Attribute("crypto", str(ours))]
+        before = self._association
+        keys = Dtls(remote.dtls.fingerprints, remote.dtls.tls_id, self._begins(remote.dtls))
+        if before is not None and before.tls_id != keys.tls_id:
+            self._tls_id = secrets.token_urlsafe(24)
+        setup = "active" if keys.is_active else "passive"
+        return keys, self._dtls_lines(setup, remote.dtls.tls_id != "")
+
+    def _begins(self, theirs: DtlsTerms) -> bool:
+        """Whether we send the first message. The phone does where it may: its message opens the
+        way through its NAT, ours would not get there. A standing association keeps its roles
+        (RFC 8842 §5.3)."""
+        if theirs.setup == "actpass":
+            return self._association is not None and self._association.is_active
+        return theirs.setup == "passive"
+
+    @property
+    def _association(self) -> Dtls | None:
+        keys = self.agreed.keys if self.agreed else None
+        return keys if isinstance(keys, Dtls) else None
+
+    def _dtls_lines(self, setup: str, with_id: bool) -> list[Attribute]:
+        lines = [Attribute("fingerprint", str(self._fingerprint)), Attribute("setup", setup)]
+        return lines + ([Attribute("tls-id", self._tls_id)] if with_id else [])
 
     # --- we offer
 
@@ -130,9 +198,13 @@ class Negotiation:
         if self.agreed:
             formats = renumbered(formats, self.agreed.receive)
         lines = self._lines()
-        extra = [Attribute("rtcp-mux")] if self.agreed and self.agreed.muxed else []
-        sdp = self._describe(lines, formats, direction, extra)
-        self._asked = _Asked(lines, formats, self._protocol, direction, sdp)
+        written = [Attribute("crypto", str(line)) for line in lines]
+        muxed = self.agreed.muxed if self.agreed else self._manner.muxed
+        extra = [Attribute("rtcp-mux")] if muxed else []
+        sdp = self._describe(
+            written or self._dtls_lines("actpass", True), formats, direction, extra
+        )
+        self._asked = _Asked(lines, formats, self._protocol, direction, muxed, sdp)
         self._heard = b""
         return sdp
 
@@ -153,8 +225,11 @@ class Negotiation:
         self._asked = self._offered = None
 
     def _lines(self) -> tuple[CryptoAttribute, ...]:
+        """The crypto lines of an offer; none if it asks for a handshake."""
         if self.agreed:  # a re-offer re-keys nothing
-            return (self.agreed.ours,)
+            return (self.agreed.keys.ours,) if isinstance(self.agreed.keys, Sdes) else ()
+        if self._manner.keying == "dtls":
+            return ()
         numbered = enumerate(SUITES, start=1)
         return tuple(CryptoAttribute(tag, suite, self._keys[suite]) for tag, suite in numbered)
 
@@ -167,26 +242,24 @@ class Negotiation:
             raise AnswerRefused("the audio stream was refused", warning=NO_AUDIO)
         if media.protocol != asked.protocol:
             raise AnswerRefused("another transport than the offered one")
-        remote = audio.read(session, media)
-        ours, theirs = _matched(media, remote, asked.lines)
+        remote = audio.read(session, media, unsaid="passive")
+        keys: Keys = _matched(media, remote, asked.lines) if asked.lines else _agreed_dtls(remote)
         send = _numbers(remote.formats, asked.formats)
         if not any(codec.is_voice for codec in send.values()):
             raise AnswerRefused("no offered codec was chosen", warning=INCOMPATIBLE_FORMAT)
         kinds = {codec.kind for codec in send.values()}
         receive = {n: codec for n, codec in asked.formats.items() if codec.kind in kinds}
         direction = both(asked.direction, mirrored(remote.direction))
-        muxed = remote.muxed and bool(self.agreed and self.agreed.muxed)
-        return Agreed(remote, ours, theirs, receive, send, direction, muxed)
+        return Agreed(remote, keys, receive, send, direction, remote.muxed and asked.muxed)
 
     def _describe(
         self,
-        lines: tuple[CryptoAttribute, ...],
+        keying: list[Attribute],
         formats: Formats,
         direction: Direction,
         extra: list[Attribute],
     ) -> bytes:
-        attributes = [*attributes_of(formats), *(Attribute("crypto", str(line)) for line in lines)]
-        attributes += [*extra, Attribute(direction)]
+        attributes = [*attributes_of(formats), *keying, *extra, Attribute(direction)]
         numbers = tuple(map(str, formats))
         mine = Media("audio", self._port, self._protocol, numbers, None, tuple(attributes))
         streams = [media.refused() for media in self._streams] or [mine]
@@ -235,18 +308,25 @@ def _answered(offered: Formats, like: Formats | None) -> Formats:
     return formats | {n: replace(c, fmtp="0-16") for n, c in events.items()}
 
 
-def _matched(
-    media: Media, remote: Audio, lines: tuple[CryptoAttribute, ...]
-) -> tuple[CryptoAttribute, CryptoAttribute]:
+def _agreed_dtls(remote: Audio) -> Dtls:
+    """RFC 5763 §5: the answer decides who begins."""
+    if remote.dtls is None:
+        raise AnswerRefused("a handshake was offered and a key came back")
+    if remote.dtls.setup == "actpass":
+        raise AnswerRefused("setup: active or passive answers actpass")
+    return Dtls(remote.dtls.fingerprints, remote.dtls.tls_id, remote.dtls.setup == "passive")
+
+
+def _matched(media: Media, remote: Audio, lines: tuple[CryptoAttribute, ...]) -> Sdes:
     """RFC 4568 §5.1.3: exactly one line, with a tag and suite that were offered together."""
-    if len(media.all("crypto")) != 1:
+    if len(media.all("crypto")) != 1 or not remote.crypto:
         raise AnswerRefused("exactly one crypto line answers an offer")
     theirs = remote.crypto[0]
     for ours in lines:
         if ours.tag == theirs.tag and ours.suite == theirs.suite:
             if ours.master == theirs.master:
                 raise AnswerRefused("our own key came back")
-            return ours, theirs
+            return Sdes(ours, theirs)
     raise AnswerRefused("a suite or tag that was not offered")
 
 

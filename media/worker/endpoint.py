@@ -72,6 +72,16 @@ class Endpoint:
             self.failed(refusal)
             return False
 
+    def answer(self, octets: bytes, address: Address) -> None:
+        """Send where something came from, latched or not."""
+        try:
+            if self.is_latched:
+                self.send(octets)
+            else:
+                self.socket.sendto(octets, address)
+        except OSError as refusal:
+            self.failed(refusal)
+
     def failed(self, refusal: OSError) -> None:
         """A phone whose port is closed answers by ICMP: counted, never fatal."""
         if refusal.errno not in IGNORED:

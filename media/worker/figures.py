@@ -1,7 +1,8 @@
 """A leg's figures, gathered from its parts."""
 
-from media.sdp.offer_answer import Agreed
+from media.sdp.offer_answer import Agreed, Sdes
 from media.values import LegStats
+from media.worker.keying import Keying
 from media.worker.path import Path
 from media.worker.quality import mean_opinion
 from media.worker.reports import Reports
@@ -13,7 +14,7 @@ def of_leg(
     path: Path,
     stream: Stream,
     reports: Reports,
-    rekeys: int,
+    keying: Keying,
     silent: float,
 ) -> LegStats:
     """All of it."""
@@ -26,10 +27,10 @@ def of_leg(
         loss = reports.lost_there / stream.packets
         mos = mean_opinion(codec, loss, jitter_there, round_trip or 0.0)
     return LegStats(
-        keying="sdes" if agreed else "",
-        suite=agreed.theirs.suite.name if agreed else "",
+        keying=("sdes" if isinstance(agreed.keys, Sdes) else "dtls") if agreed else "",
+        suite=keying.suite,
         codec=codec,
-        rekeys=rekeys,
+        rekeys=keying.rekeys,
         received=path.received,
         received_octets=path.octets,
         sent=stream.packets,
@@ -37,6 +38,7 @@ def of_leg(
         unauthenticated=path.unauthenticated,
         replayed=path.replayed,
         junk=path.junk,
+        early=path.early,
         unmapped=path.unmapped,
         unreachable=path.endpoint.unreachable,
         relatches=path.endpoint.relatches,

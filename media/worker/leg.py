@@ -1,13 +1,11 @@
 """One leg: two sockets, a negotiation, what it hears, and where its phone's voice goes."""
 
-import ipaddress
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from media.config import MediaConfig
-from media.errors import AnswerRefused, Misuse
-from media.sdp.crypto_attribute import Suite
+from media.errors import Misuse
 from media.sdp.formats import Codec, Formats
 from media.sdp.offer_answer import Agreed, Negotiation
 from media.values import (
@@ -16,28 +14,30 @@ from media.values import (
     Fed,
     Held,
     Latched,
+    Learnt,
     LegId,
     LegStats,
     MediaEvent,
     Place,
     Player,
+    Unkeyed,
 )
 from media.worker import figures, payloads
 from media.worker.control_path import ControlPath
+from media.worker.dtls import Identity
 from media.worker.dtmf import EventDecoder
 from media.worker.endpoint import Endpoint
+from media.worker.keying import SENDS, Keying
 from media.worker.loop import Deadline, Loop
 from media.worker.path import NOTHING, Path
 from media.worker.player import Playback
 from media.worker.reports import Reports
 from media.worker.sounds import CODECS, WAITING, Sounds
-from media.worker.srtp import Context, Packet
+from media.worker.srtp import Packet
 from media.worker.stream import Stream
 from media.worker.watchdog import Watchdog
+from media.worker.whereabouts import Whereabouts, named_by
 
-SENDS = ("sendrecv", "sendonly")
-MAX_CONTEXTS = 200
-"""Keys of one leg's life: re-keying with every refresh of a day's call takes a hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class Surroundings:
     config: MediaConfig
     sounds: Sounds
     tell: Callable[[MediaEvent], None]
+    identity: Identity = field(default_factory=Identity)
 
 
 class Leg:
@@ -63,32 +64,41 @@ class Leg:
         around: Surroundings,
     ) -> None:
         self.name, self.call = name, call
-        self._place, self._around = place, around
-        loop, packet = around.loop, around.packet
+        self._around = around
+        loop, packet, tell = around.loop, around.packet, around.tell
         rtp, rtcp = Endpoint(pair[0]), Endpoint(pair[1])
         self.port: int = rtp.socket.getsockname()[1]
         self.path = Path(rtp, packet, loop.now, loop.handlers)
         loop.watch(rtp.socket.fileno(), self.path.discard)
         self.stream = Stream(rtp, packet, loop.now())
         self.reports = Reports(place, self.path, self.stream)
-        self.control = ControlPath(loop, rtcp, packet, self.stream, self.reports)
+        self.control = ControlPath(loop, rtcp, packet, self.reports)
         self.negotiation = Negotiation(
             place.advertised or around.config.advertise.get(place.local, place.local),
             self.port,
-            "RTP/SAVPF" if place.feedback else "RTP/SAVP",
+            around.identity.fingerprint,
+            place.manner,
         )
-        self.rekeys = 0
-        self._contexts: dict[tuple[Suite, bytes, bool], Context] = {}
+        self._where = Whereabouts(place, around.config)
+        self.keying = Keying(
+            loop,
+            around.identity,
+            self._where,
+            lambda cause: tell(Unkeyed(name, cause)),
+            path=self.path,
+            control=self.control,
+            stream=self.stream,
+        )
         self._applied: Agreed | None = None
         self._partner: Leg | None = None
         self._feeder: Leg | None = None
         self._playback: Playback | None = None
         self._music: tuple[int, Codec] | None = None
         """What the playback is in while it is the music of somebody who waits."""
-        self._named: tuple[str, int, int] | None = None
+        self._named: tuple[str | None, int, int] | None = None
         self._digits: EventDecoder | None = None
         self._reporting: Deadline = loop.at(loop.now() + self.reports.interval(), self._report)
-        self.watchdog = Watchdog(name, self.path, self.control, around.config, loop, around.tell)
+        self.watchdog = Watchdog(name, self.path, self.control, around.config, loop, tell)
         self.path.latched = self._latched
         self.path.receive_event = self._receive_event
 
@@ -96,7 +106,10 @@ class Leg:
 
     def take_offer(self, sdp: bytes) -> None:
         """The phone offered."""
+        before = self.negotiation.manner()
         self.negotiation.take_offer(sdp)
+        if (manner := self.negotiation.manner()) != before:
+            self._around.tell(Learnt(self.name, manner))
 
     def make_answer(self, like: "Leg | None", direction: Direction) -> bytes:
         """Answer the phone."""
@@ -106,7 +119,10 @@ class Leg:
 
     def make_offer(self, like: "Leg | None", direction: Direction) -> bytes:
         """Offer to the phone."""
-        return self.negotiation.make_offer(_codecs(like), direction)
+        sdp = self.negotiation.make_offer(_codecs(like), direction)
+        if self.negotiation.asks_for_handshake:
+            self.keying.expect_handshake()
+        return sdp
 
     def take_answer(self, sdp: bytes) -> None:
         """The phone answered."""
@@ -174,7 +190,7 @@ class Leg:
         """How it is doing."""
         silent = self._around.loop.now() - self.path.heard_at
         return figures.of_leg(
-            self._applied, self.path, self.stream, self.reports, self.rekeys, silent
+            self._applied, self.path, self.stream, self.reports, self.keying, silent
         )
 
     def close(self) -> None:
@@ -187,6 +203,7 @@ class Leg:
             self._partner._feeder = None
             self._partner = None
         self.path.lead(None, NOTHING)
+        self.keying.close()
         self._reporting.cancel()
         self.watchdog.stop()
         if self.stream.packets:
@@ -201,10 +218,10 @@ class Leg:
         agreed = self.negotiation.agreed
         if agreed is None or agreed is self._applied:
             return
-        self._key(agreed)
-        before, self._applied = self._applied, agreed
         if agreed.muxed:
             self.control.share(self.path)
+        self.keying.apply(agreed)
+        before, self._applied = self._applied, agreed
         self._aim(agreed, before)
         clock = agreed.voice[1].clock
         self.path.clock = self.stream.clock = clock
@@ -215,57 +232,21 @@ class Leg:
         if self._feeder is not None:
             self._feeder._relink()
 
-    def _key(self, agreed: Agreed) -> None:
-        """One context for each key for the leg's life: ROC, indices and replay window live there.
-
-        A key that comes back after another one goes on where it stopped: a context started afresh
-        would repeat nonces (RFC 7714 §8) and take old packets again (RFC 3711 §3.3.2)."""
-        ours, theirs = agreed.ours, agreed.theirs
-        inbound = self.path.context
-        if inbound is None or not inbound.is_keyed(theirs.suite, theirs.master):
-            fresh = self._context(theirs.suite, theirs.master, inbound=True)
-            self.rekeys += inbound is not None
-            self.path.key(fresh)
-            self.control.key(fresh)
-        outbound = self._context(ours.suite, ours.master, inbound=False)
-        self.stream.key(outbound, may_send=agreed.direction in SENDS)
-
-    def _context(self, suite: Suite, master: bytes, *, inbound: bool) -> Context:
-        known = (suite, master, inbound)
-        if known not in self._contexts:
-            if len(self._contexts) >= MAX_CONTEXTS:
-                raise AnswerRefused("too many keys in one call")
-            self._contexts[known] = Context(suite, master, inbound=inbound)
-        return self._contexts[known]
-
     def _aim(self, agreed: Agreed, before: Agreed | None) -> None:
         """Before the phone is known by a packet: send only where its signalling comes from.
 
         A re-offer that names the same place changes nothing: the address learnt from packets is
         better than the one a phone behind a NAT believes in.
         """
-        address, port, rtcp_port = (
-            agreed.remote.address,
-            agreed.remote.port,
-            agreed.remote.rtcp_port,
-        )
-        if address is None or self._named == (address, port, rtcp_port):
+        address, port, rtcp_port = there = named_by(agreed)
+        if address is None or self._named == there:
             return  # nowhere is the old way to hold a call: the phone is where it was
-        self._named = (address, port, rtcp_port)
-        if self._may_send_to(address):
+        self._named = there
+        if self._where.may_send_to(address):
             self.path.endpoint.aim((address, port))
             self.control.endpoint.aim((address, port if agreed.muxed else rtcp_port))
         if before is not None:
             self.path.reopen()
-
-    def _may_send_to(self, address: str) -> bool:
-        if (":" in address) != (":" in self._place.local):
-            return False
-        if address == self._place.peer:
-            return True
-        there = ipaddress.ip_address(address)
-        networks = map(ipaddress.ip_network, self._around.config.early_networks)
-        return there == _address(self._place.peer) or any(there in n for n in networks)
 
     def _relink(self) -> None:
         if self._applied is None:
@@ -331,13 +312,10 @@ class Leg:
         self._reporting = loop.at(loop.now() + self.reports.interval(), self._report)
 
 
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The flow's source as an address; an IPv6 one may be written with its zone."""
-    try:
-        return ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-
-
+        address, port, rtcp_port = there = named_by(agreed)
+        if address is None or self._named == there:
+            return  # nowhere is the old way to hold a call: the phone is where it was
+        self._named = there
+        if self._where.may_send_to(address):
 def _codecs(like: Leg | None) -> Formats | None:
     return like.negotiation.codecs() if like else None

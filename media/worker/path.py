@@ -7,7 +7,7 @@ keeps that order inside, and here the counters of refusals are the only exceptio
 
 from collections.abc import Callable, MutableMapping, Sequence
 
-from media.worker.endpoint import Endpoint
+from media.worker.endpoint import Address, Endpoint
 from media.worker.srtp import REPLAYED, Context, Packet, protect, unprotect
 from media.worker.stream import HEADER, MARKER, VERSION, Clock, Position, Stream
 
@@ -43,6 +43,8 @@ EventSink = Callable[[int, bytes], bool]
 VoiceSink = Callable[[int, int, memoryview], None]
 """Takes payload type, timestamp and payload of a voice packet: a view of the worker's one buffer,
 to be copied from at once."""
+OtherSink = Callable[[bytes, Address], None]
+"""Takes what shares the port with media (DTLS, STUN), and where it came from."""
 
 Handlers = MutableMapping[int, Callable[[], None]]
 
@@ -57,6 +59,7 @@ class Path:
         "_handlers",
         "_length",
         "_now",
+        "_other",
         "_receive",
         "_resume",
         "_sequence_offset",
@@ -71,6 +74,7 @@ class Path:
         "clock",
         "context",
         "control",
+        "early",
         "endpoint",
         "expected_before",
         "extended",
@@ -100,6 +104,7 @@ class Path:
         self._handle: object = None
         self._table: Sequence[int] = NOTHING
         self._resume = True
+        self._other: OtherSink | None = None
         self._sources = 0
         self._sequence_offset = self._timestamp_offset = self._timestamp = 0
         self._transit = 0.0
@@ -116,7 +121,7 @@ class Path:
         self.received = self.octets = 0
         self.jitter = 0.0
         self.heard_at = now()
-        self.unauthenticated = self.replayed = self.junk = self.unmapped = 0
+        self.unauthenticated = self.replayed = self.junk = self.unmapped = self.early = 0
 
     # --- told by the leg
 
@@ -133,6 +138,11 @@ class Path:
             self.endpoint.unlatch()
         self._handlers[self._descriptor] = self.search if self.context else self.discard
 
+    def divert(self, other: OtherSink) -> None:
+        """Hand on what is not media: this leg has an agreed use for it."""
+        self._other = other
+        self.reopen()
+
     def lead(self, sink: Stream | None, table: Sequence[int]) -> None:
         """From now on feed this stream, with payload types translated by the table."""
         if self.sink is not None and self.sink.is_fed_by(self.position):
@@ -147,6 +157,7 @@ class Path:
         """The leg ends. Its callbacks are cycles, which no collector breaks in a worker."""
         self.control, self.latched, self.receive_event = None, _ignored, _passed_on
         self.receive_voice = _unheard
+        self._other = None
         self._handlers = {}
         self.endpoint.close()
 
@@ -174,6 +185,18 @@ class Path:
             return
         self._accept(size)
 
+    def relay_among_others(self) -> None:
+        """The same where DTLS or STUN may come too (RFC 7983): a failed opening would spoil it."""
+        try:
+            size = self._receive(self._space)
+        except OSError as refusal:
+            self.endpoint.failed(refusal)
+            return
+        if self._view[0] in MEDIA_OCTETS or not size:
+            self._accept(size)
+        else:
+            self._hand_on(size, self.endpoint.destination or ())
+
     def search(self) -> None:
         """The socket is open to everybody: the first packet that authenticates tells where."""
         try:
@@ -181,19 +204,27 @@ class Path:
         except OSError as refusal:
             self.endpoint.failed(refusal)
             return
-        if self._accept(size):
+        if self._other is not None and size and self._view[0] not in MEDIA_OCTETS:
+            self._hand_on(size, address)
+        elif self._accept(size):
             self.endpoint.latch(address)
-            self._handlers[self._descriptor] = self.relay
+            relay = self.relay if self._other is None else self.relay_among_others
+            self._handlers[self._descriptor] = relay
             self.latched()
 
     def discard(self) -> None:
-        """There is no key (yet): nothing that comes can be anything."""
+        """There is no key (yet): no media that comes can be anything."""
         try:
-            self.endpoint.socket.recv_into(self._space)
+            size, address = self.endpoint.socket.recvfrom_into(self._space)
         except OSError as refusal:
             self.endpoint.failed(refusal)
             return
-        self.junk += 1
+        if size and self._view[0] in MEDIA_OCTETS:
+            self.early += 1
+        elif self._other is not None and size:
+            self._hand_on(size, address)
+        else:
+            self.junk += 1
 
     # --- HOT
 
@@ -290,6 +321,12 @@ class Path:
         self.expected_before = self.expected
         self._resettle()
         self.base = self.extended = sequence
+
+    def _hand_on(self, size: int, address: Address) -> None:
+        if self._other is None:  # divert was undone by close
+            self.junk += 1
+        else:
+            self._other(bytes(self._view[:size]), address)
 
     def _resettle(self) -> None:
         if self.sink is not None:

@@ -57,10 +57,10 @@ class Stream:
         self.context: Context | None = None
         self.handle: object = None
 
-    def key(self, context: Context, *, may_send: bool = True) -> None:
+    def key(self, context: Context | None, *, may_send: bool = True) -> None:
         """From now on protected by this context; on hold nothing is sent, RTCP excepted."""
         self.context = context
-        self.handle = context.handle if may_send else None
+        self.handle = context.handle if context and may_send else None
 
     def position(self) -> Position:
         """The numbers last sent, and when: the feeder knows while a path leads here."""

@@ -18,6 +18,7 @@ SECURITY = (
     "pbx/sip",
     "pbx/access",
     "media/worker/srtp.py",
+    "media/worker/dtls.py",
     "media/worker/path.py",
     "storage/sealed",
     "storage/ledger",

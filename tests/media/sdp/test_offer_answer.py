@@ -7,9 +7,11 @@ import pytest
 
 from media.errors import AnswerRefused, Misuse, OfferRefused
 from media.sdp.crypto_attribute import AEAD_AES_128_GCM, AEAD_AES_256_GCM, AES_CM_128_HMAC_SHA1_80
+from media.sdp.fingerprint import Fingerprint
 from media.sdp.formats import PCMA, PCMU
 from media.sdp.offer_answer import Negotiation
 from media.sdp.parser import parse
+from media.values import Manner
 
 CM30 = base64.b64encode(bytes(range(30))).decode()
 GCM44 = base64.b64encode(bytes(range(44))).decode()
@@ -28,7 +30,7 @@ def offer(
 
 
 def negotiation() -> Negotiation:
-    return Negotiation("198.51.100.1", 20_000)
+    return Negotiation("198.51.100.1", 20_000, Fingerprint.of(b"ours"))
 
 
 def reply(ours: bytes, *, tag: int = 1, suite: str = "AEAD_AES_256_GCM", key: str = GCM44) -> bytes:
@@ -49,8 +51,8 @@ def test_the_best_suite_is_chosen_whatever_the_phones_order() -> None:
 
     assert re.findall(r"a=crypto:(\S+ \S+)", text) == ["2 AEAD_AES_256_GCM"]
     assert leg.agreed is not None
-    assert leg.agreed.theirs.master == bytes(range(44))
-    assert leg.agreed.ours.master != leg.agreed.theirs.master
+    assert leg.agreed.keys.theirs.master == bytes(range(44))
+    assert leg.agreed.keys.ours.master != leg.agreed.keys.theirs.master
 
 
 @pytest.mark.parametrize(
@@ -156,8 +158,8 @@ def test_a_key_offered_again_unchanged_is_the_same_key_and_ours_stays_too() -> N
     leg.make_answer()
 
     assert before is not None and leg.agreed is not None
-    assert leg.agreed.theirs == before.theirs
-    assert leg.agreed.ours == before.ours
+    assert leg.agreed.keys.theirs == before.keys.theirs
+    assert leg.agreed.keys.ours == before.keys.ours
 
 
 def test_the_version_grows_when_and_only_when_the_description_changes() -> None:
@@ -241,7 +243,7 @@ def test_the_rtcp_port_is_the_named_or_the_next_one() -> None:
 
 
 def test_ipv6_is_announced_as_such() -> None:
-    leg = Negotiation("2001:db8::1", 20_000, "RTP/SAVPF")
+    leg = Negotiation("2001:db8::1", 20_000, Fingerprint.of(b"ours"), Manner(feedback=True))
 
     assert b"c=IN IP6 2001:db8::1\r\n" in leg.make_offer()
     assert b"m=audio 20000 RTP/SAVPF 0 8 9 101" in leg.make_offer()

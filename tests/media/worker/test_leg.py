@@ -10,7 +10,7 @@ import pytest
 
 from media import control
 from media.errors import AnswerRefused, LegGone, Misuse
-from media.values import Digit, Ended, Fed, Latched, Player, Silence, Silent, Tone
+from media.values import Digit, Ended, Fed, Latched, Manner, Player, Silence, Silent, Tone
 from media.worker.leg import Leg
 from media.worker.path import Path
 from media.worker.rtcp import Sent, compound
@@ -42,7 +42,7 @@ def test_media_is_marked_for_expedited_forwarding(inline: Inline) -> None:
 def test_the_advertised_address_is_the_mapped_one_or_the_given_or_the_local() -> None:
     inline = Inline(advertise={"127.0.0.1": "203.0.113.9"})
     mapped = inline.open(RtpPhone())
-    given = inline.open(RtpPhone(), advertised="198.51.100.7", feedback=True)
+    given = inline.open(RtpPhone(), advertised="198.51.100.7", manner=Manner(feedback=True))
     local = inline.open(RtpPhone(host="::1"))
 
     for leg, address in ((mapped, "203.0.113.9"), (given, "198.51.100.7"), (local, "::1")):
@@ -335,7 +335,7 @@ def test_a_key_that_comes_back_goes_on_where_it_stopped(inline: Inline) -> None:
 def test_a_phone_that_never_stops_re_keying_is_refused_and_keeps_its_last_key(
     inline: Inline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("media.worker.leg.MAX_CONTEXTS", 3)
+    monkeypatch.setattr("media.worker.keying.MAX_CONTEXTS", 3)
     phone = RtpPhone(suite=GCM)
     leg = inline.alone(phone)
     inside = inline.roster._legs[leg]

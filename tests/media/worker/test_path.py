@@ -160,13 +160,74 @@ def test_a_replayed_packet_is_counted_and_goes_nowhere(world: World) -> None:
     assert len(world.hearer.take()) == 1
 
 
-def test_without_a_key_everything_is_junk(world: World) -> None:
+def test_without_a_key_media_is_too_early_and_the_rest_is_junk(world: World) -> None:
     world.path.key(None)
     world.pass_on()
+    world.throw(b"\x16 DTLS that nobody agreed to")
+    world.throw(b"")
     world.turn()  # and an empty socket is no trouble
 
-    assert world.path.junk == 1
-    assert world.path.received == 0
+    assert (world.path.early, world.path.junk, world.path.received) == (1, 2, 0)
+    assert world.hearer.take() == []
+
+
+def test_what_is_not_media_is_handed_on_before_during_and_after_the_search(world: World) -> None:
+    """RFC 7983. Media of the same leg is not disturbed by it, nor taken for it."""
+    handed: list[tuple[bytes, object]] = []
+    world.path.key(None)
+    world.path.divert(lambda datagram, address: handed.append((datagram, address)))
+    source = world.sender.rtp.getsockname()
+    record, binding = b"\x16\xfe\xfd record", b"\x00\x01 binding"
+
+    world.throw(record)
+    world.pass_on()
+    world.path.key(Context(CM, world.sender.key, inbound=True))
+    world.throw(binding)
+    world.pass_on()
+    world.throw(record)
+    world.throw(b"")
+    world.pass_on()
+    world.turn()  # an empty socket
+
+    assert handed == [(record, source), (binding, source), (record, source)]
+    assert (world.path.early, world.path.received, world.path.junk) == (1, 2, 1)
+    assert len(world.hearer.take()) == 2
+
+
+def test_a_latched_path_that_is_diverted_goes_on(world: World) -> None:
+    handed: list[bytes] = []
+    world.pass_on()
+    world.path.divert(lambda datagram, _: handed.append(datagram))
+    world.pass_on()
+    world.throw(b"\x16 record")
+    world.endpoint.destination = None
+    world.throw(b"\x16 another")
+
+    assert (handed, world.path.received) == ([b"\x16 record", b"\x16 another"], 2)
+    assert world.endpoint.is_latched
+
+
+def test_a_closed_path_hands_nothing_on(world: World) -> None:
+    handed: list[bytes] = []
+    world.path.divert(lambda datagram, _: handed.append(datagram))
+    world.pass_on()
+    world.sender.throw(b"\x16 record")
+    relay = world.handlers[world.endpoint.socket.fileno()]
+    world.path._other = None
+    relay()
+
+    assert (handed, world.path.junk) == ([], 1)
+
+
+def test_a_refusal_by_icmp_is_counted_among_others_too(world: World) -> None:
+    world.path.divert(lambda *_: None)
+    world.pass_on()
+    world.sender.rtp.close()
+    world.endpoint.send(b"\0" * 20)
+    world.turn()
+
+    assert world.endpoint.unreachable == 1
+    world.sender.rtp = _bound()
 
 
 def test_after_reopening_the_phone_is_found_at_its_new_port(world: World) -> None:
@@ -259,7 +320,7 @@ def test_a_phone_cannot_use_any_number_of_sources(world: World) -> None:
     world.turn()
 
     assert world.path.received == path_module.MAX_SOURCES + 1
-    assert world.path.junk == 2
+    assert (world.path.junk, world.path.early) == (1, 1)
     assert world.path.context is None
 
 
