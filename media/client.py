@@ -84,8 +84,8 @@ __all__ = [
     "Held",
     "Interrupted",
     "Latched",
-    "LeftRecording",
     "Learnt",
+    "LeftRecording",
     "LegGone",
     "LegId",
     "LegStats",
@@ -121,8 +121,8 @@ __all__ = [
     "StoredCall",
     "Ticketed",
     "Tone",
-    "Whole",
     "Unkeyed",
+    "Whole",
 ]
 
 log = structlog.get_logger()

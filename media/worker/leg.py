@@ -39,7 +39,6 @@ from media.worker.watchdog import Watchdog
 from media.worker.whereabouts import Whereabouts, named_by
 
 
-
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What all legs of a worker share."""
@@ -220,9 +219,10 @@ class Leg:
             return
         if agreed.muxed:
             self.control.share(self.path)
-        self.keying.apply(agreed)
-        before, self._applied = self._applied, agreed
+        before = self._applied
         self._aim(agreed, before)
+        self.keying.apply(agreed)
+        self._applied = agreed
         clock = agreed.voice[1].clock
         self.path.clock = self.stream.clock = clock
         self.watchdog.expect(agreed.direction == "sendrecv")
@@ -312,10 +312,5 @@ class Leg:
         self._reporting = loop.at(loop.now() + self.reports.interval(), self._report)
 
 
-        address, port, rtcp_port = there = named_by(agreed)
-        if address is None or self._named == there:
-            return  # nowhere is the old way to hold a call: the phone is where it was
-        self._named = there
-        if self._where.may_send_to(address):
 def _codecs(like: Leg | None) -> Formats | None:
     return like.negotiation.codecs() if like else None

@@ -120,6 +120,14 @@ class CalleeLeg(Leg):
         else:
             super()._over(event)
 
+    def _unkeyed(self) -> None:
+        if self.is_beginning and self._transaction is not None:
+            self._agent.cancel(self._transaction)
+            self._is_cancelled = True
+            self._refuse(488)
+        else:
+            super()._unkeyed()
+
     def _refuse(self, status: int) -> None:
         if self.phase is Phase.BEGINNING:
             self.status = status

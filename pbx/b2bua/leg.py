@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from media.client import (
+    Learnt,
     LegGone,
     LegId,
     LegStats,
+    Manner,
     MediaClient,
     MediaError,
     MediaUnavailable,
     OfferRefused,
     Place,
+    Unkeyed,
 )
 from pbx.b2bua.asking import Asking
 from pbx.b2bua.events import (
@@ -121,7 +124,8 @@ class Leg:
             raise MediaUnavailable("the ports that are left are for emergency calls")
         facts = self._agent.facts(self.flow)
         local, peer = (facts.local[0], facts.peer[0]) if facts else ("", "")
-        return Place(local=local, peer=peer)
+        manner = self.call.around.manners.get(self.device, Manner())
+        return Place(local=local, peer=peer, manner=manner)
 
     def hang_up(self, reason: str | None = None) -> None:
         """End the leg, whatever it takes in its phase; nothing happens when it has ended."""
@@ -285,8 +289,16 @@ class Leg:
         self.hang_up()
         self.tell(Vanished(self, cause))
 
+    def _unkeyed(self) -> None:
+        """Its handshake failed: there will be no sound, and never any in clear."""
+        self.vanish("unkeyed")
+
     def _heard(self, event: object) -> None:
-        if self.phase is not Phase.ENDED:
+        if isinstance(event, Learnt):
+            self.call.around.manners[self.device] = event.manner
+        elif isinstance(event, Unkeyed) and self.phase is not Phase.ENDED:
+            self._unkeyed()
+        elif self.phase is not Phase.ENDED:
             self.tell(Heard(self, event))  # type: ignore[arg-type]
 
     # -- what every leg does

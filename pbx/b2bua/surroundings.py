@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
-from media.client import MediaClient
+from media.client import Manner, MediaClient
 from pbx.b2bua.config import CallsConfig
 from pbx.b2bua.ports import Phones, UserAgent
 from pbx.b2bua.snapshot import SnapshotKey
@@ -35,6 +35,8 @@ class Surroundings:
     domain: str
     legs_per_worker: int = 0
     """How many legs a media worker has ports for; 0: as many as it says."""
+    manners: dict[UUID, Manner] = field(default_factory=dict)
+    """How each device was last heard to describe its media, where that is not the usual way."""
 
 
 class Board(Protocol):

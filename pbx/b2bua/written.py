@@ -102,7 +102,7 @@ def _leg_record_of(leg: Leg) -> LegRecord:
             rekeys=stats.rekeys,
             received=stats.received,
             sent=stats.sent,
-            refused=stats.unauthenticated + stats.replayed + stats.junk,
+            refused=stats.unauthenticated + stats.replayed + stats.junk + stats.early,
             lost=stats.lost,
             lost_there=stats.lost_there,
             jitter_ms=stats.jitter_ms,
