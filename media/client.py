@@ -328,6 +328,8 @@ class MediaClient(RecordingClient):
         assert isinstance(reply, Opened)  # noqa: S101 - the worker's own protocol
         self.adopt(reply.leg, call, notify)
         link.legs += 1
+        if reply.manner is not None:
+            notify(Learnt(reply.leg, reply.manner))
         return reply
 
     async def _ask(self, leg: LegId, verb: AnyVerb) -> AnyReply:

@@ -14,6 +14,7 @@ from media.values import (
     Direction,
     LegId,
     LegStats,
+    Manner,
     MediaEvent,
     Place,
     Player,
@@ -183,6 +184,8 @@ class Opened(Reply, tag="opened", frozen=True):
     leg: LegId
     sdp: bytes = b""
     """Our offer, where it was asked for."""
+    manner: Manner | None = None
+    """The phone's, where its offer was of another than its place said."""
 
 
 class Described(Reply, tag="described", frozen=True):

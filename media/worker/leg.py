@@ -14,9 +14,9 @@ from media.values import (
     Fed,
     Held,
     Latched,
-    Learnt,
     LegId,
     LegStats,
+    Manner,
     MediaEvent,
     Place,
     Player,
@@ -103,12 +103,12 @@ class Leg:
 
     # --- offer and answer
 
-    def take_offer(self, sdp: bytes) -> None:
-        """The phone offered."""
+    def take_offer(self, sdp: bytes) -> Manner | None:
+        """The phone offered; its manner, if that is not the expected one."""
         before = self.negotiation.manner()
         self.negotiation.take_offer(sdp)
-        if (manner := self.negotiation.manner()) != before:
-            self._around.tell(Learnt(self.name, manner))
+        manner = self.negotiation.manner()
+        return manner if manner != before else None
 
     def make_answer(self, like: "Leg | None", direction: Direction) -> bytes:
         """Answer the phone."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from media import control
 from media.control import AnyReply, AnyVerb, Described, Done, Listed, Measured, Opened
 from media.errors import LegGone
-from media.values import Ended, LegId, LegStats, Place, StoredCall
+from media.values import Ended, Learnt, LegId, LegStats, Place, StoredCall
 from media.worker.leg import Leg, Surroundings
 from media.worker.ports import Ports
 
@@ -35,7 +35,7 @@ class Roster:
         """The reply to a request; raises `MediaError`."""
         match verb:
             case control.Open():
-                return Opened(number, self._open(verb))
+                return self._open(number, verb)
             case control.OpenOffering():
                 return Opened(number, *self._open_offering(verb))
             case control.Drop(legs):
@@ -68,7 +68,8 @@ class Roster:
     def _change(self, verb: AnyVerb) -> None:
         match verb:
             case control.TakeOffer(leg, sdp):
-                self._leg(leg).take_offer(sdp)
+                if (manner := self._leg(leg).take_offer(sdp)) is not None:
+                    self._around.tell(Learnt(leg, manner))
             case control.TakeAnswer(leg, sdp):
                 self._leg(leg).take_answer(sdp)
             case control.Withdraw(leg):
@@ -86,12 +87,13 @@ class Roster:
             case _:  # Ping: being asked is all it is for
                 pass
 
-    def _open(self, verb: control.Open) -> LegId:
+    def _open(self, number: int, verb: control.Open) -> Opened:
         leg = self._new(verb.call, verb.place)
+        manner = None
         if verb.offer:
             with self._dropped_if_it_fails(leg):
-                leg.take_offer(verb.offer)
-        return leg.name
+                manner = leg.take_offer(verb.offer)
+        return Opened(number, leg.name, manner=manner)
 
     def _open_offering(self, verb: control.OpenOffering) -> tuple[LegId, bytes]:
         like = self._like(verb.like)
