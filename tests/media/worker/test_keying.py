@@ -327,7 +327,7 @@ def test_nothing_of_a_leg_with_handshakes_is_left(inline: Inline) -> None:
             leg = inline.alone(phone, call=str(number))
             if number:
                 until_keyed(inline, phone)
-            inline.ask(control.Drop(leg))
+            inline.ask(control.Drop((leg,)))
         assert remaining() == before
     finally:
         gc.enable()
@@ -358,4 +358,4 @@ def test_where_nobody_may_be_sent_to_an_active_side_waits(inline: Inline) -> Non
 
     phone.pump()
     assert phone.sides[0].connection.get_state_string() == b"before SSL initialization"
-    inline.ask(control.Drop(leg))
+    inline.ask(control.Drop((leg,)))
