@@ -80,8 +80,13 @@ def initialise(plan: Plan, owners: Accounts | None = None) -> Accounts:
     if not owners.is_single:
         _check_reachable(layout)
     with _all_or_nothing(layout):
-        accounts.lay_out(accounts.places(layout, owners, config.media.worker_count))
+        places = accounts.places(layout, owners, config.media.worker_count)
+        mine = accounts.withheld(places)
+        accounts.lay_out(mine)
+        _clear(layout)  # what somebody put there while it was theirs
+        accounts.lay_out(mine)
         _make(plan, config, owners)
+        accounts.lay_out(places)
     return owners
 
 

@@ -2,17 +2,20 @@
 
 import asyncio
 import os
+import shutil
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
+from certs.owner import acting_as_owner_of
 from pbx.cli import secrets
 from pbx.cli.output import CommandError, DataOption, Exit, initialised, say, warn
 from pbx.config import load
 from pbx.paths import Layout
-from pbx.processes import accounts
 from storage.identifiers import system_clock
 from storage.keyholder import backup, founding, recovery
 from storage.keyholder.client import (
@@ -21,12 +24,12 @@ from storage.keyholder.client import (
     OperatorKeyHolder,
     Refused,
 )
-from storage.keyholder.keystores import KeyStoreError
-from storage.keyholder.keystores.choice import prepare
+from storage.keyholder.keystores import KeyStore, KeyStoreError
+from storage.keyholder.keystores.choice import prepare, root_key_path
 from storage.keyholder.process import seal_passphrase
 from storage.keyholder.protocol import State
 from storage.keyholder.records import Recovery
-from storage.keyholder.signing import SignedStatement
+from storage.keyholder.signing import Pin, SignedStatement
 from storage.keyholder.store import StoreError
 from storage.sealed.primitives import Pair, wipe
 
@@ -121,10 +124,51 @@ def _restore(
     passphrase = None
     if config.root == "passphrase":
         passphrase = secrets.secret("New passphrase of the key store")
-    keystore = prepare(config, layout.keys, os.environ, passphrase)
     papers = [msgspec.json.decode(path.read_bytes(), type=SignedStatement) for path in certificates]
-    pin = backup.restore(
-        file, pair, layout.keys, keystore, system_clock, journal=journal, certificates=papers
-    )
-    pin.write(layout.keyholder_pin)
-    accounts.give(layout.keys, accounts.current().keys)
+    with acting_as_owner_of((root_key_path(config, layout.keys) or layout.keys).parent):
+        keystore = prepare(config, layout.keys, os.environ, passphrase)
+    sources = Sources(file, journal, tuple(papers))
+    restored(layout.keys, sources, pair, keystore).write(layout.keyholder_pin)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What a key store is restored from."""
+
+    file: Path
+    journal: Path | None = None
+    certificates: tuple[SignedStatement, ...] = ()
+
+
+def restored(keys: Path, sources: Sources, pair: Pair, keystore: KeyStore) -> Pin:
+    """Root reads what only root may read, and writes with the rights of the directory's owner."""
+    with tempfile.TemporaryDirectory(prefix="pbx-restore-") as private:
+        near = Path(private)
+        file = _copied(sources.file, near / "backup")
+        journal = sources.journal and _copied(sources.journal, near / "journal")
+        _hand_over(near, keys)
+        with acting_as_owner_of(keys):
+            return backup.restore(
+                file,
+                pair,
+                keys,
+                keystore,
+                system_clock,
+                journal=journal,
+                certificates=sources.certificates,
+            )
+
+
+def _copied(source: Path, copy: Path) -> Path:
+    try:
+        shutil.copyfile(source, copy)
+    except OSError as error:
+        raise backup.BackupError(f"{source}: {error.strerror}") from None
+    return copy
+
+
+def _hand_over(directory: Path, keys: Path) -> None:
+    if os.geteuid() == 0:
+        owner = keys.stat()
+        for path in (*directory.iterdir(), directory):
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -11,7 +11,7 @@ import pwd
 import stat
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -177,6 +177,14 @@ def places(layout: Layout, accounts: Accounts, workers: int) -> list[Place]:
             for index in range(workers)
         ),
     ]
+
+
+def withheld(places: Iterable[Place]) -> list[Place]:
+    """The same while root fills them: whoever could write there could plant a link that root
+    follows, so they are given away when everything is in them."""
+    if os.geteuid() != 0:
+        return list(places)
+    return [replace(place, mode=0o700, uid=0, gid=0) for place in places]
 
 
 def lay_out(places: Iterable[Place]) -> None:

@@ -4,6 +4,7 @@ A public key counts only with this signature, checked by whoever seals, against 
 key, just before sealing. Checking needs nothing but the pinned 32 bytes.
 """
 
+import os
 from pathlib import Path
 from uuid import UUID
 
@@ -121,5 +122,13 @@ class Pin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise BadKey("pin file: missing or not readable") from None
 
     def write(self, path: Path) -> None:
-        path.write_bytes(msgspec.json.encode(self) + b"\n")
-        path.chmod(0o644)
+        """Whole or not at all, and never through a link."""
+        fresh = path.with_name(f"{path.name}.new")
+        fresh.unlink(missing_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(fresh, flags, 0o644), "wb") as file:
+            file.write(msgspec.json.encode(self) + b"\n")
+            file.flush()
+            os.fchmod(file.fileno(), 0o644)
+            os.fsync(file.fileno())
+        os.replace(fresh, path)

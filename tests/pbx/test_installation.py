@@ -1,5 +1,6 @@
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,34 @@ def test_what_was_chosen_is_written_and_nothing_else(open_path: Path) -> None:
 
     assert '[exchange]\ndomain = "pbx.test"' in text
     assert "[storage]" not in text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes directories for other accounts")
+def test_while_root_makes_an_installation_no_account_can_plant_anything(open_path: Path) -> None:
+    """Root would follow a link planted in a directory it writes in; afterwards it writes none."""
+    planted: list[int] = []
+    owners = accounts.Accounts(
+        *(accounts.Account(f"service {n}", 54_321 + n, 54_321 + n) for n in range(3)),
+        54_330,
+        54_331,
+    )
+
+    def plant(layout: Layout, _: object = None) -> None:
+        for place, who in ((layout.keys, owners.keys), (layout.database, owners.exchange)):
+            link = ["ln", "-s", "/root/precious", str(place / "planted")]
+            done = subprocess.run(link, user=who.uid, group=who.gid, capture_output=True)
+            planted.append(done.returncode)
+
+    layout = Layout(open_path / "data")
+    for place, who in ((layout.keys, owners.keys), (layout.database, owners.exchange)):
+        place.mkdir(parents=True)
+        os.chown(place, who.uid, who.gid)
+        (place / "planted").symlink_to("/root/precious")
+    layout.unfinished.touch()  # of an init that was killed: the places were given away already
+
+    initialise(plan(layout.root, founder=plant), owners)
+
+    assert planted == [1, 1]
+    assert not [path for path in layout.root.rglob("*") if path.is_symlink()]
+    plant(layout)
+    assert planted[2:] == [0, 0], "once it is theirs they may"
