@@ -71,8 +71,10 @@ class Agent:
         self._poke()
         return sent
 
-    def respond(self, transaction: TransactionId, response: Response) -> bool:
-        sent = self._stack.respond(transaction, response, self._now())
+    def respond(
+        self, transaction: TransactionId, response: Response, *, reliably: bool = False
+    ) -> bool:
+        sent = self._stack.respond(transaction, response, self._now(), reliably=reliably)
         self._poke()
         return sent
 

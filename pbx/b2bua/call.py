@@ -76,6 +76,10 @@ class Call:
         self.caller = CallerLeg(self, new_id(self.clock), device, event)
         self.caller.person = self.person_at(device)
         self.identity = self.directory.caller(device, wants_privacy=wants_privacy(event.request))
+        self.waiting: Leg = self.caller
+        """Who waits for somebody to answer."""
+        self.parties: set[Leg] = {self.caller}
+        """Whose end is the end of the call."""
         self.legs: list[Leg] = []
         self._add(self.caller)
         self._has_early_dialog = False
@@ -196,7 +200,7 @@ class Call:
 
     def is_party(self, leg: Leg) -> bool:
         """Not one that rang in vain: a phone that lost the race may say what it likes."""
-        return leg is self.caller or leg in self._partner
+        return leg in self.parties
 
     def partner_of(self, leg: Leg) -> Leg | None:
         """Whom the leg is joined with."""
@@ -216,7 +220,7 @@ class Call:
             is_emergency=self.is_emergency,
         )
         try:
-            await leg.invite(invitation, self.caller)
+            await leg.invite(invitation, self.waiting)
         except Exception:
             leg.status = 503
             self._hang_up(leg)
@@ -229,11 +233,22 @@ class Call:
 
         Raises `AnswerRefused` for what was not offered: a failed call.
         """
-        if callee.media is None or self.caller.media is None:
+        waiting = self.waiting
+        if callee.media is None or waiting.media is None:
             raise AnswerRefused("the leg is gone")
-        description = await self.media.bridge(callee.media, answer, self.caller.media)
-        self.caller.settled(description)
-        self._partner = {self.caller: callee, callee: self.caller}
+        if waiting.awaits_answer:
+            self.caller.settled(await self.media.bridge(callee.media, answer, waiting.media))
+        else:
+            await self.media.take_answer(callee.media, answer)
+            if waiting.is_described:
+                await self.media.join(waiting.media, callee.media)
+        callee.is_described = True
+        self.pair(waiting, callee)
+
+    def pair(self, one: Leg, other: Leg) -> None:
+        """These two are the call now."""
+        self._partner = {one: other, other: one}
+        self.parties = {one, other}
 
     async def talk(self, callee: CalleeLeg) -> None:
         """Answer the caller for a callee that is connected; stay until the call is over."""
@@ -252,17 +267,17 @@ class Call:
         if self.has_given_up:
             raise CallOver("caller-gave-up", CallOutcome.CANCELLED)
         if self.caller.media is not None and callee.media is not None:
-            self._partner = {self.caller: callee, callee: self.caller}
+            self.pair(self.caller, callee)
             await self.media.join(self.caller.media, callee.media)
 
     async def play(self, player: Player) -> None:
-        """Let the caller hear something, on an open path."""
-        if self.caller.media is not None:
-            await self.media.feed(self.caller.media, player)
+        """Let whoever waits hear something, on an open path."""
+        if self.waiting.media is not None:
+            await self.media.feed(self.waiting.media, player)
 
     async def keep(self) -> None:
         """Give the worker a snapshot of the call as it is now."""
-        if self.caller.media is not None and self.caller.phase is Phase.CONFIRMED:
+        if any(leg.is_talking for leg in self.legs):
             sealed = self.around.snapshots.seal(self.snapshot())
             with suppress(MediaError):  # a worker that is gone says so by itself
                 self.media.store(str(self.id), sealed)
@@ -291,13 +306,13 @@ class Call:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether the caller is still there."""
-        return self.caller.phase is not Phase.ENDED
+        """Whether whoever waits is still there."""
+        return self.waiting.phase is not Phase.ENDED
 
     @property
     def has_given_up(self) -> bool:
         """The caller went before anybody answered; the event that says so may still wait."""
-        return not self.is_wanted and self.caller.answered_at is None
+        return self.caller.phase is Phase.ENDED and self.caller.answered_at is None
 
     def ended(self, leg: Leg) -> None:
         """A leg is over: its device has room again."""

@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from media.client import LegGone, OfferRefused
+from media.client import AnswerRefused, LegGone
+from pbx.b2bua.endings import CallOver
 from pbx.b2bua.events import GaveUp, HungUp
 from pbx.b2bua.leg import WARNING_HOST, Leg, Phase
 from pbx.dialplan.numbers import dialled
@@ -14,6 +15,7 @@ from pbx.sip import events as sip
 from pbx.sip.flows import FlowFacts
 from pbx.sip.message import Request, Response, response_to
 from pbx.sip.uri import SipUri
+from storage.calls import CallOutcome
 
 if TYPE_CHECKING:
     from pbx.b2bua.call import Call
@@ -31,6 +33,10 @@ class CallerLeg(Leg):
         self._transaction = event.transaction
         self._answer = b""
         self._is_acknowledged = asyncio.Event()
+        self._offers_late = not event.request.body
+        """The INVITE describes nothing: we offer, and the ACK or a PRACK answers (§13.2.1)."""
+        self._late_answer: bytes | None = None
+        self._is_answered_late = asyncio.Event()
         self._has_path = False
         """A 183 has been sent: the phone plays what we send, not its own ringback."""
 
@@ -42,18 +48,20 @@ class CallerLeg(Leg):
 
     async def take_offer(self) -> None:
         """Raises `OfferRefused` for an offer that would not be encrypted."""
-        if not self.request.body:
-            raise OfferRefused("an INVITE without an offer is not taken yet", 488, 304)
         await self.open_media(self.request.body)
+
+    @property
+    def awaits_answer(self) -> bool:
+        return self.is_beginning and not self._offers_late
 
     def ring(self) -> None:
         """The phone makes its own ringback from this."""
-        if self.is_beginning and not self._has_path:
+        if self.is_beginning and not self._has_path and not self._asks_in_prack:
             self._progress(180, b"")
 
     async def prepare(self, like: Leg) -> None:
         """Settle our answer, so that sound can flow the moment it is sent."""
-        if self.is_beginning:
+        if self.awaits_answer:
             await self._make_answer(like)
 
     def settled(self, description: bytes) -> None:
@@ -62,7 +70,9 @@ class CallerLeg(Leg):
 
     async def progress(self, like: Leg | None = None) -> None:
         """Open the path before anybody answered: for a prompt, or early media."""
-        if self.is_beginning and not self._has_path:
+        if self._offers_late:
+            await self._progress_late(like)
+        elif self.is_beginning and not self._has_path:
             body = await self._make_answer(like)
             self._has_path = True  # a CANCEL meanwhile makes the response a late one: not sent
             self._progress(183, body)
@@ -71,11 +81,16 @@ class CallerLeg(Leg):
         """Answer; the description is the same as in an earlier 183."""
         if not self.is_beginning:
             return
-        body = await self._make_answer(like)  # a CANCEL meanwhile makes the response a late one
+        asks = self._offers_late and not self.is_described
+        body = await (self._offer(like) if asks else self._make_answer(like))
         answer = self._with_session(response_to(self.request, 200), body)
+        # A CANCEL meanwhile makes the response a late one.
         if self._respond(answer) and (dialog := self.call.dialog_of(answer)) is not None:
             self.status = 200
             self._confirm(dialog)
+            self.is_described = not asks
+            if asks:
+                await self._take_late_answer(like)
 
     def reject(self, status: int, *, warning: str = "", reason: str | None = None) -> None:
         """The final word of a call that nobody answered."""
@@ -97,6 +112,8 @@ class CallerLeg(Leg):
             super().hang_up(reason)
 
     def _began(self, event: sip.Event) -> None:
+        if getattr(event, "transaction", None) != self._transaction:
+            return  # of another request of this dialog
         match event:
             case sip.Cancelled():
                 self._give_up(487)
@@ -106,6 +123,53 @@ class CallerLeg(Leg):
                 self._give_up(504)
             case sip.TimedOut():
                 self._give_up()
+
+    @property
+    def _asks_in_prack(self) -> bool:
+        """The first reliable response has to carry our offer (RFC 3261 §13.2.1). Only where the
+        phone insists on reliable ones: PJSIP 2.15 aborts at an offer in a 183."""
+        return self._offers_late and "100rel" in self.request.require
+
+    async def _progress_late(self, like: Leg | None) -> None:
+        """A phone that did not offer has no path before it answered ours: by PRACK, if it can."""
+        if not self.is_beginning or self._has_path:
+            return
+        if not self._asks_in_prack:
+            self.ring()
+            return
+        body = await self._offer(like)
+        self._has_path = True
+        response = self._with_session(response_to(self.request, 183), body)
+        if self._agent.respond(self._transaction, response, reliably=True):
+            self.call.early_dialog_of(response)
+            await self._take_late_answer(like)
+
+    async def _offer(self, like: Leg | None) -> bytes:
+        if self.media is None:
+            raise LegGone("the caller's leg has no ports")
+        return await self._media.make_offer(self.media, like=like.media if like else None)
+
+    async def _take_late_answer(self, like: Leg | None) -> None:
+        """Wait for the answer to our offer; nothing can be heard before."""
+        await self._is_answered_late.wait()
+        if self.phase is Phase.ENDED or self._late_answer is None or self.media is None:
+            return  # what ended it is told
+        try:
+            await self._media.take_answer(self.media, self._late_answer)
+        except AnswerRefused:
+            raise CallOver("caller-answer-refused", CallOutcome.FAILED) from None
+        self.is_described = True
+        if like is not None and like.media is not None:
+            await self._media.join(self.media, like.media)
+
+    def _pracked(self, event: sip.RequestReceived) -> None:
+        """A PRACK with a description: the answer to our offer in a reliable 183, or another offer
+        that nobody waits for."""
+        waits = self._offers_late and self._has_path and self._late_answer is None
+        self._reply(event, 200 if waits else 488)
+        if waits:
+            self._late_answer = event.request.body
+            self._is_answered_late.set()
 
     def _over(self, event: sip.RequestReceived) -> None:
         """BYE of a phone that was not answered yet (RFC 3261 §15.1.2): its INVITE ends too."""
@@ -124,13 +188,18 @@ class CallerLeg(Leg):
             self._end()
             self.tell(told)
             self._is_acknowledged.set()
+            self._is_answered_late.set()
 
     def _acknowledged(self, event: sip.Acknowledged) -> None:
         self._is_acknowledged.set()
+        if self._offers_late and self._late_answer is None:
+            self._late_answer = event.request.body
+            self._is_answered_late.set()
         super()._acknowledged(event)
 
     def vanish(self, cause: str) -> None:
         self._is_acknowledged.set()
+        self._is_answered_late.set()
         super().vanish(cause)
 
     async def may_hang_up(self) -> None:
@@ -145,6 +214,8 @@ class CallerLeg(Leg):
             self.call.early_dialog_of(response)
 
     async def _make_answer(self, like: Leg | None) -> bytes:
+        if self._offers_late:
+            return b""  # a PRACK has brought its answer
         if not self._answer:
             if self.media is None:
                 raise LegGone("the caller's leg has no ports")

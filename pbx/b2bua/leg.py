@@ -86,6 +86,8 @@ class Leg:
         self._offered_late = False
         """We offered in the answer to a re-INVITE: the ACK has to answer."""
         self.was_silent = False
+        self.is_described = False
+        """Both ends have said how the session is to be, where that came late."""
         self.is_held = False
         """Its phone has put the call on hold."""
 
@@ -98,6 +100,11 @@ class Leg:
     def is_talking(self) -> bool:
         """Answered and not ended, with media of its own."""
         return self.phase is Phase.CONFIRMED and self.media is not None
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Its phone has offered, and hears from us when somebody takes the call."""
+        return False
 
     @property
     def partner(self) -> Leg | None:
@@ -243,11 +250,14 @@ class Leg:
             case "INVITE" | "UPDATE":
                 self._reoffered(event)
             case "PRACK":
-                self._reply(event, 488)  # with an offer: the stack answers all others itself
+                self._pracked(event)  # with a description: the stack answers all others itself
             case "INFO" | "OPTIONS":
                 self._reply(event, 200)
             case _:
                 self._reply(event, 501)
+
+    def _pracked(self, event: sip.RequestReceived) -> None:
+        self._reply(event, 488)
 
     def _reoffered(self, event: sip.RequestReceived) -> None:
         request = event.request

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pbx.sip.message import Request, Response, response_to
@@ -122,6 +123,8 @@ class Outgoing(Call):
         phone.authorize(invite)
         self._responses = phone.start(invite)
         self._accepted: Response | None = None
+        self.answers_late: Callable[[bytes], bytes] | None = None
+        """Makes the answer in our ACK from the offer in the 2xx."""
 
     async def answered(self, seconds: float = 32.0) -> Response:
         """Wait for the 2xx and acknowledge it; CallFailed for a refusal."""
@@ -171,7 +174,8 @@ class Outgoing(Call):
         self._cseq = self._invite.cseq.number
 
     def _acknowledge(self) -> None:
-        request = self.message("ACK")
+        offer = self._accepted.body if self._accepted else b""
+        request = self.message("ACK", self.answers_late(offer) if self.answers_late else b"")
         request.headers.set("CSeq", f"{self._invite.cseq.number} ACK")
         self.phone.start(request)
         self.phone.finish(request)

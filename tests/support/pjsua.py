@@ -122,8 +122,8 @@ class PjsuaPhone:
     async def registered(self, **kwargs: Any) -> None:
         await self.wait("registration", code=200, **kwargs)
 
-    async def call(self, uri: str) -> int:
-        self.do("call", uri=uri)
+    async def call(self, uri: str, **how: Any) -> int:
+        self.do("call", uri=uri, **how)
         event = await self.wait("calling")
         return int(event["call"])
 

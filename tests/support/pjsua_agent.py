@@ -223,6 +223,8 @@ class Agent:
         prm = pj.CallOpParam(True)
         if name == "call":
             new = Call(self, self.account)
+            if command.get("late"):
+                prm.opt.flag |= pj.PJSUA_CALL_NO_SDP_OFFER
             new.makeCall(command["uri"], prm)
             self.calls[new.getInfo().id] = new
             emit("calling", call=new.getInfo().id)
@@ -238,6 +240,8 @@ class Agent:
             call.setHold(prm)
         elif name == "resume" and call:
             prm.opt.flag = pj.PJSUA_CALL_UNHOLD
+            if command.get("late"):
+                prm.opt.flag |= pj.PJSUA_CALL_NO_SDP_OFFER
             call.reinvite(prm)
         elif name == "update" and call:
             call.update(prm)
