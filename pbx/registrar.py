@@ -6,8 +6,6 @@ changes it made to the location service. A request is checked whole before any o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from msgspec import Struct
 
 from pbx.location import Binding, Cause, Change, Location
@@ -61,16 +59,14 @@ class Arrival(Struct, frozen=True):
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
+class Registered(Struct, frozen=True):
     """The answer to a REGISTER and what it changed."""
 
     response: Response
-    changes: list[Change] = field(default_factory=list)
+    changes: list[Change] = []
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
+class _Wish(Struct, frozen=True):
     """One Contact of a request, beside the binding it updates."""
 
     contact: Address
@@ -140,11 +136,13 @@ class Registrar:
         changes: list[Change] = []
         for wish, binding in zip(wishes, new, strict=True):  # nothing raises from here on
             if wish.expires:
-                changes += self._superseded(binding, wish.old)
+                if wish.old is None or wish.old.flow != binding.flow:
+                    changes += self._superseded(binding, wish.old)
                 changes.append(self._location.bind(binding, wish.old))
             elif wish.old is not None:
                 changes += self._location.unbind(wish.old, Cause.UNREGISTERED)
-        return changes + self._evicted(device)
+        is_more = any(wish.old is None for wish in wishes)
+        return changes + self._evicted(device) if is_more else changes
 
     def _remove_all(self, request: Request, held: list[Binding]) -> list[Change]:
         if request.expires != 0:

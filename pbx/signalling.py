@@ -7,6 +7,7 @@ to their dialogs. Nothing here waits: calls run in tasks.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -178,9 +179,13 @@ class Signalling:
 
     def _report(self, changes: Sequence[Change]) -> None:
         now = self._loop.time()
+        first = math.inf
         for change in changes:
-            self._p.changed(change, change.binding.expires_at - now)
-        self._arm()
+            expires_at = change.binding.expires_at
+            self._p.changed(change, expires_at - now)
+            first = min(first, expires_at)
+        if self._expiry is None or first < self._expiry.when():
+            self._arm()  # else it rings early enough
 
     def _arm(self) -> None:
         deadline = self._p.location.next_deadline()

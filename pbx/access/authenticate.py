@@ -15,6 +15,8 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID, uuid4
 
+from msgspec import Struct
+
 from pbx.access.lockout import Lockout
 from pbx.access.nonces import Nonces
 from pbx.sip.credentials import Challenge, Credentials
@@ -46,8 +48,7 @@ class Reason(StrEnum):
     REPLAYED = "replayed"
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(Struct, frozen=True):
     """A request of a device that proved itself."""
 
     device: UUID
@@ -236,8 +237,7 @@ class Gate:
         return response
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
+class _Attempt(Struct, frozen=True):
     flow: FlowId
     facts: FlowFacts
     request: Request

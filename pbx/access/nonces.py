@@ -1,8 +1,9 @@
 """Nonces that need no memory until somebody has proved something with them (RFC 7616 §3.3).
 
 A nonce is its time of birth and a MAC over that and the flow: on another flow, too old, or made
-up, it is worth nothing, and a flood of challenges costs us no memory. Only once a proof has been
-verified does its flow get windows of the nonce counts seen, and they go with the flow.
+up, it is worth nothing, and a flood of challenges costs us no memory: of each flow only the newest
+is remembered, to be recognised without arithmetic. Only once a proof has been verified does its
+flow get windows of the nonce counts seen, and they go with the flow.
 """
 
 import base64
@@ -73,6 +74,7 @@ class Nonces:
         """`key`: 32 random bytes of this process; after a restart every nonce is stale."""
         self._key = key
         self._lifetime = lifetime
+        self._newest: dict[FlowId, tuple[str, Birth]] = {}
         self._used: dict[FlowId, _Used] = {}
         self._last = (0, 0)
 
@@ -81,12 +83,16 @@ class Nonces:
         micros = int(now * 1_000_000)
         last, serial = self._last
         self._last = (micros, 0) if micros > last else (last, serial + 1)
-        birth = _BIRTH.pack(*self._last)
-        return base64.urlsafe_b64encode(birth + self._mac(flow, self._last)).rstrip(b"=").decode()
+        data = _BIRTH.pack(*self._last) + self._mac(flow, self._last)
+        nonce = base64.b64encode(data, b"-_")[:_LENGTH].decode()
+        self._newest[flow] = nonce, self._last
+        return nonce
 
     def recognise(self, nonce: str, flow: FlowId, now: float) -> Birth | None:
         """Its birth, if it is ours, of this flow, young enough and not used up."""
-        birth = self._birth(nonce, flow)
+        newest = self._newest.get(flow)
+        is_newest = newest is not None and newest[0] == nonce
+        birth = newest[1] if newest and is_newest else self._birth(nonce, flow)
         if birth is None or now - birth[0] / 1_000_000 >= self._lifetime:
             return None
         return birth if self._is_known(birth, flow) else None
@@ -99,6 +105,7 @@ class Nonces:
 
     def forget(self, flow: FlowId) -> None:
         """The flow is gone, and its nonces with it."""
+        self._newest.pop(flow, None)
         self._used.pop(flow, None)
 
     def __len__(self) -> int:

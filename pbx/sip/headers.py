@@ -118,9 +118,11 @@ class Headers:
 
     def pick(self, keys: frozenset[str]) -> Headers:
         """A copy of the lines with these keys, in the order they have here."""
-        first = self._first
         fields = [field for field in self._fields if field[0] in keys]
-        return Headers.parsed(fields, {key: first[key] for key in keys if key in first}, {})
+        first: dict[str, str] = {}
+        for key, _, value in fields:
+            first.setdefault(key, value)
+        return Headers.parsed(fields, first, {})
 
     def copy(self) -> Headers:
         """An independent copy."""

@@ -299,10 +299,9 @@ def response_to(
 ) -> Response:
     """A response with the fields of section 8.2.6.2; `to_tag` is added if To has none."""
     headers = request.headers.pick(_COPIED)
-    response = Response(status, reason, headers)
     if to_tag is not None and _has_no_tag(request):
-        headers.set("To", f"{request.headers.first('To')};tag={token(to_tag, 'To')}")
-    return response
+        headers.amend("To", f"{headers.first('To')};tag={token(to_tag, 'To')}")
+    return Response(status, reason, headers)
 
 
 def _has_no_tag(request: Request) -> bool:

@@ -352,16 +352,25 @@ def _ends_dialog(dialog: Dialog, request: Request, status: int) -> bool:
 def _note_source(flow: Flow, request: Request, via: Via) -> None:
     """Write into the top Via where the request really came from (§18.2.1, RFC 3581 §4)."""
     address, port = flow.facts.peer
+    line = request.headers.first("Via") or ""
     if via.wants_rport:
+        before, asked, after = line.partition(";rport")
+        if asked and after[:1] in ("", ";") and via.received is None and not _is_intricate(line):
+            # As phones write it: the rest stays as it is.
+            request.headers.amend("Via", f"{before};rport={port}{after};received={address}")
+            return
         found = {**via.parameters, "rport": str(port), "received": address}
     elif via.host.strip("[]") != address:
         found = {**via.parameters, "received": address}
     else:
         return
-    line = request.headers.first("Via") or ""
     rest = split_list(line, "Via")[1:] if "," in line else []
     top = Via(transport=via.transport, host=via.host, port=via.port, parameters=found)
     request.headers.amend("Via", ", ".join([str(top), *rest]))
+
+
+def _is_intricate(line: str) -> bool:
+    return "," in line or '"' in line
 
 
 def _tag(response: Response, request: Request, tag: str) -> None:

@@ -165,6 +165,22 @@ def test_too_many_open_requests_are_503_and_say_when_to_come_back():
             "SIP/2.0/TLS phone;rport=50000;branch=z9hG4bKv;received=192.0.2.1",
         ),
         (
+            "SIP/2.0/TLS phone:9 ; branch=z9hG4bKv;rport",
+            "SIP/2.0/TLS phone:9 ; branch=z9hG4bKv;rport=50000;received=192.0.2.1",
+        ),
+        (
+            'SIP/2.0/TLS phone;x=";rport";branch=z9hG4bKv;rport',
+            'SIP/2.0/TLS phone;x=";rport";branch=z9hG4bKv;rport=50000;received=192.0.2.1',
+        ),
+        (
+            "SIP/2.0/TLS phone;rportx;branch=z9hG4bKv;rport",
+            "SIP/2.0/TLS phone;rportx;branch=z9hG4bKv;rport=50000;received=192.0.2.1",
+        ),
+        (
+            "SIP/2.0/TLS phone;received=198.51.100.9;rport;branch=z9hG4bKv",
+            "SIP/2.0/TLS phone;received=192.0.2.1;rport=50000;branch=z9hG4bKv",
+        ),
+        (
             "SIP/2.0/TLS edge;branch=z9hG4bKv, SIP/2.0/TLS phone;branch=z9hG4bKw",
             "SIP/2.0/TLS edge;branch=z9hG4bKv;received=192.0.2.1, "
             "SIP/2.0/TLS phone;branch=z9hG4bKw",
