@@ -18,6 +18,7 @@ from storage.ledger.entry import Subject
 from storage.ledger.unit import Unit
 from storage.models.extensions import device as table
 from storage.sealed.fields import Cell, FieldKey
+from storage.sites import check_known
 from storage.versions import change
 
 
@@ -38,6 +39,7 @@ class Device:
     extension: UUID | None
     created_at: int
     version: int
+    site: UUID | None
 
 
 class Devices:
@@ -106,6 +108,14 @@ class Devices:
             unit, deed, Action.DEVICE_ASSIGNED, device, version, "extension_id", extension
         )
 
+    async def move(
+        self, unit: Unit, deed: Deed, device: UUID, version: int, site: UUID | None
+    ) -> None:
+        """The site where the device stands; None: at none."""
+        if site is not None:
+            await check_known(unit.connection, site)
+        await self._set(unit, deed, Action.DEVICE_PLACED, device, version, "site_id", site)
+
     async def _set(
         self,
         unit: Unit,
@@ -136,6 +146,7 @@ class Devices:
             extension=row.extension_id,
             created_at=row.created_at,
             version=row.version,
+            site=row.site_id,
         )
 
 

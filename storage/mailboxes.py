@@ -16,6 +16,7 @@ from storage.ledger.entry import Subject
 from storage.ledger.unit import Unit
 from storage.models.mailboxes import shared_mailbox as table
 from storage.sealed.fields import Cell, FieldKey
+from storage.versions import change
 
 
 class SharedMailboxes:
@@ -50,6 +51,18 @@ class SharedMailboxes:
         )
         unit.record(deed.entry(Action.MAILBOX_ADDED, Subject("mailbox", mailbox)))
 
+    async def rename(self, unit: Unit, deed: Deed, mailbox: UUID, version: int, label: str) -> None:
+        found = await self.find(unit.connection, label)
+        if found not in (None, mailbox):
+            raise Taken("mailbox", "label")
+        values = {
+            "label_sealed": self._fields.seal(label, Cell("shared_mailbox", "label", mailbox)),
+            "label_index": self._fields.index(label, "shared_mailbox", "label"),
+        }
+        await change(unit.connection, table, mailbox, version, values)
+        subject = Subject("mailbox", mailbox)
+        unit.record(deed.entry(Action.MAILBOX_RENAMED, subject, after={"label": "changed"}))
+
     async def listed(self, unit: Unit, deed: Deed) -> dict[UUID, str]:
         """Every shared mailbox and its label."""
         rows = (await unit.connection.execute(select(table).order_by(table.c.id))).all()
@@ -65,6 +78,11 @@ class SharedMailboxes:
 
     def _opened(self, sealed: bytes, mailbox: UUID) -> str:
         return self._fields.open(sealed, Cell("shared_mailbox", "label", mailbox))
+
+
+async def version_of(connection: AsyncConnection, mailbox: UUID) -> int:
+    """0 for a mailbox that belongs to a tenure."""
+    return await connection.scalar(select(table.c.version).where(table.c.id == mailbox)) or 0
 
 
 async def is_known(connection: AsyncConnection, mailbox: UUID) -> bool:

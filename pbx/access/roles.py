@@ -33,10 +33,13 @@ class Privilege(StrEnum):
     ROLE_REVOKE = "role-revoke"
     SESSION_READ = "session-read"
     SESSION_END = "session-end"
+    SITE_READ = "site-read"
+    SITE_CHANGE = "site-change"
     EXTENSION_READ = "extension-read"
     EXTENSION_CHANGE = "extension-change"
     MAILBOX_READ = "mailbox-read"
     MAILBOX_ADD = "mailbox-add"
+    MAILBOX_RENAME = "mailbox-rename"
     MAILBOX_MEMBERS = "mailbox-members"
     OWN_MAILBOX = "own-mailbox"
     DEVICE_READ = "device-read"
@@ -81,10 +84,13 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.ROLE_REVOKE,
             P.SESSION_READ,
             P.SESSION_END,
+            P.SITE_READ,
             P.EXTENSION_READ,
+            P.SITE_CHANGE,
             P.EXTENSION_CHANGE,
             P.MAILBOX_READ,
             P.MAILBOX_ADD,
+            P.MAILBOX_RENAME,
             P.MAILBOX_MEMBERS,
             P.DEVICE_READ,
             P.DEVICE_CHANGE,
@@ -109,6 +115,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
         {
             P.PERSON_READ,
             P.PERSON_UNLOCK,
+            P.SITE_READ,
             P.EXTENSION_READ,
             P.DEVICE_READ,
             P.DEVICE_UNLOCK,
@@ -123,6 +130,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.PERSON_READ,
             P.ROLE_READ,
             P.SESSION_READ,
+            P.SITE_READ,
             P.EXTENSION_READ,
             P.MAILBOX_READ,
             P.DEVICE_READ,
@@ -149,6 +157,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.PROPOSAL_APPROVE,
             P.ROLE_REVOKE,
             P.SESSION_READ,
+            P.SITE_READ,
             P.EXTENSION_READ,
             P.MAILBOX_READ,
             P.MAILBOX_MEMBERS,

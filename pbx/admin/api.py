@@ -37,6 +37,7 @@ from pbx.admin import (
     proposals,
     roles,
     sessions,
+    sites,
 )
 from pbx.admin.context import AdminContext
 from pbx.admin.models import Problem, Status
@@ -89,6 +90,7 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     *operators.ROUTES,
     *roles.ROUTES,
     *proposals.ROUTES,
+    *sites.ROUTES,
     *extensions.ROUTES,
     *mailboxes.ROUTES,
     *devices.ROUTES,

@@ -120,6 +120,7 @@ def _shown(device: Device, identity: PhoneIdentity | None, telephony: Telephony)
         "label": device.label,
         "place": device.place,
         "extension": device.extension,
+        "site": device.site,
         "version": device.version,
     }
     if identity is None:

@@ -17,8 +17,11 @@ from storage.ledger.actions import Action
 from storage.ledger.entry import Subject
 
 KINDS = frozenset(
-    {"person", "extension", "device", "role_grant", "session", "exception", "policy_value"}
-)
+    (
+        "person", "organisation", "site", "extension", "mailbox", "device", "role_grant",
+        "session", "exception", "policy_value",
+    )
+)  # fmt: skip
 
 
 @get(
@@ -56,6 +59,8 @@ async def _identifier(plane: Plane, kind: str, what: str) -> UUID:
         "person": resolve.person,
         "extension": resolve.extension,
         "device": resolve.device,
+        "site": resolve.site,
+        "mailbox": resolve.mailbox,
     }
     if kind in finders:
         return await finders[kind](plane, what)

@@ -6,6 +6,7 @@ a mailbox's owner decides about their own alone. Nothing here opens a message.
 
 from uuid import UUID
 
+import msgspec
 from litestar import get, post
 from litestar.params import FromPath, JSONBody
 
@@ -17,8 +18,9 @@ from pbx.admin.given import GivenCaller, GivenPlane
 from pbx.admin.performed import performed
 from pbx.admin.plane import Caller, Plane
 from pbx.admin.rules import needs
-from pbx.admin.wire.fields import Label, Performed, Proved
+from pbx.admin.wire.fields import Changed, Label, Performed, Proved
 from pbx.admin.wire.mailboxes import FormerMember, MailboxView, MemberView, NewMailbox, NewMember
+from pbx.admin.wire.sites import Renaming
 from storage import people, tenures
 from storage.conflicts import NotFound, WrongState
 from storage.keyholder import acts, protocol
@@ -26,6 +28,7 @@ from storage.keyholder.protocol import Waiting
 from storage.ledger.actions import Action
 from storage.ledger.entry import Subject
 from storage.ledger.unit import Unit
+from storage.mailboxes import version_of
 
 READ = Privilege.MAILBOX_READ
 
@@ -46,7 +49,10 @@ async def show_mailbox(
     plane: GivenPlane, caller: GivenCaller, mailbox: FromPath[Label]
 ) -> MailboxView:
     found = await _find(plane, mailbox)
-    return _view(found, await plane.run(plane.mailboxes.show, caller.deed, found.id))
+    view = _view(found, await plane.run(plane.mailboxes.show, caller.deed, found.id))
+    async with plane.database.read() as connection:
+        version = await version_of(connection, found.id)
+    return msgspec.structs.replace(view, version=version)
 
 
 @post(
@@ -70,6 +76,20 @@ async def add_mailbox(
         await plane.abandon_mailbox(data.id, caller.deed.operation)
         raise
     return performed(caller, answer)
+
+
+@post(
+    "/v1/mailboxes/{mailbox:str}/name",
+    opt=needs(Privilege.MAILBOX_RENAME, Action.MAILBOX_RENAMED),
+    status_code=200,
+    summary="Rename a shared mailbox",
+)
+async def rename_mailbox(
+    plane: GivenPlane, caller: GivenCaller, mailbox: FromPath[Label], data: JSONBody[Renaming]
+) -> Changed:
+    found = await _find(plane, mailbox)
+    await plane.run(plane.mailboxes.rename, caller.deed, found.id, data.version, data.name)
+    return Changed(operation=caller.deed.operation)
 
 
 @post(
@@ -257,6 +277,7 @@ ROUTES = [
     list_mailboxes,
     show_mailbox,
     add_mailbox,
+    rename_mailbox,
     close_mailbox,
     add_member,
     remove_member,

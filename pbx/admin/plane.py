@@ -42,6 +42,7 @@ from storage.ledger.unit import Unit
 from storage.mailboxes import SharedMailboxes
 from storage.people import People
 from storage.sealed.fields import FieldKey
+from storage.sites import Sites
 
 log = structlog.get_logger()
 Stranger = tuple[Action, Terminal]
@@ -108,6 +109,7 @@ class Plane:
     devices: Devices = field(init=False)
     exceptions: Exceptions = field(init=False)
     mailboxes: SharedMailboxes = field(init=False)
+    sites: Sites = field(init=False)
 
     def __post_init__(self) -> None:
         self.people = People(self.fields)
@@ -116,6 +118,7 @@ class Plane:
         self.devices = Devices(self.fields)
         self.exceptions = Exceptions(self.fields)
         self.mailboxes = SharedMailboxes(self.fields)
+        self.sites = Sites(self.fields)
 
     def deed(self, actor: Actor = SYSTEM) -> Deed:
         return Deed(actor, new_id(self.clock), self.clock())

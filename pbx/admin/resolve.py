@@ -36,6 +36,26 @@ async def device(plane: Plane, label: str) -> UUID:
     return found
 
 
+async def site(plane: Plane, name: str) -> UUID:
+    if (known := identifier(name)) is not None:
+        return known
+    async with plane.database.read() as connection:
+        found = await plane.sites.find(connection, name)
+    if found is None:
+        raise NotFound("site")
+    return found
+
+
+async def mailbox(plane: Plane, label: str) -> UUID:
+    if (known := identifier(label)) is not None:
+        return known
+    async with plane.database.read() as connection:
+        found = await plane.mailboxes.find(connection, label)
+    if found is None:
+        raise NotFound("mailbox")
+    return found
+
+
 def identifier(text: str) -> UUID | None:
     """Only the canonical form: `UUID()` accepts braces, prefixes and bare digits."""
     if len(text) != 36:

@@ -193,6 +193,24 @@ def assign(
     as_json(answer) if json else say("The phone is assigned.")
 
 
+@app.command()
+def site(
+    label: LabelArgument,
+    site: Annotated[str, typer.Argument(help="A site's name, or `none`.")],
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say at which site a phone stands; help is sent there.
+
+    Example: pbx device site "exam room 3" "Main Street"
+    """
+    with signed_in(data) as client:
+        version = client.get(_path(label), DeviceView).version
+        body = {"version": version, "site": None if site == "none" else site}
+        answer = client.post(_path(label, "/site"), Changed, body)
+    as_json(answer) if json else say("The phone stands there now.")
+
+
 @app.command("rotate-secret")
 def rotate_secret(
     label: LabelArgument,

@@ -6,10 +6,11 @@ from uuid import UUID
 
 import typer
 
+from pbx.admin.wire.fields import Changed
 from pbx.admin.wire.mailboxes import MailboxView
 from pbx.cli.client import AdminClient
 from pbx.cli.moments import UntilOption, shown, until
-from pbx.cli.output import DataOption, JsonOption, YesOption, as_json, as_table, confirm
+from pbx.cli.output import DataOption, JsonOption, YesOption, as_json, as_table, confirm, say
 from pbx.cli.person import logins_of, person_of
 from pbx.cli.proofs import Desk, tell
 from pbx.cli.session import signed_in
@@ -66,6 +67,24 @@ def add(
         body = {"id": mailbox, "tenure": tenure, "label": label}
         answer, _ = desk.perform("/v1/mailboxes", act, body)
     tell(answer, "The mailbox is made; add its members.", json=json)
+
+
+@app.command()
+def rename(
+    mailbox: MailboxArgument,
+    label: Annotated[str, typer.Argument(help="What it is called from now on.")],
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Rename a shared mailbox.
+
+    Example: pbx mailbox rename "billing questions" "billing"
+    """
+    with signed_in(data) as client:
+        found = _found(client, mailbox)
+        body = {"version": found.version, "name": label}
+        answer = client.post(f"/v1/mailboxes/{found.id}/name", Changed, body)
+    as_json(answer) if json else say("The mailbox is renamed.")
 
 
 @app.command()

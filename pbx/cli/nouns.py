@@ -28,6 +28,8 @@ LINES: Final = {
     "pin": "Set your own PIN for the telephone.",
     "person": "People: add, show, suspend, and end their access.",
     "operator": "Operators at other machines: their certificates.",
+    "organisation": "The organisation: show and name it.",
+    "site": "Sites: add, list, show, rename, locate, remove.",
     "extension": "Extensions: assign, release, show.",
     "mailbox": "Mailboxes: make shared ones, show them, members.",
     "device": "Phones: add, place, assign, lock out.",

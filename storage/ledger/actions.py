@@ -51,12 +51,21 @@ class Action(StrEnum):
     PROPOSAL_APPROVED = "proposal.approved"
     PROPOSAL_DECLINED = "proposal.declined"
 
+    ORGANISATION_READ = "organisation.read"
+    ORGANISATION_CHANGED = "organisation.changed"
+    SITE_ADDED = "site.added"
+    SITE_READ = "site.read"
+    SITE_LISTED = "site.listed"
+    SITE_CHANGED = "site.changed"
+    SITE_REMOVED = "site.removed"
+
     SESSION_OPENED = "session.opened"
     SESSION_ENDED = "session.ended"
     SESSION_READ = "session.read"
     SESSION_LISTED = "session.listed"
 
     MAILBOX_ADDED = "mailbox.added"
+    MAILBOX_RENAMED = "mailbox.renamed"
     MAILBOX_CLOSED = "mailbox.closed"
     MAILBOX_READ = "mailbox.read"
     MAILBOX_LISTED = "mailbox.listed"

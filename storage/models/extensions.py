@@ -48,6 +48,7 @@ device = strict_table(
     Column("created_at", Micros, nullable=False),
     Column("removed_at", Micros),
     Column("version", Whole, nullable=False),
+    Column("site_id", Identifier, ForeignKey("site.id")),
     CheckConstraint("place IN ('lobby', 'nurse-station', 'exam-room', 'private')", name="place"),
     Index("ix_device_extension_id", "extension_id"),
 )

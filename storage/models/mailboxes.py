@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, LargeBinary
 
-from storage.models.columns import Identifier, Micros, strict_table
+from storage.models.columns import Identifier, Micros, Whole, strict_table
 
 shared_mailbox = strict_table(
     "shared_mailbox",
@@ -10,4 +10,5 @@ shared_mailbox = strict_table(
     Column("label_sealed", LargeBinary, nullable=False),
     Column("label_index", LargeBinary, nullable=False, unique=True),
     Column("created_at", Micros, nullable=False),
+    Column("version", Whole, nullable=False, server_default="1"),
 )

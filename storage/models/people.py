@@ -24,6 +24,10 @@ site = strict_table(
     Column("name_sealed", LargeBinary, nullable=False),
     Column("created_at", Micros, nullable=False),
     Column("version", Whole, nullable=False),
+    Column("name_index", LargeBinary),
+    Column("location_sealed", LargeBinary),
+    Column("removed_at", Micros),
+    Index("ix_site_name_index", "name_index", unique=True),
 )
 
 person = strict_table(

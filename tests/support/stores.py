@@ -18,9 +18,11 @@ from storage.identifiers import new_id
 from storage.ledger.committer import Committer
 from storage.ledger.entry import SYSTEM, Actor
 from storage.ledger.unit import Unit
+from storage.mailboxes import SharedMailboxes
 from storage.models.ledger import ledger
 from storage.people import NewPerson, People
 from storage.sealed.fields import FieldKey
+from storage.sites import Sites
 from tests.support.clock import HandClock
 
 T = TypeVar("T")
@@ -41,6 +43,8 @@ class Stores:
         self.extensions = Extensions(self.fields)
         self.devices = Devices(self.fields)
         self.exceptions = Exceptions(self.fields)
+        self.sites = Sites(self.fields)
+        self.mailboxes = SharedMailboxes(self.fields)
 
     def deed(self, actor: Actor = SYSTEM) -> Deed:
         return Deed(actor, new_id(self.clock), self.clock())

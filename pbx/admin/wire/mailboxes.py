@@ -24,6 +24,8 @@ class MailboxView(msgspec.Struct, frozen=True, kw_only=True):
     opened_at: int
     closed_at: int | None
     members: list[MemberView]
+    version: int = 0
+    """Of a shared mailbox that is shown alone."""
 
 
 class NewMailbox(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

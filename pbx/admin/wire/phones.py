@@ -153,6 +153,7 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     place: str
     extension: UUID | None
     version: int
+    site: UUID | None = None
     username: str = ""
     """Empty: it has no SIP identity."""
     algorithm: str = ""

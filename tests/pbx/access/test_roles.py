@@ -22,6 +22,7 @@ from storage.keyholder import acts, decisions
 # Transcribed a second time, by role: what each may do to others.
 READS = {
     "person",
+    "site",
     "extension",
     "mailbox",
     "device",
@@ -33,7 +34,7 @@ READS = {
 }
 ORACLE = {
     "system-administrator": set(Privilege) - EVERYBODY - {"call-parties"},
-    "help-desk": {"person-read", "person-unlock", "extension-read", "device-read"}
+    "help-desk": {"person-read", "person-unlock", "site-read", "extension-read", "device-read"}
     | {"device-unlock", "call-watch", "call-test"},
     "compliance-officer": {f"{noun}-read" for noun in READS}
     | {"keys-read", "call-watch", "call-read", "call-parties"},

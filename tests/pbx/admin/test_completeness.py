@@ -71,7 +71,7 @@ async def test_every_route_and_every_opening_leaves_a_row(clinic: Clinic) -> Non
     await clinic.staffed()
     root, manager = clinic.members["root"], clinic.members["manager"]
     watched = Watched(bytes(range(32)), "directory")
-    for store in ("people", "grants", "extensions", "devices", "exceptions", "mailboxes"):
+    for store in ("people", "grants", "extensions", "devices", "exceptions", "mailboxes", "sites"):
         getattr(clinic.plane, store)._fields = watched
     performed: set[type] = set()
     perform = clinic.plane.keyholder.perform

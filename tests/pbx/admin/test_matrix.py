@@ -18,7 +18,7 @@ from tests.support.privileges import USES
 
 COPIED = (
     "person", "role_grant", "session", "extension", "tenure", "device", "phone_identity",
-    "shared_mailbox",
+    "shared_mailbox", "organisation", "site",
 )  # fmt: skip
 RULES = ("policy_value", "exception")
 Route = tuple[str, str, Rule]
