@@ -22,6 +22,7 @@ from pbx.admin.config import AdminConfig
 from pbx.b2bua.config import CallsConfig
 from pbx.registrar import RegistrarConfig
 from pbx.transport.config import SipConfig
+from pbx.voicemail.config import VoicemailConfig
 from storage.config import StorageConfig
 from storage.keyholder.config import KeyHolderConfig
 
@@ -81,6 +82,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     registrar: RegistrarConfig = msgspec.field(default_factory=RegistrarConfig)
     lockout: LockoutConfig = msgspec.field(default_factory=LockoutConfig)
     calls: CallsConfig = msgspec.field(default_factory=CallsConfig)
+    voicemail: VoicemailConfig = msgspec.field(default_factory=VoicemailConfig)
     certs: CertsConfig = msgspec.field(default_factory=CertsConfig)
     media: MediaConfig = msgspec.field(default_factory=MediaConfig)
     keyholder: KeyHolderConfig = msgspec.field(default_factory=KeyHolderConfig)

@@ -229,7 +229,7 @@ class Exchange:
             log.info("a certificate was due", kind=str(outcome.kind), outcome=renewed)
 
 
-RELOADED: Final = frozenset({"calls", "certs"})
+RELOADED: Final = frozenset({"calls", "certs", "voicemail"})
 """Tables that SIGHUP takes over; the others are read when the exchange starts."""
 
 

@@ -25,6 +25,7 @@ from storage.exceptions import Exceptions
 from storage.extensions import Extensions
 from storage.grants import Grants
 from storage.identifiers import Clock, new_id
+from storage.intents import intend
 from storage.keyholder import acts
 from storage.keyholder.acts import AnyAct
 from storage.keyholder.client import (
@@ -37,7 +38,6 @@ from storage.keyholder.protocol import Done, Evidence, Opened, Origin, Proof, Wa
 from storage.ledger.actions import Action, Outcome
 from storage.ledger.committer import Committer
 from storage.ledger.entry import NOBODY, SYSTEM, Actor, ActorKind, Subject
-from storage.ledger.row import leaf
 from storage.ledger.unit import Unit
 from storage.mailboxes import SharedMailboxes
 from storage.people import People
@@ -142,14 +142,7 @@ class Plane:
 
     async def intend(self, deed: Deed, action: Action, subject: Subject | None) -> Evidence:
         """Commits the intent and answers what ties the key holder's journal to it."""
-        units: list[Unit] = []
-
-        async def work(unit: Unit) -> None:
-            unit.record(deed.entry(action, subject, outcome=Outcome.INTENDED))
-            units.append(unit)
-
-        await self.committer.run(work)
-        return Evidence(deed.operation, leaf(units[0].rows[0]))
+        return await intend(self.committer, deed, action, subject)
 
     async def begun(self, deed: Deed, person: UUID | None, act: acts.Act) -> None:
         """The row that says the first half of an enrolment is done; nothing of ours has changed

@@ -1,0 +1,113 @@
+"""Signed deposit keys of every mailbox, kept for the weeks that the key holder made them ahead.
+
+They are public; what counts is the key holder's signature, which is checked just before sealing,
+here and again by the worker that seals. The copy on disk serves a cold start without the key
+holder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from storage.identifiers import Clock
+from storage.keyholder.client import KeyHolder, KeyHolderError, KeyHolderUnavailable
+from storage.keyholder.signing import BadKey, SignedKey, check_key
+
+log = structlog.get_logger()
+
+PURPOSE = "deposit"
+EVERY = 600.0
+RETRY = 10.0
+DAY = 86_400_000_000
+
+
+class DepositKeys:
+    """`current` is the key of this week; `refresh` asks for those ahead."""
+
+    def __init__(
+        self,
+        keyholder: KeyHolder,
+        path: Path,
+        pinned: Callable[[], bytes],
+        mailboxes: Callable[[], Iterable[UUID]],
+        clock: Clock,
+    ) -> None:
+        self._keyholder, self._path = keyholder, path
+        self._pinned, self._mailboxes, self._clock = pinned, mailboxes, clock
+        self._keys: dict[UUID, tuple[SignedKey, ...]] = self._read()
+        self._wake = asyncio.Event()
+
+    def current(self, mailbox: UUID) -> SignedKey | None:
+        """The key to seal to now; None: no message can be left."""
+        now = self._clock()
+        for key in self._keys.get(mailbox, ()):
+            try:
+                return check_key(self._pinned(), key, purpose=PURPOSE, mailbox=mailbox, now=now)
+            except BadKey:
+                continue
+        return None
+
+    def missing(self) -> int:
+        """Mailboxes that nobody can leave a message in: an alarm."""
+        return sum(self.current(mailbox) is None for mailbox in self._mailboxes())
+
+    def wake(self) -> None:
+        """There may be a mailbox that has no key yet."""
+        if any(mailbox not in self._keys for mailbox in self._mailboxes()):
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Ask now and then, for ever; at once when there is a new mailbox."""
+        while True:
+            answered = await self.refresh()
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(EVERY if answered else RETRY):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def refresh(self) -> bool:
+        """True if the key holder answered; mailboxes that ended are forgotten."""
+        wanted = list(self._mailboxes())
+        found: dict[UUID, tuple[SignedKey, ...]] = {}
+        answered = True
+        for mailbox in wanted:
+            held = self._keys.get(mailbox, ())
+            if held and max(key.until for key in held) > self._clock() + 7 * DAY:
+                found[mailbox] = held
+                continue
+            try:
+                found[mailbox] = await self._keyholder.public_keys(PURPOSE, mailbox)
+            except KeyHolderUnavailable:
+                answered = False
+                found[mailbox] = held
+            except KeyHolderError:
+                found[mailbox] = held  # it does not know this mailbox: a missing key is an alarm
+        if found != self._keys:
+            self._keys = found
+            await asyncio.to_thread(self._write)
+        return answered
+
+    def _read(self) -> dict[UUID, tuple[SignedKey, ...]]:
+        try:
+            return msgspec.msgpack.decode(
+                self._path.read_bytes(), type=dict[UUID, tuple[SignedKey, ...]]
+            )
+        except (OSError, msgspec.MsgspecError):
+            return {}
+
+    def _write(self) -> None:
+        fresh = self._path.with_suffix(".new")
+        try:
+            fresh.write_bytes(msgspec.msgpack.encode(self._keys))
+            os.replace(fresh, self._path)
+        except OSError:
+            log.warning("deposit keys cannot be cached")

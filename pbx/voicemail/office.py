@@ -1,0 +1,192 @@
+"""Voicemail as a whole: what calls use of it, what runs beside them, what an operator is shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+
+from media.client import MediaClient, MediaError, Recorded, Stored
+from pbx.admin.models import Fact
+from pbx.voicemail.adoption import Adoption
+from pbx.voicemail.config import VoicemailConfig
+from pbx.voicemail.deposit_keys import DepositKeys
+from pbx.voicemail.deposits import Deposits
+from pbx.voicemail.greeting_copy import GreetingCopy
+from pbx.voicemail.recovery import Recovery
+from pbx.voicemail.watch import Watch
+from storage.database import Database
+from storage.deposits import DepositLog
+from storage.identifiers import Clock
+from storage.keyholder.client import KeyHolder
+from storage.keyholder.signing import SignedKey
+from storage.ledger.committer import Committer
+from storage.records import HourlyKeys
+from storage.sealed import primitives
+from storage.sealed.greetings import greeting_key
+
+log = structlog.get_logger()
+
+EVERY = 10.0
+"""Seconds between two tries at what had to wait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What voicemail stands on."""
+
+    database: Database
+    committer: Committer
+    keyholder: KeyHolder
+    media: MediaClient
+    keys: HourlyKeys
+    clock: Clock
+    config: Callable[[], VoicemailConfig]
+    mailboxes: Callable[[], Iterable[UUID]]
+    """Those that somebody has now."""
+    pinned: Callable[[], bytes]
+    greetings_key: primitives.Bytes
+    log: Path
+    deposit_keys: Path
+
+
+class Voicemail:
+    """Made once; `start` before the first call, `stop` after the last."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.deposits = Deposits(
+            DepositLog.open(ground.log), ground.committer, ground.keys, ground.clock, self.remove
+        )
+        self.deposit_keys = DepositKeys(
+            ground.keyholder, ground.deposit_keys, ground.pinned, ground.mailboxes, ground.clock
+        )
+        self.recovery = Recovery(self.deposits, ground.media, ground.database, ground.clock)
+        self.adoption = Adoption(
+            ground.database, ground.committer, ground.keyholder, ground.media, ground.clock
+        )
+        self.watch = Watch(ground.keyholder, ground.media, ground.clock)
+        self.greetings = GreetingCopy(ground.database)
+        self._is_recovered = False
+        self._unwanted: set[bytes] = set()
+        self._news = asyncio.Event()
+        self._entered = AsyncExitStack()
+        self.changed: Callable[[UUID], None] = lambda mailbox: None
+        self.deposits.changed = self._deposited
+
+    @property
+    def config(self) -> VoicemailConfig:
+        return self.ground.config()
+
+    async def start(self) -> None:
+        """Greetings are there for the first caller; the rest follows by itself."""
+        await self.greetings.refresh()
+        for name, work in (
+            ("deposit keys", self.deposit_keys.run()),
+            ("voicemail watch", self.watch.run()),
+            ("voicemail chores", self._run()),
+        ):
+            task = asyncio.create_task(work, name=name)
+            self._entered.push_async_callback(_cancelled, task)
+
+    async def stop(self) -> None:
+        """What was concluded is written, or waits in the log."""
+        await self.deposits.idle()
+        await self._entered.aclose()
+        await self.deposits.log.close()
+
+    def heard(self, event: Stored | Recorded) -> None:
+        """What a worker says of a recording, also when its call is over."""
+        self.deposits.heard(event)
+
+    def key_of(self, mailbox: UUID) -> SignedKey | None:
+        """The key to seal to now, or None: no message can be taken."""
+        return None if self.watch.is_full else self.deposit_keys.current(mailbox)
+
+    def greeting_key(self, content: bytes) -> bytes:
+        return bytes(greeting_key(self.ground.greetings_key, content))
+
+    def remove(self, content: bytes) -> None:
+        """Delete a file that nobody wants, as soon as a worker answers."""
+        self._unwanted.add(content)
+        self._news.set()
+
+    def _deposited(self, mailbox: UUID) -> None:
+        self.changed(mailbox)
+        self._news.set()
+
+    # -- beside the calls
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.chores()
+            except Exception:
+                log.exception("what waits for voicemail was not done")
+            self._news.clear()
+            try:
+                async with asyncio.timeout(EVERY):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+
+    async def chores(self) -> None:
+        """What had to wait: recovery, commits, adoption, files that nobody wants."""
+        if not self._is_recovered:
+            self._is_recovered = await self.recovery.run()
+        elif self.deposits.waiting:
+            await self.deposits.retry()
+        await self.adoption.run()
+        await self._sweep()
+
+    async def _sweep(self) -> None:
+        if not self._unwanted:
+            return
+        contents = list(self._unwanted)
+        try:
+            await self.ground.media.remove(contents)
+        except MediaError:
+            return
+        self._unwanted.difference_update(contents)
+
+    # -- what is shown
+
+    def section(self) -> dict[str, Fact]:
+        """For `pbx status`."""
+        spool = self.watch.spool
+        return {
+            "messages waiting for the database": self.deposits.waiting,
+            "messages found after a crash": self.recovery.found,
+            "mailboxes without a deposit key": self.deposit_keys.missing(),
+            "room for messages": "unknown" if spool is None else f"{spool.free >> 20} MiB",
+        }
+
+    def alarms(self) -> list[str]:
+        """What needs somebody."""
+        found = []
+        if self.watch.is_away(self.config.away_minutes):
+            found.append(
+                "Practice manager: the key holder is away, so messages cannot be heard; callers "
+                "are told so. Look with `pbx status`, unlock with `pbx keys unlock`."
+            )
+        if self.deposits.waiting:
+            found.append("Messages wait, sealed, for a ledger that cannot be written.")
+        if self.watch.is_full:
+            found.append("The disk of messages is full: no message can be taken.")
+        elif self.watch.is_low:
+            found.append("The disk of messages is nearly full; soon no message can be taken.")
+        if self.deposit_keys.missing():
+            found.append("A mailbox has no deposit key: no message can be left there.")
+        if self.adoption.refused:
+            found.append("The key holder refuses to take a message over: see `pbx audit`.")
+        return found
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,122 @@
+"""After a crash: every recording that was begun becomes a message, or a row that says it is lost.
+
+The workers list the files whose slots still lie beside them and which nobody records; the log of
+deposits says which were begun. A file that was cut short gets a row "interrupted, n segments,
+digest"; only with exactly that does it open.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import structlog
+
+from media.client import LeftRecording, MediaClient, MediaError
+from pbx.voicemail.deposits import SHORTEST, Deposits
+from storage import messages
+from storage.database import Database
+from storage.deposits import Begun, OpenDeposit
+from storage.errors import StorageError
+from storage.identifiers import Clock, new_id
+from storage.keyholder.signing import SignedKey
+from storage.messages import NewMessage
+
+log = structlog.get_logger()
+
+
+class Recovery:
+    """`run` until it says that nothing is left to find."""
+
+    def __init__(
+        self, deposits: Deposits, media: MediaClient, database: Database, clock: Clock
+    ) -> None:
+        self._deposits, self._media = deposits, media
+        self._database, self._clock = database, clock
+        self.found = 0
+        """Messages that a crash had cut off from their rows."""
+
+    async def run(self) -> bool:
+        """One look; False: look again, a worker or the database is away or still records."""
+        try:
+            left = {one.content: one for one in await self._media.left_behind()}
+            recording = (await self._media.spool()).recordings
+        except MediaError:
+            return False
+        await self._deposits.retry()
+        try:
+            async with self._database.read() as connection:
+                known = await messages.contents(connection)
+        except StorageError:
+            return False
+        return await self._match(left, frozenset(known), is_recording=recording > 0)
+
+    async def _match(
+        self, left: dict[bytes, LeftRecording], known: frozenset[bytes], *, is_recording: bool
+    ) -> bool:
+        is_done = True
+        under_way = self._deposits.under_way
+        held = {
+            content: one
+            for content, one in self._deposits.log.open_.items()
+            if content not in under_way and one.finished is None
+        }
+        for content, one in held.items():
+            if content in left:
+                await self._take(left[content], one)
+            elif is_recording:
+                is_done = False  # a call that outlived us may still be recording it
+            else:
+                await self._deposits.lost(one)
+        ours = held.keys() | known | under_way | self._deposits.log.open_.keys()
+        for content, file in left.items():
+            if content not in ours:
+                await self._take_unknown(file)
+        return is_done
+
+    async def _take(self, file: LeftRecording, held: OpenDeposit) -> None:
+        if file.kind != "deposit" or not file.segments or file.milliseconds < SHORTEST:
+            await self._deposits.lost(held)
+            await self._remove(file.content)
+            return
+        self.found += 1
+        await self._deposits.keep(_message(file, held.begun), held)
+
+    async def _take_unknown(self, file: LeftRecording) -> None:
+        """The log is gone, or the file is a greeting or a forward that nobody finished."""
+        if file.kind != "deposit" or not file.segments:
+            await self._remove(file.content)
+            return
+        key = msgspec.msgpack.decode(file.key, type=SignedKey)
+        if key.mailbox is None:
+            return
+        begun = Begun(
+            message=new_id(self._clock), mailbox=key.mailbox, content=file.content,
+            received_at=file.started,
+        )  # fmt: skip
+        await self._deposits.log.append(begun)
+        await self._take(file, OpenDeposit(begun))
+
+    async def _remove(self, content: bytes) -> None:
+        try:
+            await self._media.remove([content])
+        except MediaError:
+            log.warning("a file that nobody wants was not removed")
+
+
+def _message(file: LeftRecording, begun: Begun) -> NewMessage:
+    key = msgspec.msgpack.decode(file.key, type=SignedKey)
+    return NewMessage(
+        id=begun.message,
+        mailbox=begun.mailbox,
+        content=file.content,
+        deposit_key=key.id,
+        slot=file.slot,
+        codec=file.codec,
+        milliseconds=file.milliseconds,
+        octets=0,
+        segments=file.segments,
+        digest=file.digest,
+        received_at=begun.received_at,
+        is_complete=file.is_complete,
+        call=begun.call,
+        forwarded_from=begun.forwarded_from,
+    )
