@@ -187,6 +187,8 @@ class Exchange:
         self.context.telephony = self.telephony
         self.context.sections["telephony"] = self.telephony.section
         self.context.alarms.append(self.telephony.alarms)
+        self.context.sections["voicemail"] = self.telephony.voicemail.section
+        self.context.alarms.append(self.telephony.voicemail.alarms)
         if self.context.plane is not None:
             self.context.plane.enders.register("calls", self.telephony.end_calls_of)
             self.context.plane.enders.register("phones", self.telephony.end_phones_of)

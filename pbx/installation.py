@@ -101,7 +101,7 @@ def _make(plan: Plan, config: Config, owners: Accounts) -> None:
     prompts.prepare(layout.prompts, Path(config.media.prompts) if config.media.prompts else None)
     _make_key_store(config.keyholder, layout)
     directory.create(layout.credentials)
-    for name in (keyfiles.DEVICE_AUTH, keyfiles.SNAPSHOT):
+    for name in (keyfiles.DEVICE_AUTH, keyfiles.SNAPSHOT, keyfiles.GREETINGS):
         keyfiles.create(layout.credentials, name)
     if plan.founder is not None:
         plan.founder(layout, config)

@@ -65,6 +65,11 @@ class Layout:
         return self.spool / "messages"
 
     @property
+    def deposit_log(self) -> Path:
+        """The exchange's own: deposits under way, until their rows are committed."""
+        return self.ledger_spool / "deposits.log"
+
+    @property
     def prompts(self) -> Path:
         return self.root / "prompts"
 

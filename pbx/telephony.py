@@ -49,7 +49,9 @@ from pbx.telephony_shown import Registration
 from pbx.testlines import TrialLines
 from pbx.transport.driver import Driver
 from pbx.voicemail import lamps as lamp
+from pbx.voicemail import office
 from pbx.voicemail.lamps import Lamps
+from pbx.voicemail.office import Voicemail
 from storage import directory as directory_key
 from storage import keyfiles, messages
 from storage.calls import CallRecord
@@ -116,6 +118,22 @@ class Telephony:
             }
         )
         self.recorder = CallRecorder(ground.committer, self.keys, ground.clock)
+        self.voicemail = Voicemail(
+            office.Ground(
+                database=ground.database,
+                committer=ground.committer,
+                keyholder=ground.keyholder,
+                media=self.media,
+                keys=self.keys,
+                clock=ground.clock,
+                config=lambda: ground.config.voicemail,
+                mailboxes=self._mailboxes,
+                pinned=lambda: _pinned(ground.layout.keyholder_pin),
+                greetings_key=keyfiles.load(credentials, keyfiles.GREETINGS),
+                log=ground.layout.deposit_log,
+                deposit_keys=credentials / "deposit.public",
+            )
+        )
         self.domain = ground.config.exchange.domain
         self.test_lines = TrialLines(self.keeper, self.domain, ground.clock)
         self.journal = RegistrationJournal(ground.committer, self.phones, ground.clock)
@@ -127,6 +145,8 @@ class Telephony:
         await self.media.start(wait=self.ground.patience)
         self._entered.push_async_callback(self.media.close)
         self._build()
+        await self.voicemail.start()
+        self._entered.push_async_callback(self.voicemail.stop)
         for name, work in (
             ("call recorder", self.recorder.run()),
             ("registration journal", self.journal.run()),
@@ -231,6 +251,7 @@ class Telephony:
             config=config.calls,
             domain=domain,
             legs_per_worker=config.media.pairs_per_worker,
+            voicemail=self.voicemail,
         )
         self.calls = Calls(around, serve, self.recorder.started, self._call_ended)
         gate = Gate(
@@ -274,11 +295,16 @@ class Telephony:
                 lamps=self.lamps,
             )
         )
+        self.voicemail.changed = self.lamps.changed
         self.registered = registered
         self.keeper.changed = self._directory_changed
         self.listening = Listening(
             ground.authority, self.driver, config.sip, self.keeper.current, ground.clock
         )
+
+    def _mailboxes(self) -> list[UUID]:
+        tenancies = self.keeper.current().entries.tenancies
+        return [entry.mailbox for entry in tenancies if entry.mailbox is not None]
 
     async def _counts(self, mailbox: UUID) -> Counts:
         async with self.ground.database.read() as connection:
@@ -299,6 +325,7 @@ class Telephony:
             self._leaving.add(device)
         self._close_leaving()
         self.lamps.directory_changed()
+        self.voicemail.deposit_keys.wake()
 
     def _call_ended(self, record: CallRecord) -> None:
         self.recorder.ended(record)

@@ -10,6 +10,8 @@ from storage.sealed import primitives
 
 DEVICE_AUTH = "device-auth.key"
 """Seals the HA1s of phones and the directory's copy outside the database."""
+GREETINGS = "greetings.key"
+"""Seals the greetings of mailboxes: callers hear them while the key holder is away."""
 SNAPSHOT = "call-snapshot.key"
 """Seals live calls while a media worker keeps them."""
 

@@ -23,6 +23,8 @@ from media.client import (
     MediaUnavailable,
     OfferRefused,
     Place,
+    Recorded,
+    Stored,
     Unkeyed,
 )
 from pbx.b2bua.asking import Asking
@@ -304,6 +306,8 @@ class Leg:
         self.vanish("unkeyed")
 
     def _heard(self, event: object) -> None:
+        if isinstance(event, Stored | Recorded) and self.call.around.voicemail is not None:
+            self.call.around.voicemail.heard(event)  # comes also when the leg has ended
         if isinstance(event, Learnt):
             self.call.around.manners[self.device] = event.manner
         elif isinstance(event, Unkeyed) and self.phase is not Phase.ENDED:

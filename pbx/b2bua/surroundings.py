@@ -19,6 +19,7 @@ from storage.identifiers import Clock
 if TYPE_CHECKING:
     from pbx.b2bua.call import Call
     from pbx.b2bua.leg import Leg
+    from pbx.voicemail.office import Voicemail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,8 @@ class Surroundings:
     """How many legs a media worker has ports for; 0: as many as it says."""
     manners: dict[UUID, Manner] = field(default_factory=dict)
     """How each device was last heard to describe its media, where that is not the usual way."""
+    voicemail: Voicemail | None = None
+    """Where messages are left; None: nowhere."""
 
 
 class Board(Protocol):

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _ROUTES = {
     "RingPerson": "person",
+    "LeaveMessage": "voicemail",
+    "OwnMessages": "messages",
     "Echo": "echo",
     "Emergency": "emergency",
     "EmergencyTest": "emergency-test",

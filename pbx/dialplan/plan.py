@@ -12,6 +12,9 @@ from pbx.dialplan.emergency import TEST_NUMBER, is_emergency
 from pbx.dialplan.numbers import dialled
 
 ECHO_TEST = "*43"
+OWN_MESSAGES = "*97"
+LEAVE_MESSAGE = "*98"
+"""Before an extension: straight to its mailbox, without ringing."""
 
 
 class Refusal(Enum):
@@ -34,6 +37,20 @@ class RingPerson:
     tenure: UUID
     person: UUID
     devices: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveMessage:
+    """Straight to the mailbox of an extension."""
+
+    number: str
+    is_wanted: bool
+    """Dialled so; else there is no phone to ring."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnMessages:
+    """Hear one's messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +77,7 @@ class Refused:
     reason: Refusal
 
 
-Route = RingPerson | Echo | Emergency | EmergencyTest | Refused
+Route = RingPerson | LeaveMessage | OwnMessages | Echo | Emergency | EmergencyTest | Refused
 
 
 class Tenancy(Protocol):
@@ -74,6 +91,8 @@ class Tenancy(Protocol):
     def person(self) -> UUID: ...
     @property
     def devices(self) -> tuple[UUID, ...]: ...
+    @property
+    def mailbox(self) -> UUID | None: ...
 
 
 class Numbers(Protocol):
@@ -97,10 +116,19 @@ def route(caller: UUID, user: str, numbers: Numbers) -> Route:
         return EmergencyTest(on_site)
     if number == ECHO_TEST:
         return Echo()
-    tenancy = numbers.tenancies.get(number)
+    if number == OWN_MESSAGES:
+        return OwnMessages()
+    extension = number.removeprefix(LEAVE_MESSAGE)
+    tenancy = numbers.tenancies.get(extension)
     if tenancy is None:
         return Refused(Refusal.UNKNOWN_NUMBER)
+    if extension != number:
+        if tenancy.mailbox is None:
+            return Refused(Refusal.UNKNOWN_NUMBER)
+        return LeaveMessage(extension, is_wanted=True)
     devices = tuple(device for device in tenancy.devices if device != caller)
+    if not devices and tenancy.mailbox is not None:
+        return LeaveMessage(extension, is_wanted=False)
     if not devices:
         return Refused(Refusal.NO_PHONE)
     return RingPerson(tenancy.extension, tenancy.tenure, tenancy.person, devices)

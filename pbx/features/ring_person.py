@@ -15,6 +15,7 @@ from pbx.b2bua.events import Answered, LegEvent, Progressed, Rang, Refused
 from pbx.b2bua.leg import Phase
 from pbx.dialplan.plan import RingPerson
 from pbx.features.announcement import refuse
+from pbx.features.voicemail_deposit import leave_message, takes_messages
 from storage.calls import CallOutcome
 
 log = structlog.get_logger()
@@ -35,6 +36,8 @@ async def ring_person(call: Call, route: RingPerson) -> None:
     if winner is not None:
         await call.talk(winner)
     status, prompt, outcome = ringing.verdict()
+    if holder is not None and takes_messages(call, holder):
+        await leave_message(call, holder, outcome, status)
     cause = "answer-refused" if outcome is CallOutcome.FAILED else ""
     await refuse(call, status, prompt, outcome, cause=cause)
 

@@ -7,6 +7,8 @@ from pbx.dialplan.plan import (
     Echo,
     Emergency,
     EmergencyTest,
+    LeaveMessage,
+    OwnMessages,
     Refusal,
     Refused,
     RingPerson,
@@ -23,6 +25,7 @@ class Holder:
     extension: UUID = field(default_factory=uuid4)
     tenure: UUID = field(default_factory=uuid4)
     person: UUID = field(default_factory=uuid4)
+    mailbox: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,21 @@ def test_an_extension_rings_all_phones_of_the_person_who_holds_it() -> None:
 
 def test_a_phone_that_calls_its_own_number_does_not_ring_itself() -> None:
     assert route(CALLER, "1002", PLAN) == Refused(Refusal.NO_PHONE)
+
+
+def test_an_extension_without_a_phone_to_ring_takes_a_message() -> None:
+    plan = Plan({"1002": Holder((CALLER,), mailbox=uuid4())})
+
+    assert route(CALLER, "1002", plan) == LeaveMessage("1002", is_wanted=False)
+
+
+def test_a_mailbox_is_dialled_directly_and_ones_own_by_a_number_of_its_own() -> None:
+    plan = Plan({"1001": Holder((DESK,), mailbox=uuid4()), "1002": HOLDER})
+
+    assert route(CALLER, "*981001", plan) == LeaveMessage("1001", is_wanted=True)
+    assert route(CALLER, "*981002", plan) == Refused(Refusal.UNKNOWN_NUMBER)
+    assert route(CALLER, "*98", plan) == Refused(Refusal.UNKNOWN_NUMBER)
+    assert route(CALLER, "*97", plan) == OwnMessages()
 
 
 @pytest.mark.parametrize("number", ["911", "9911"])
