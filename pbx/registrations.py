@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from functools import partial
+from itertools import islice
 from uuid import UUID
 
 import structlog
@@ -25,6 +27,8 @@ from storage.phones import Phones, Presence
 log = structlog.get_logger()
 
 BATCH = 200
+GATHER = 0.25
+"""Seconds that news wait for more: a transaction for each phone would cost more than the phone."""
 MOST_WAITING = 50_000
 SEEN_EVERY = 300_000_000
 """Microseconds between two writings of an unchanged place: rows for each refresh would cost ten
@@ -47,7 +51,7 @@ class RegistrationJournal:
         self._modern: set[UUID] = set()
         """Have shown, and are known, to do SHA-256."""
         self._news = asyncio.Event()
-        self._is_closing = False
+        self._closing = asyncio.Event()
         self.lost = 0
         """Ledger rows about phones that were not written."""
 
@@ -98,15 +102,17 @@ class RegistrationJournal:
 
     async def run(self) -> None:
         """Write until `close`; then once more."""
-        while not self._is_closing:
+        while not self._closing.is_set():
             await self._news.wait()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), GATHER)
             self._news.clear()
             await self._try()
         await self._try()
 
     def close(self) -> None:
         """Let `run` return when what waits has been written."""
-        self._is_closing = True
+        self._closing.set()
         self._news.set()
 
     async def _try(self) -> None:
@@ -129,7 +135,7 @@ class RegistrationJournal:
                 await self._committer.run(partial(self._see, seen=seen))
             except (LedgerUnavailable, StorageError):
                 return
-        if proved := set(self._proved):
+        while proved := set(islice(self._proved, BATCH)):
             try:
                 await self._committer.run(partial(self._remember, proved=proved))
             except (LedgerUnavailable, StorageError):
@@ -138,8 +144,7 @@ class RegistrationJournal:
             self._proved -= proved
 
     async def _remember(self, unit: Unit, *, proved: set[UUID]) -> None:
-        for device in proved:
-            await self._phones.used_sha256(unit.connection, device)
+        await self._phones.used_sha256(unit.connection, proved)
 
     async def _see(self, unit: Unit, *, seen: list[Presence]) -> None:
         for first in await self._phones.see(unit.connection, seen):

@@ -7,6 +7,7 @@ sealed parties) waits or is left out, and the status says so.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -306,9 +307,9 @@ class Telephony:
         tenancies = self.keeper.current().entries.tenancies
         return [entry.mailbox for entry in tenancies if entry.mailbox is not None]
 
-    async def _counts(self, mailbox: UUID) -> Counts:
+    async def _counts(self, mailboxes: Collection[UUID]) -> dict[UUID, Counts]:
         async with self.ground.database.read() as connection:
-            return await messages.counts(connection, mailbox)
+            return await messages.counts_of(connection, mailboxes)
 
     async def _follow_certificates(self) -> None:
         while True:

@@ -4,7 +4,7 @@ A row and its ledger row, which carries the file's digest, are committed togethe
 both is no message. Nothing here opens a message; that takes the key holder.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -251,13 +251,20 @@ async def of_mailboxes(
 
 async def counts(connection: AsyncConnection, mailbox: UUID) -> Counts:
     """How many of which kind; opens nothing."""
-    query = select(table.c.state, table.c.is_urgent).where(
-        table.c.mailbox_id == mailbox, table.c.state.in_(VISIBLE)
+    return (await counts_of(connection, {mailbox}))[mailbox]
+
+
+async def counts_of(connection: AsyncConnection, mailboxes: Collection[UUID]) -> dict[UUID, Counts]:
+    """The same of several mailboxes at one look."""
+    query = select(table.c.mailbox_id, table.c.state, table.c.is_urgent).where(
+        table.c.mailbox_id.in_(mailboxes), table.c.state.in_(VISIBLE)
     )
-    rows = (await connection.execute(query)).all()
-    new = [row.is_urgent for row in rows if row.state == MessageState.NEW]
-    old = [row.is_urgent for row in rows if row.state != MessageState.NEW]
-    return Counts(len(new), len(old), sum(new), sum(old))
+    urgent: dict[UUID, tuple[list[bool], list[bool]]] = {box: ([], []) for box in mailboxes}
+    for row in (await connection.execute(query)).all():
+        urgent[row.mailbox_id][row.state != MessageState.NEW].append(row.is_urgent)
+    return {
+        box: Counts(len(new), len(old), sum(new), sum(old)) for box, (new, old) in urgent.items()
+    }
 
 
 async def not_adopted(connection: AsyncConnection, limit: int = 100) -> list[Message]:

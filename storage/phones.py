@@ -5,7 +5,7 @@ stolen database registers no phone. A device has exactly one HA1, of one algorit
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -149,11 +149,11 @@ class Phones:
             )
         )
 
-    async def used_sha256(self, connection: AsyncConnection, device: UUID) -> None:
-        """The device has shown that it can do SHA-256: MD5 is closed to it for good."""
+    async def used_sha256(self, connection: AsyncConnection, devices: Collection[UUID]) -> None:
+        """These have shown that they can do SHA-256: MD5 is closed to them for good."""
         await connection.execute(
             update(phone_identity)
-            .where(phone_identity.c.id == device, phone_identity.c.has_used_sha256.in_([False]))
+            .where(phone_identity.c.id.in_(devices), phone_identity.c.has_used_sha256.in_([False]))
             .values(has_used_sha256=True)
         )
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
@@ -71,7 +72,7 @@ class Ground:
     agent: Agent
     phones: Phones
     directory: Callable[[], Directory]
-    counts: Callable[[UUID], Awaitable[Counts]]
+    counts: Callable[[Collection[UUID]], Awaitable[dict[UUID, Counts]]]
     domain: str
 
 
@@ -81,6 +82,9 @@ class Lamps:
 
     ground: Ground
     _known: dict[UUID, Counts] = field(default_factory=dict)
+    _asked: list[tuple[UUID, UUID | None]] = field(default_factory=list)
+    """Mailboxes to look at, and the one device to tell."""
+    _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _by_dialog: dict[DialogId, Subscription] = field(default_factory=dict)
     _by_transaction: dict[TransactionId, Subscription | UUID] = field(default_factory=dict)
     _deaf: set[UUID] = field(default_factory=set)
@@ -94,21 +98,21 @@ class Lamps:
 
     def changed(self, mailbox: UUID) -> None:
         """Messages came, were heard or went: tell the phones of whoever has the mailbox."""
-        self._start(self._refresh(mailbox))
+        self._look(mailbox)
 
     def registered(self, device: UUID) -> None:
         """The phone is there again, perhaps after it missed something."""
         self._deaf.discard(device)
         mailbox = self._mailbox_of(device)
         if mailbox is not None:
-            self._start(self._refresh(mailbox, only=device))
+            self._look(mailbox, device)
 
     def directory_changed(self) -> None:
         """Somebody else may have the extension now, or a lamp was switched."""
         for held in tuple(self._by_dialog.values()):
             mailbox = self._mailbox_of(held.device)
             if mailbox is not None and mailbox not in self._known:
-                self._start(self._refresh(mailbox, only=held.device))
+                self._look(mailbox, held.device)
             else:
                 self._tell(held)
 
@@ -205,7 +209,7 @@ class Lamps:
         held.said = b""  # RFC 6665 §4.2.1.2: a NOTIFY follows every SUBSCRIBE that was taken
         mailbox = self._mailbox_of(held.device)
         if mailbox is not None and mailbox not in self._known:
-            self._start(self._refresh(mailbox, only=held.device))
+            self._look(mailbox, held.device)
         else:
             self._tell(held)
 
@@ -256,15 +260,21 @@ class Lamps:
 
     # -- telling
 
-    async def _refresh(self, mailbox: UUID, only: UUID | None = None) -> None:
-        try:
-            self._known[mailbox] = await self.ground.counts(mailbox)
-        except StorageError:
-            if mailbox not in self._known:
-                return  # nothing is known, so nothing is said
-        for device in self._devices_of(mailbox):
-            if only in (None, device):
-                self._tell_device(device, is_back=only is not None)
+    def _look(self, mailbox: UUID, only: UUID | None = None) -> None:
+        """Many mailboxes at one look: after a restart every phone is back within a minute."""
+        self._asked.append((mailbox, only))
+        if len(self._asked) == 1:
+            self._start(self._refresh())
+
+    async def _refresh(self) -> None:
+        async with self._looking:
+            asked, self._asked = self._asked, []
+            with suppress(StorageError):  # then what was known before is said, or nothing
+                self._known |= await self.ground.counts({mailbox for mailbox, _ in asked})
+        for mailbox, only in asked:
+            for device in self._devices_of(mailbox) if mailbox in self._known else ():
+                if only in (None, device):
+                    self._tell_device(device, is_back=only is not None)
 
     def _tell_device(self, device: UUID, *, is_back: bool) -> None:
         held = [one for one in self._by_dialog.values() if one.device == device]

@@ -72,7 +72,7 @@ async def test_an_exception_counts_until_its_latest_end_or_until_sha256_was_used
     assert found.md5_until == stores.clock() + 5 * DAY
 
     async with stores.database.begin() as connection:
-        await PHONES.used_sha256(connection, device)
+        await PHONES.used_sha256(connection, {device})
     [found] = (await book(stores)).phones
     assert found.md5_until == 0
 

@@ -84,8 +84,8 @@ async def test_who_has_used_sha256_does_not_go_back(stores: Stores) -> None:
     phone = await enrolled(stores)
     await stores.do(PHONES.give_secret, phone, "MD5", b"old")
     async with stores.database.begin() as connection:
-        await PHONES.used_sha256(connection, phone)
-        await PHONES.used_sha256(connection, phone)
+        await PHONES.used_sha256(connection, {phone})
+        await PHONES.used_sha256(connection, {phone})
 
     with pytest.raises(WrongState, match="SHA-256"):
         await stores.do(PHONES.give_secret, phone, "MD5", b"new")

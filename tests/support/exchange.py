@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -181,9 +181,9 @@ class TestExchange:
         if isinstance(change, Bound) and change.is_new:
             self.lamps.registered(UUID(change.binding.device))
 
-    async def counts(self, mailbox: UUID) -> Counts:
+    async def counts(self, mailboxes: Collection[UUID]) -> dict[UUID, Counts]:
         async with self.database.read() as connection:
-            return await messages.counts(connection, mailbox)
+            return await messages.counts_of(connection, mailboxes)
 
     async def flush(self) -> None:
         """Everything that waits is written."""
