@@ -40,6 +40,12 @@ class MediaConfig(
     orphan_limit: float = 900.0
     """Seconds without a word from the exchange after which a worker ends its legs."""
 
+    messages_low: int = 2048
+    """MiB free on the disk of messages below which it is alarmed."""
+
+    messages_reserve: int = 256
+    """MiB free below which no message is taken."""
+
     prompts: str = ""
     """Directory of the clinic's own recordings (NAME.wav); empty: the packaged ones only."""
 
@@ -64,6 +70,8 @@ class MediaConfig(
             raise ValueError("silence_limit: 1 second or more and at most hold_limit (a day)")
         if not 10 <= self.orphan_limit <= 86_400:
             raise ValueError("orphan_limit: 10 seconds to a day")
+        if not 1 <= self.messages_reserve <= self.messages_low <= 1 << 24:
+            raise ValueError("messages_reserve: 1 MiB or more and at most messages_low (16 TiB)")
 
     @property
     def worker_count(self) -> int:

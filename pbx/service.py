@@ -63,8 +63,13 @@ def exchange(setting: Setting) -> None:
 
 def worker(setting: Setting) -> None:
     from media.worker import process
+    from pbx.worker_vault import WorkerVault
+    from storage.identifiers import system_clock
+    from storage.keyholder.line import Line
+    from storage.sealed.vault import Vault
 
-    lifeline = setting.lifeline
+    lifeline, layout = setting.lifeline, setting.layout
+    line = Line(layout.keyholder_worker_socket)
 
     def ready() -> None:
         lifeline.ready()
@@ -74,11 +79,13 @@ def worker(setting: Setting) -> None:
     watch = {lifeline.fileno(): lifeline.answer} if lifeline.is_held else {}
     with contextlib.suppress(SupervisorGone):
         process.run(
-            setting.layout.worker_socket(setting.index).parent,
+            layout.worker_socket(setting.index).parent,
             setting.index,
             setting.config.media,
             peers=frozenset({setting.accounts.exchange.uid}),
-            prompts=setting.layout.prompts,
+            prompts=layout.prompts,
+            messages=layout.message_spool,
+            vault=WorkerVault(Vault(layout.keyholder_pin, line, system_clock)),
             ready=ready,
             reloaded=lifeline.ready,
             watch=watch,

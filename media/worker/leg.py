@@ -1,7 +1,7 @@
 """One leg: two sockets, a negotiation, what it hears, and where its phone's voice goes."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from media.config import MediaConfig
@@ -29,7 +29,7 @@ from media.worker.dtmf import EventDecoder
 from media.worker.endpoint import Endpoint
 from media.worker.keying import SENDS, Keying
 from media.worker.loop import Deadline, Loop
-from media.worker.path import NOTHING, Path
+from media.worker.path import NOTHING, Path, VoiceSink
 from media.worker.player import Playback
 from media.worker.reports import Reports
 from media.worker.sounds import CODECS, WAITING, Sounds
@@ -96,6 +96,9 @@ class Leg:
         """What the playback is in while it is the music of somebody who waits."""
         self._named: tuple[str | None, int, int] | None = None
         self._digits: EventDecoder | None = None
+        self._reports_digits = False
+        self._keys: Callable[[str], bool] | None = None
+        self._is_tapped = False
         self._reporting: Deadline = loop.at(loop.now() + self.reports.interval(), self._report)
         self.watchdog = Watchdog(name, self.path, self.control, around.config, loop, tell)
         self.path.latched = self._latched
@@ -144,6 +147,7 @@ class Leg:
     def lead_to(self, other: "Leg") -> None:
         """The other leg hears this one's phone."""
         self._partner, other._feeder = other, self
+        self.listen(None)
         self._relink()
 
     def part(self) -> None:
@@ -155,16 +159,59 @@ class Leg:
 
     def feed(self, player: Player) -> None:
         """It hears a player, and nobody else."""
-        if self._applied is None:
-            raise Misuse("the leg is answered before it is fed")
-        number, codec = self._applied.voice
+        self.play(player, lambda: self._around.tell(Fed(self.name)))
+
+    def play(self, player: Player, ended: Callable[[], None]) -> None:
+        """It hears a player; whoever asked is told the end."""
+        _, codec = self.voice
         if codec.name not in CODECS:
             raise Misuse("nothing can be played in the codec of this leg")
-        frames: Iterator[bytes] = self._around.sounds.frames(player, codec.name)
+        self.hear(self._around.sounds.frames(player, codec.name), ended)
+
+    def hear(
+        self,
+        frames: Iterator[bytes | memoryview],
+        ended: Callable[[], None],
+        stopped: Callable[[], None] = lambda: None,
+    ) -> None:
+        """It hears these frames of 20 ms in its own codec, and nobody else."""
+        number, _ = self.voice
         self.stop_playing()
         if self._feeder is not None:
             self._feeder._unlink()
-        self._playback = Playback(self._around.loop, self.stream, number, frames, self._fed)
+
+        def over() -> None:
+            self._playback = None
+            ended()
+
+        loop, stream = self._around.loop, self.stream
+        self._playback = Playback(loop, stream, number, frames, over, stopped)
+
+    @property
+    def voice(self) -> tuple[int, Codec]:
+        """The payload type and codec that we send to it."""
+        if self._applied is None:
+            raise Misuse("the leg is answered before it hears or says anything")
+        return self._applied.voice
+
+    def voices(self) -> Formats:
+        """What its phone may speak in."""
+        if self._applied is None:
+            raise Misuse("the leg is answered before it hears or says anything")
+        return {n: codec for n, codec in self._applied.receive.items() if codec.is_voice}
+
+    def tap(self, sink: VoiceSink | None) -> None:
+        """Let what its phone says be heard by us, while nobody else hears it."""
+        self._is_tapped = sink is not None
+        if sink is not None:
+            self.path.receive_voice = sink
+        if self._partner is None:
+            self.path.lead(None, self._unheard())
+
+    def listen(self, keys: Callable[[str], bool] | None) -> None:
+        """Ask this first of every key press; what it takes goes no further."""
+        self._keys = keys
+        self._decode_digits()
 
     def stop_playing(self) -> None:
         """Cut the player off."""
@@ -175,8 +222,9 @@ class Leg:
 
     def report_digits(self, wanted: bool) -> None:
         """Tell key presses instead of passing them on, or stop telling."""
-        clock = self._event_clock()
-        self._digits = EventDecoder(clock) if wanted else None
+        self._reports_digits = wanted
+        self._digits = None
+        self._decode_digits()
 
     # --- figures and the end
 
@@ -261,7 +309,15 @@ class Leg:
             partner._end_music()
         send = partner._applied.send if partner and partner._applied else None
         stream = partner.stream if partner else None
-        self.path.lead(stream, payloads.table(self._applied.receive, send))
+        table = payloads.table(self._applied.receive, send) if partner else self._unheard()
+        self.path.lead(stream, table)
+
+    def _unheard(self) -> Sequence[int]:
+        """What becomes of its phone's packets while it is joined to nobody."""
+        if self._applied is None:
+            return NOTHING
+        receive = self._applied.receive
+        return payloads.tapped(receive) if self._is_tapped else payloads.table(receive, None)
 
     def _hear_music(self) -> None:
         """Until its partner listens again; a codec we cannot play in is left silent."""
@@ -283,8 +339,7 @@ class Leg:
             self._partner._end_music()
             self._partner._feeder = None
             self._partner = None
-        receive = self._applied.receive if self._applied else None
-        self.path.lead(None, payloads.table(receive, None) if receive else NOTHING)
+        self.path.lead(None, self._unheard())
 
     def _fed(self) -> None:
         self._playback = None
@@ -297,8 +352,16 @@ class Leg:
         if self._digits is None:
             return True
         for digit, milliseconds in self._digits.receive(timestamp, payload):
-            self._around.tell(Digit(self.name, digit, milliseconds))
+            is_taken = self._keys is not None and self._keys(digit)
+            if self._reports_digits and not is_taken:
+                self._around.tell(Digit(self.name, digit, milliseconds))
         return False
+
+    def _decode_digits(self) -> None:
+        if not (self._reports_digits or self._keys is not None):
+            self._digits = None
+        elif self._digits is None:
+            self._digits = EventDecoder(self._event_clock())
 
     def _event_clock(self) -> int:
         formats = self._applied.receive.values() if self._applied else ()

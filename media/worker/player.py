@@ -17,21 +17,23 @@ class Playback:
         loop: Loop,
         stream: Stream,
         number: int,
-        frames: Iterator[bytes],
+        frames: Iterator[bytes | memoryview],
         ended: Callable[[], None],
+        stopped: Callable[[], None] = lambda: None,
     ) -> None:
         self._loop, self._stream, self._number = loop, stream, number
-        self._frames, self._ended = frames, ended
+        self._frames, self._ended, self._stopped = frames, ended, stopped
         self._ticks = 0
         self._due = loop.now()
         self._deadline: Deadline | None = loop.at(self._due, self._tick)
         stream.fed_by(None)
 
     def stop(self) -> None:
-        """End it early; `ended` is not called."""
+        """End it early: `stopped` is called, `ended` is not."""
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+            self._stopped()
 
     def _tick(self) -> None:
         frame = next(self._frames, None)

@@ -11,12 +11,17 @@ from media.config import MediaConfig
 from media.control import Hello
 from media.values import MediaEvent
 from media.worker import limits
+from media.worker.crossing import Crossing
 from media.worker.leg import Surroundings
 from media.worker.loop import Loop
+from media.worker.message_files import MessageFiles
+from media.worker.message_room import MessageRoom
+from media.worker.recorder import Studio
 from media.worker.roster import Roster
 from media.worker.server import Server
 from media.worker.sounds import Sounds
 from media.worker.srtp import Packet
+from media.worker.vault import Vault
 
 SOCKET_NAME = "control.sock"
 LOOK_FOR_ORPHANS = 10.0
@@ -30,14 +35,17 @@ def run(
     *,
     peers: frozenset[int],
     prompts: Path | None = None,
+    messages: Path | None = None,
+    vault: Vault | None = None,
     ready: Callable[[], None] = lambda: None,
     reloaded: Callable[[], None] | None = None,
     watch: Mapping[int, Callable[[], None]] | None = None,
 ) -> None:
     """Serve one worker's slice of ports until SIGTERM; `peers` are the accounts that may ask.
 
-    SIGHUP reads the prompts again, then `reloaded` is called. `watch` has descriptors of whoever
-    started us and what to do when one is readable; what that raises ends the worker.
+    `messages` is the directory of sealed files, and `vault` seals and opens them. SIGHUP reads the
+    prompts again, then `reloaded` is called. `watch` has descriptors of whoever started us and
+    what to do when one is readable; what that raises ends the worker.
     """
     limits.raise_files(config)
     limits.forbid_dumps()
@@ -50,7 +58,13 @@ def run(
     sounds = Sounds(prompts)
     around = Surroundings(loop, Packet(), config, sounds, tell)
     run_id = secrets.token_hex(4)
-    roster = Roster(index, around, f"{run_id}-")
+    crossing = Crossing(loop)
+    room: MessageRoom | None = None
+    if messages is not None and vault is not None:
+        files = MessageFiles(messages, config.messages_low, config.messages_reserve)
+        studio = Studio(loop, crossing, files, vault, sounds, tell)
+        room = MessageRoom(studio, lambda: told[0].later())
+    roster = Roster(index, around, f"{run_id}-", room)
 
     def hello() -> Hello:
         return Hello(index, run_id, len(roster), roster.capacity)
@@ -81,7 +95,10 @@ def run(
         loop.run()
     finally:
         roster.close()
+        if room is not None:
+            room.close()
         server.close()
+        crossing.close()
         loop.close()
         signal.set_wakeup_fd(-1)
         for end in wakeup:

@@ -6,17 +6,26 @@ from contextlib import contextmanager
 
 from media import control
 from media.control import AnyReply, AnyVerb, Described, Done, Listed, Measured, Opened
-from media.errors import LegGone
+from media.errors import LegGone, Misuse
+from media.recording_verbs import RecordingVerb
 from media.values import Ended, Learnt, LegId, LegStats, Place, StoredCall
 from media.worker.leg import Leg, Surroundings
+from media.worker.message_room import MessageRoom
 from media.worker.ports import Ports
 
 
 class Roster:
     """Carries out verbs, one after the other."""
 
-    def __init__(self, index: int, around: Surroundings, run: str = "") -> None:
+    def __init__(
+        self,
+        index: int,
+        around: Surroundings,
+        run: str = "",
+        room: MessageRoom | None = None,
+    ) -> None:
         self._index, self._around, self._run = index, around, run
+        self._room = room
         self._ports = Ports(around.config.ports_of(index))
         self._legs: dict[LegId, Leg] = {}
         self._calls: dict[str, set[LegId]] = {}
@@ -31,8 +40,12 @@ class Roster:
         """Legs that still find ports."""
         return len(self._ports)
 
-    def act(self, number: int, verb: AnyVerb) -> AnyReply:
-        """The reply to a request; raises `MediaError`."""
+    def act(self, number: int, verb: AnyVerb) -> AnyReply | None:
+        """The reply to a request, None if it comes later; raises `MediaError`."""
+        if isinstance(verb, RecordingVerb):
+            if self._room is None:
+                raise Misuse("this worker keeps no messages")
+            return self._room.act(number, verb, self._leg)
         match verb:
             case control.Open():
                 return self._open(number, verb)
@@ -82,6 +95,8 @@ class Roster:
                 self._leg(leg).feed(player)
             case control.Digits(leg, report):
                 self._leg(leg).report_digits(report)
+                if self._room is not None:
+                    self._room.let_keys_pass(leg)
             case control.Store(call, snapshot):
                 self._store(call, snapshot)
             case _:  # Ping: being asked is all it is for
@@ -136,6 +151,8 @@ class Roster:
     def _drop(self, name: LegId) -> LegStats:
         leg = self._leg(name)
         stats = leg.stats()
+        if self._room is not None:
+            self._room.dropped(name)
         try:
             leg.close()
         finally:  # whatever closing met, the port is the next call's

@@ -51,7 +51,7 @@ class Server:
         loop: Loop,
         path: Path,
         peers: frozenset[int],
-        act: Callable[[int, AnyVerb], AnyReply],
+        act: Callable[[int, AnyVerb], AnyReply | None],
         hello: Callable[[], Hello],
     ) -> None:
         self._loop, self._path, self._peers = loop, path, peers
@@ -76,6 +76,16 @@ class Server:
         """Say something unasked; if nobody listens it is lost, like the call it was about."""
         if self._connection is not None:
             self._send(event)
+
+    def later(self) -> Callable[[AnyReply], None]:
+        """For an answer that takes its time: reaches whoever asks now, nobody who comes after."""
+        asker = self._connection
+
+        def reply(answer: AnyReply) -> None:
+            if asker is not None and self._connection is asker:
+                self._send(answer)
+
+        return reply
 
     def close(self) -> None:
         """Stop listening."""
@@ -136,10 +146,10 @@ class Server:
             request = self._decoder.decode(bytes(incoming[LENGTH.size : end]))
             del incoming[:end]
             reply = self._reply(request)
-            if request.number != UNASKED:
+            if reply is not None and request.number != UNASKED:
                 self._send(reply)
 
-    def _reply(self, request: Request) -> AnyReply:
+    def _reply(self, request: Request) -> AnyReply | None:
         try:
             return self._act(request.number, request.verb)
         except MediaError as error:

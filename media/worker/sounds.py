@@ -42,7 +42,11 @@ class Sounds:
         """Read the prompts again: a few files, seldom, at somebody's command."""
         self._prompts = dict(_read(self._directory)) if self._directory else {}
 
-    def frames(self, player: Player, codec: str) -> Iterator[bytes]:
+    def silence(self, codec: str) -> bytes:
+        """20 ms of it."""
+        return self._silent[codec]
+
+    def frames(self, player: Player, codec: str) -> Iterator[bytes | memoryview]:
         """What a player sends, 20 ms at a time."""
         octets = b"".join(self._octets(sound, codec) for sound in player.sounds)
         rest = -len(octets) % FRAME

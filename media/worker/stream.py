@@ -85,7 +85,7 @@ class Stream:
         due = written + int(passed * self.clock)
         return (last + 1 - sequence) & 0xFFFF, (due - timestamp) & 0xFFFFFFFF
 
-    def play(self, number: int, payload: bytes, now: float, *, ticks: int) -> None:
+    def play(self, number: int, payload: bytes | memoryview, now: float, *, ticks: int) -> None:
         """Send one frame of our own; `ticks` since the last one, 0 after a pause."""
         if self.handle is None:
             return

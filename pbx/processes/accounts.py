@@ -164,7 +164,7 @@ def places(layout: Layout, accounts: Accounts, workers: int) -> list[Place]:
         Place(layout.database, 0o700, exchange.uid, exchange.gid),
         Place(layout.spool, open_top, top, top_group),
         Place(layout.ledger_spool, 0o700, exchange.uid, exchange.gid),
-        Place(layout.message_spool, 0o2770, media.uid, exchange.gid),
+        Place(layout.message_spool, 0o2750, media.uid, exchange.gid),
         Place(layout.prompts, 0o755, top, top_group),
         Place(layout.keys, 0o700, keys.uid, keys.gid),
         Place(layout.run, open_top, top, top_group),

@@ -18,6 +18,10 @@ import msgspec
 from media.config import MediaConfig
 from media.worker.process import run
 from media.worker.sounds import keep_tones
+from pbx.worker_vault import WorkerVault
+from storage.identifiers import system_clock
+from storage.keyholder.line import Line
+from storage.sealed.vault import Vault
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,10 +47,16 @@ def kept_tones() -> str:
 class WorkerProcess:
     """Starts it, waits until it is ready, ends it."""
 
-    def __init__(self, directory: Path, index: int = 0, **config: Any) -> None:
+    def __init__(
+        self, directory: Path, index: int = 0, *, messages: Path | None = None, **config: Any
+    ) -> None:
         first, last = free_range(400)
         self.config = {"workers": 1, "first_port": first, "last_port": last, **config}
         self.directory, self.index = directory, index
+        self.environment = dict(os.environ)
+        if messages is not None:
+            (messages / "messages").mkdir(parents=True, exist_ok=True)
+            self.environment["TEST_MESSAGES"] = str(messages)
         self.process: asyncio.subprocess.Process | None = None
 
     @property
@@ -66,7 +76,7 @@ class WorkerProcess:
             str(self.index),
             json.dumps(self.config),
             cwd=ROOT,
-            env={"TEST_PROMPTS": kept_tones(), **os.environ},
+            env={"TEST_PROMPTS": kept_tones(), **self.environment},
             stdout=asyncio.subprocess.PIPE,
         )
         assert self.process.stdout is not None
@@ -94,17 +104,25 @@ class WorkerProcess:
             await process.wait()
 
 
+def vault_in(directory: Path) -> WorkerVault:
+    """As `pbx.service` makes it."""
+    line = Line(directory / "keyholder.sock")
+    return WorkerVault(Vault(directory / "keyholder.pin", line, system_clock))
+
+
 def main() -> None:
     """The child."""
     directory, index, text = sys.argv[1:]
     config = msgspec.json.decode(text.encode(), type=MediaConfig)
-    prompts = os.environ.get("TEST_PROMPTS")
+    prompts, messages = os.environ.get("TEST_PROMPTS"), os.environ.get("TEST_MESSAGES")
     run(
         Path(directory),
         int(index),
         config,
         peers=frozenset({os.getuid()}),
         prompts=Path(prompts) if prompts else None,
+        messages=Path(messages) / "messages" if messages else None,
+        vault=vault_in(Path(messages)) if messages else None,
         ready=lambda: print("ready", flush=True),
         reloaded=lambda: print("reloaded", flush=True),
     )

@@ -73,3 +73,7 @@ def decode_alaw(octets: bytes) -> "array[int]":
 def _table(code_of: Callable[[int], int]) -> bytes:
     """Made when first something is encoded; a worker mostly only decodes."""
     return bytes(code_of(n - 65_536 if n > 32_767 else n) for n in range(65_536))
+
+
+ULAW_TO_ALAW = bytes(alaw_of(sample) for sample in _FROM_ULAW)
+ALAW_TO_ULAW = bytes(ulaw_of(sample) for sample in _FROM_ALAW)
