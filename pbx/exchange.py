@@ -192,6 +192,9 @@ class Exchange:
         if self.context.plane is not None:
             self.context.plane.enders.register("calls", self.telephony.end_calls_of)
             self.context.plane.enders.register("phones", self.telephony.end_phones_of)
+            self.context.plane.enders.register(
+                "mailbox sessions", self.telephony.voicemail.end_sessions_of
+            )
             self.context.plane.enders.register("certificates", withdrawing(self.authority))
         return endpoints
 

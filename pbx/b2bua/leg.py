@@ -253,6 +253,8 @@ class Leg:
                 self._reoffered(event)
             case "PRACK":
                 self._pracked(event)  # with a description: the stack answers all others itself
+            case "INFO" if request.body:
+                self._reply(event, 415)  # key presses in signalling would show us a PIN
             case "INFO" | "OPTIONS":
                 self._reply(event, 200)
             case _:

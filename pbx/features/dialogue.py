@@ -40,6 +40,10 @@ class Dialogue:
             raise MediaUnavailable("the caller has no media")
         return self.call.caller.media
 
+    def now(self) -> float:
+        """Loop time."""
+        return self._loop.time()
+
     async def open(self) -> None:
         """Keys are told from now on."""
         await self.media.digits(self.leg, report=True)

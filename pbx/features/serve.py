@@ -17,6 +17,7 @@ from pbx.features.echo import echo
 from pbx.features.emergency import emergency
 from pbx.features.ring_person import ring_person
 from pbx.features.voicemail_deposit import leave_message, takes_messages
+from pbx.features.voicemail_retrieve import own_messages
 from storage.calls import CallOutcome
 
 
@@ -28,7 +29,7 @@ async def serve(call: Call) -> None:
         case LeaveMessage(number, is_wanted):
             await straight_to_mailbox(call, number, is_wanted=is_wanted)
         case OwnMessages():
-            await announce(call, "vm-away")
+            await own_messages(call)
         case Echo():
             await echo(call)
         case Emergency(devices):

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 
-from media.client import Recorded, Stored
+from media.client import Recorded, Resealed, Stored
 from storage import messages
 from storage.deeds import Deed
 from storage.deposits import Begun, Closed, DepositLog, Finished, HourKey, Noted, OpenDeposit
@@ -189,6 +189,27 @@ class Deposits:
             call=begun.call,
             forwarded_from=begun.forwarded_from,
         )
+
+    async def forwarded(self, draft: Draft, resealed: Resealed) -> None:
+        """A message that a worker sealed anew for another mailbox."""
+        self._drafts.pop(draft.content, None)
+        begun = draft.begun
+        new = NewMessage(
+            id=begun.message,
+            mailbox=begun.mailbox,
+            content=begun.content,
+            deposit_key=draft.key.id,
+            slot=resealed.slot,
+            codec=resealed.codec,
+            milliseconds=resealed.milliseconds,
+            octets=0,
+            segments=resealed.segments,
+            digest=resealed.digest,
+            received_at=begun.received_at,
+            is_urgent=draft.is_urgent,
+            forwarded_from=begun.forwarded_from,
+        )
+        await self.keep(new, OpenDeposit(begun), draft.actor)
 
     async def keep(self, new: NewMessage, held: OpenDeposit, actor: Actor = SYSTEM) -> None:
         """Message and row in one commit; without the database the row goes to the spool."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import structlog
@@ -29,6 +30,9 @@ from storage.ledger.committer import Committer
 from storage.records import HourlyKeys
 from storage.sealed import primitives
 from storage.sealed.greetings import greeting_key
+
+if TYPE_CHECKING:
+    from pbx.b2bua.call import Call
 
 log = structlog.get_logger()
 
@@ -78,6 +82,9 @@ class Voicemail:
         self._entered = AsyncExitStack()
         self.changed: Callable[[UUID], None] = lambda mailbox: None
         self.deposits.changed = self._deposited
+        self.damaged = 0
+        """Files that were refused since the start: an alarm."""
+        self._listeners: dict[UUID, list[Call]] = {}
 
     @property
     def config(self) -> VoicemailConfig:
@@ -115,6 +122,24 @@ class Voicemail:
         """Delete a file that nobody wants, as soon as a worker answers."""
         self._unwanted.add(content)
         self._news.set()
+
+    def listening(self, call: Call, person: UUID) -> None:
+        """Somebody hears their messages in this call, perhaps on a phone of nobody's."""
+        self._listeners.setdefault(person, []).append(call)
+
+    def not_listening(self, call: Call, person: UUID) -> None:
+        calls = self._listeners.get(person, [])
+        if call in calls:
+            calls.remove(call)
+        if not calls:
+            self._listeners.pop(person, None)
+
+    async def end_sessions_of(self, person: UUID) -> int:
+        """Of somebody who left: whatever phone they listen on."""
+        calls = tuple(self._listeners.get(person, ()))
+        for call in calls:
+            call.end("person-left")
+        return len(calls)
 
     def _deposited(self, mailbox: UUID) -> None:
         self.changed(mailbox)
@@ -182,6 +207,8 @@ class Voicemail:
             found.append("The disk of messages is nearly full; soon no message can be taken.")
         if self.deposit_keys.missing():
             found.append("A mailbox has no deposit key: no message can be left there.")
+        if self.damaged:
+            found.append("A sealed message was refused as damaged: see `pbx audit`, and the disk.")
         if self.adoption.refused:
             found.append("The key holder refuses to take a message over: see `pbx audit`.")
         return found

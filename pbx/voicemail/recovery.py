@@ -12,7 +12,7 @@ import structlog
 
 from media.client import LeftRecording, MediaClient, MediaError
 from pbx.voicemail.deposits import SHORTEST, Deposits
-from storage import messages
+from storage import greetings, messages
 from storage.database import Database
 from storage.deposits import Begun, OpenDeposit
 from storage.errors import StorageError
@@ -44,10 +44,11 @@ class Recovery:
         await self._deposits.retry()
         try:
             async with self._database.read() as connection:
-                known = await messages.contents(connection)
+                known = frozenset(await messages.contents(connection))
+                known |= {one.content for one in await greetings.all_(connection)}
         except StorageError:
             return False
-        return await self._match(left, frozenset(known), is_recording=recording > 0)
+        return await self._match(left, known, is_recording=recording > 0)
 
     async def _match(
         self, left: dict[bytes, LeftRecording], known: frozenset[bytes], *, is_recording: bool

@@ -1,0 +1,159 @@
+"""Who wants to hear messages: a person with a PIN, on their own phone or where the place allows.
+
+The digits of a PIN are collected and sealed by the media worker; here they never are. The key
+holder counts failures over every path, and slows a device before it locks a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+
+from media.client import MediaError, Player, Prompt, SecretEntered, SecretEntry
+from pbx.b2bua.endings import CallOver
+from pbx.directory import TenancyEntry
+from pbx.features.dialogue import Dialogue
+from pbx.voicemail.office import Voicemail
+from storage import policies
+from storage.deeds import Deed
+from storage.errors import StorageError
+from storage.identifiers import new_id
+from storage.intents import intend
+from storage.keyholder import acts
+from storage.keyholder.client import InvalidRequest, KeyHolderUnavailable, Refused
+from storage.keyholder.protocol import Done, Opened, Origin, Proof, Waiting
+from storage.ledger.actions import Action, Outcome
+from storage.ledger.entry import Actor, ActorKind, Subject
+
+log = structlog.get_logger()
+
+ATTEMPTS = 3
+"""In one call; the key holder counts over all of them."""
+ENTRY_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A person who has proved who they are, on this phone and for this call."""
+
+    person: UUID
+    session: bytes
+    id: UUID
+    number: str
+    """Their extension; a PIN must not resemble it."""
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(ActorKind.PERSON, self.person, self.id)
+
+
+async def log_in(dialogue: Dialogue, voicemail: Voicemail) -> Listener:
+    """Raises CallOver when nobody is."""
+    holder = await _who(dialogue, voicemail)
+    for _ in range(ATTEMPTS):
+        outcome = await secret(dialogue, SecretEntry(name="pin"), "vm-pin")
+        if outcome == "complete":
+            opened = await _try(dialogue, voicemail, holder)
+            if opened is not None:
+                return Listener(holder.person, opened.session, opened.id, holder.number)
+        elif outcome == "cancelled":
+            holder = await _other(dialogue, voicemail)
+            continue
+        elif outcome == "timeout":
+            break
+        await dialogue.say("vm-refused")
+    await dialogue.say("goodbye")
+    raise CallOver("not-signed-in")
+
+
+async def secret(dialogue: Dialogue, entry: SecretEntry, prompt: str) -> str:
+    """How the entry ended. What is pressed while the prompt is heard is part of the secret."""
+    await dialogue.media.enter_secret(dialogue.leg, entry)
+    await dialogue.call.play(Player(sounds=(Prompt(prompt),)))
+    deadline = asyncio.get_running_loop().time() + ENTRY_SECONDS
+    while (event := await dialogue.hear(deadline)) is not None:
+        if isinstance(event, SecretEntered):
+            await dialogue.media.part(dialogue.leg)
+            return event.outcome
+    return "timeout"
+
+
+async def perform(
+    dialogue: Dialogue, voicemail: Voicemail, act: acts.AnyAct, action: Action,
+    listener: Listener | None = None, subject: Subject | None = None,
+) -> Opened | Done | Waiting:  # fmt: skip
+    """An act on what was entered: intent first, then the key holder; raises as its client does."""
+    call, ground = dialogue.call, voicemail.ground
+    session = b"" if listener is None else listener.session
+    device = call.caller.device
+    actor = Actor(ActorKind.DEVICE, device) if listener is None else listener.actor
+    proof = await dialogue.media.seal_secrets(dialogue.leg, acts.canonical(act), session)
+    deed = Deed(actor, new_id(ground.clock), ground.clock())
+    evidence = await intend(ground.committer, deed, action, subject, {"device": str(device)})
+    facts = call.agent.facts(call.caller.flow)
+    origin = Origin(device=str(device), source=facts.peer[0] if facts else "")
+    try:
+        answer = await ground.keyholder.perform(act, Proof(proof, origin, session), evidence)
+    except (Refused, InvalidRequest):
+        await ground.committer.note(deed.entry(action, subject, outcome=Outcome.REFUSED))
+        raise
+    except KeyHolderUnavailable:
+        await ground.committer.note(deed.entry(action, subject, outcome=Outcome.FAILED))
+        raise
+    if isinstance(answer, Opened):
+        actor = Actor(ActorKind.PERSON, answer.person, answer.id)
+    done = Deed(actor, deed.operation, ground.clock())
+    await ground.committer.note(done.entry(action, subject, after={"device": str(device)}))
+    return answer
+
+
+async def _try(dialogue: Dialogue, voicemail: Voicemail, holder: TenancyEntry) -> Opened | None:
+    act = acts.PhoneLogIn(holder.person)
+    subject = Subject("person", holder.person)
+    try:
+        answer = await perform(dialogue, voicemail, act, Action.SESSION_OPENED, subject=subject)
+    except (Refused, InvalidRequest):
+        return None
+    except (KeyHolderUnavailable, StorageError, MediaError):
+        await dialogue.say("vm-away", "goodbye")
+        raise CallOver("messages-away") from None
+    return answer if isinstance(answer, Opened) else None
+
+
+async def _who(dialogue: Dialogue, voicemail: Voicemail) -> TenancyEntry:
+    """Whose phone it is; a phone of nobody's asks for a number, where that is allowed."""
+    holder = dialogue.call.directory.holder_of(dialogue.call.caller.device)
+    if holder is not None:
+        return holder
+    return await _other(dialogue, voicemail)
+
+
+async def _other(dialogue: Dialogue, voicemail: Voicemail) -> TenancyEntry:
+    """Somebody at a phone that is not theirs. An unknown number is asked for its PIN as well."""
+    if not await allows(dialogue, voicemail, "login"):
+        await dialogue.say("vm-not-here", "goodbye")
+        raise CallOver("not-here")
+    await dialogue.open()
+    first = await dialogue.ask("vm-number", seconds=8)
+    entered = await dialogue.digits(first)
+    await dialogue.media.digits(dialogue.leg, report=False)
+    found = dialogue.call.directory.tenancies.get(entered)
+    if found is not None:
+        return found
+    nobody = UUID(int=0)
+    return TenancyEntry(number=entered, extension=nobody, tenure=nobody, person=nobody)
+
+
+async def allows(dialogue: Dialogue, voicemail: Voicemail, what: str) -> bool:
+    """A policy of the place the phone stands in: "login" or "number"."""
+    place = dialogue.call.directory.place_of(dialogue.call.caller.device)
+    ground = voicemail.ground
+    try:
+        async with ground.database.read() as connection:
+            name = f"voicemail-{what}-{place.value}"
+            return bool(await policies.value_of(connection, name, ground.clock()))
+    except StorageError:
+        return False

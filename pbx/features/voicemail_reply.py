@@ -1,0 +1,61 @@
+"""Who left a message: said where the place allows it, and called back."""
+
+from __future__ import annotations
+
+from pbx.dialplan import plan
+from pbx.features.dialogue import Dialogue
+from pbx.features.ring_person import Ringing
+from pbx.features.voicemail_login import Listener
+from pbx.voicemail.office import Voicemail
+from storage import calls
+from storage.deeds import Deed
+from storage.errors import StorageError
+from storage.identifiers import new_id
+from storage.intents import intend
+from storage.keyholder.client import KeyHolderError
+from storage.ledger.actions import Action
+from storage.messages import Message, subject
+from storage.records import PURPOSE
+from storage.sealed.fields import FieldKey
+from storage.sealed.primitives import OpenError
+
+
+async def number_of(voicemail: Voicemail, listener: Listener, message: Message) -> str:
+    """The caller's number, or "" where it is withheld or cannot be opened now."""
+    ground, key = voicemail.ground, message.records_key
+    if key is None:
+        return ""
+    fields = ground.keys.held(key)
+    try:
+        if fields is None:
+            deed = Deed(listener.actor, new_id(ground.clock), ground.clock())
+            evidence = await intend(
+                ground.committer, deed, Action.CALL_PARTIES_READ, subject(message.id)
+            )
+            async with ground.database.read() as connection:
+                wrapped, sealed_to = await calls.sealed_key(connection, key)
+            opened = await ground.keyholder.open_records_key(
+                listener.session, sealed_to, wrapped, evidence
+            )
+            fields = FieldKey(opened, PURPOSE)
+            await ground.committer.note(deed.entry(Action.CALL_PARTIES_READ, subject(message.id)))
+        return message.envelope(fields).number
+    except (StorageError, KeyHolderError, OpenError):
+        return ""
+
+
+async def reply(
+    dialogue: Dialogue, voicemail: Voicemail, listener: Listener, message: Message
+) -> None:
+    """Ring whoever left it; returns when nobody answers."""
+    call = dialogue.call
+    number = await number_of(voicemail, listener, message)
+    route = plan.route(call.caller.device, number, call.directory) if number else None
+    if not isinstance(route, plan.RingPerson):
+        await dialogue.say("vm-fault")
+        return
+    await dialogue.media.release(dialogue.leg)
+    winner = await Ringing(call).first_answer(route.devices)
+    if winner is not None:
+        await call.talk(winner)
+    await dialogue.say("no-answer")

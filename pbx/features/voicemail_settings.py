@@ -1,0 +1,182 @@
+"""A person's own greeting, name and PIN, by phone."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import structlog
+
+from media.client import (
+    Greeting,
+    MediaError,
+    MessageRefused,
+    Playing,
+    Recorded,
+    Recording,
+    Review,
+    SecretEntry,
+    Whole,
+)
+from pbx.features.dialogue import Dialogue
+from pbx.features.voicemail_deposit import played
+from pbx.features.voicemail_forward import recorded
+from pbx.features.voicemail_login import Listener, perform, secret
+from pbx.voicemail.office import Voicemail
+from storage import greetings
+from storage.conflicts import NotFound
+from storage.deeds import Deed
+from storage.greetings import GreetingChoice, GreetingKind
+from storage.identifiers import new_id
+from storage.keyholder import acts
+from storage.keyholder.client import InvalidRequest, Refused
+from storage.ledger.actions import Action
+from storage.ledger.entry import Subject
+from storage.ledger.unit import Unit
+from storage.sealed import primitives
+
+log = structlog.get_logger()
+
+LIMIT_MS = {GreetingKind.PERSONAL: 60_000, GreetingKind.NAME: 6_000}
+TRIES = 5
+
+
+async def settings(dialogue: Dialogue, voicemail: Voicemail, listener: Listener) -> None:
+    """Until the caller goes back to the messages."""
+    for _ in range(TRIES):
+        match await dialogue.ask("vm-settings", seconds=8):
+            case "1":
+                await _record(dialogue, voicemail, listener, GreetingKind.PERSONAL)
+            case "2":
+                await _record(dialogue, voicemail, listener, GreetingKind.NAME)
+            case "3":
+                await _choose(dialogue, voicemail, listener)
+            case "4":
+                await _change_pin(dialogue, voicemail, listener)
+            case _:
+                return
+
+
+async def _record(
+    dialogue: Dialogue, voicemail: Voicemail, listener: Listener, kind: GreetingKind
+) -> None:
+    mailbox = _own_mailbox(dialogue, listener)
+    if mailbox is None:
+        await dialogue.say("vm-fault")
+        return
+    for _ in range(TRIES):
+        content = primitives.random(16)
+        taken = await _take(dialogue, voicemail, content, kind)
+        pressed = "" if taken is None else await _verdict(dialogue, taken)
+        if taken is not None and pressed == "1":
+            await _keep(voicemail, listener, mailbox, kind, taken)
+            await dialogue.say("vm-done")
+            return
+        voicemail.remove(content)
+        if pressed != "3":
+            return
+
+
+async def _take(
+    dialogue: Dialogue, voicemail: Voicemail, content: bytes, kind: GreetingKind
+) -> Recorded | None:
+    await dialogue.say("vm-record")
+    sealing = Greeting(content, voicemail.greeting_key(content))
+    try:
+        recording = Recording(seal=sealing, limit_ms=LIMIT_MS[kind], silence_ms=4_000)
+        await dialogue.media.record(dialogue.leg, recording)
+    except MessageRefused:
+        await dialogue.say("vm-fault")
+        return None
+    taken = await recorded(dialogue, LIMIT_MS[kind])
+    return taken if taken is not None and taken.is_complete else None
+
+
+async def _verdict(dialogue: Dialogue, taken: Recorded) -> str:
+    for _ in range(TRIES):
+        pressed = await dialogue.ask("vm-keep", seconds=8)
+        if pressed != "2":
+            return pressed
+        try:
+            await played(
+                dialogue, Playing(opening=Review(taken.content), expect=Whole(taken.digest))
+            )
+        except MediaError:
+            await dialogue.say("vm-fault")
+    return ""
+
+
+async def _keep(
+    voicemail: Voicemail, listener: Listener, mailbox: UUID, kind: GreetingKind, taken: Recorded
+) -> None:
+    """It counts from now on, and is what callers hear."""
+    ground = voicemail.ground
+    deed = Deed(listener.actor, new_id(ground.clock), ground.clock())
+    new = greetings.Greeting(
+        deed.operation, mailbox, kind, taken.content, taken.codec, taken.milliseconds,
+        taken.segments, taken.digest, deed.at,
+    )  # fmt: skip
+
+    async def work(unit: Unit) -> greetings.Greeting | None:
+        before = await greetings.put(unit, deed, new)
+        await greetings.choose(unit, deed, mailbox, GreetingChoice(kind.value))
+        return before
+
+    before = await ground.committer.run(work)
+    if before is not None:
+        voicemail.remove(before.content)
+    await voicemail.greetings.refresh()
+    try:
+        await ground.media.settle([taken.content])
+    except MediaError:
+        log.warning("a slot beside its file was not removed")
+
+
+async def _choose(dialogue: Dialogue, voicemail: Voicemail, listener: Listener) -> None:
+    choices = {"1": GreetingChoice.PERSONAL, "2": GreetingChoice.NAME, "3": GreetingChoice.STANDARD}
+    choice = choices.get(await dialogue.ask("vm-choose", seconds=8))
+    mailbox = _own_mailbox(dialogue, listener)
+    if choice is None or mailbox is None:
+        return
+    ground = voicemail.ground
+    deed = Deed(listener.actor, new_id(ground.clock), ground.clock())
+
+    async def work(unit: Unit) -> None:
+        await greetings.choose(unit, deed, mailbox, choice)
+
+    try:
+        await ground.committer.run(work)
+    except NotFound:
+        await dialogue.say("vm-fault")
+        return
+    await voicemail.greetings.refresh()
+    await dialogue.say("vm-done")
+
+
+async def _change_pin(dialogue: Dialogue, voicemail: Voicemail, listener: Listener) -> None:
+    """The present PIN and twice the new one, collected and sealed by the worker."""
+    try:
+        for entry, prompt in (
+            (SecretEntry(name="pin"), "vm-pin"),
+            (SecretEntry(name="new_pin"), "vm-new-pin"),
+            (SecretEntry(name="new_pin", again=True), "vm-new-pin-again"),
+        ):
+            outcome = await secret(dialogue, entry, prompt)
+            if outcome != "complete":
+                await dialogue.say("vm-different" if outcome == "different" else "vm-refused")
+                return
+        act = acts.SetPin(extensions=(listener.number,))
+        subject = Subject("person", listener.person)
+        await perform(dialogue, voicemail, act, Action.FACTORS_CHANGED, listener, subject)
+        await dialogue.say("vm-done")
+    except InvalidRequest:
+        await dialogue.say("vm-weak-pin")
+    except Refused:
+        await dialogue.say("vm-refused")
+    finally:
+        await dialogue.media.release(dialogue.leg)
+        await dialogue.open()
+
+
+def _own_mailbox(dialogue: Dialogue, listener: Listener) -> UUID | None:
+    tenancy = dialogue.call.directory.tenancies.get(listener.number)
+    return tenancy.mailbox if tenancy is not None and tenancy.person == listener.person else None
