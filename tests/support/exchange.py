@@ -45,6 +45,7 @@ from pbx.transport.config import SipConfig
 from pbx.transport.driver import Driver
 from pbx.voicemail import lamps
 from pbx.voicemail.lamps import Lamps
+from pbx.voicemail.office import Voicemail
 from storage import calls as call_store
 from storage import messages
 from storage.calls import CallRecord
@@ -78,7 +79,8 @@ class TestExchange:
 
     def __init__(
         self, folder: Path, database: Database, *, addresses: tuple[str, ...] = ("127.0.0.1",),
-        workers: int = 1, media: dict[str, Any] | None = None, **calls: Any,
+        workers: int = 1, media: dict[str, Any] | None = None, messages: Path | None = None,
+        **calls: Any,
     ) -> None:  # fmt: skip
         self.folder, self.database = folder, database
         self.addresses = addresses
@@ -86,9 +88,10 @@ class TestExchange:
         self._calls_config = CallsConfig(**calls)
         self._entered = AsyncExitStack()
         self.workers = [
-            WorkerProcess(folder / f"worker-{index}", index, **(media or {}))
+            WorkerProcess(folder / f"worker-{index}", index, messages=messages, **(media or {}))
             for index in range(workers)
         ]
+        self.voicemail: Voicemail | None = None
         self.keys = HourlyKeys(b"", lambda: None, clock)
         self.fields = FieldKey(bytes(32), "test")
 
@@ -121,7 +124,7 @@ class TestExchange:
         around = Surroundings(
             agent=agent, phones=self.phones, media=self.media,
             directory=lambda: self.directory, snapshots=SnapshotKey(bytes(32)), clock=clock,
-            config=self._calls_config, domain=DOMAIN,
+            config=self._calls_config, domain=DOMAIN, voicemail=self.voicemail,
         )  # fmt: skip
         self.calls = Calls(around, serve, self.recorder.started, self.recorder.ended)
         self.failures: list[Failure] = []
@@ -207,7 +210,7 @@ class TestExchange:
 
     async def enrol(
         self, number: str, *phones: str, place: Place = Place.PRIVATE, md5: bool = False,
-        emergency: bool = False,
+        emergency: bool = False, person: UUID | None = None, mailbox: UUID | None = None,
     ) -> list[UUID]:  # fmt: skip
         """An extension, its person, and phones with these usernames; returns the devices."""
         extension = uuid4()
@@ -228,9 +231,9 @@ class TestExchange:
         ]
         entries = self.directory.entries
         tenancy = TenancyEntry(
-            number=number, extension=extension, tenure=uuid4(), person=uuid4(),
+            number=number, extension=extension, tenure=uuid4(), person=person or uuid4(),
             name=f"Person {number}", devices=tuple(device.id for device in devices),
-            mailbox=uuid4(),
+            mailbox=mailbox or uuid4(),
         )  # fmt: skip
         self.directory = Directory(
             Entries(

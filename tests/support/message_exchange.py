@@ -1,0 +1,240 @@
+"""An exchange with voicemail: a real key holder, a worker that keeps messages, two physicians."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+
+from media.worker.codecs.g711 import decode_ulaw
+from pbx.b2bua.identity import Place as Where
+from pbx.directory import Directory
+from pbx.voicemail import office
+from pbx.voicemail.config import VoicemailConfig
+from pbx.voicemail.office import Voicemail
+from storage import messages
+from storage.database import Database
+from storage.identifiers import system_clock
+from storage.keyholder import acts, protocol
+from storage.keyholder.acts import Role
+from storage.keyholder.client import KeyHolder
+from storage.keyholder.edges import REQUESTS, Edge, Place
+from storage.messages import Message
+from tests.support.exchange import TestExchange, clock
+from tests.support.keyholder import FakeTime, House, Someone
+from tests.support.mailroom import FRAME
+from tests.support.phone import Phone
+from tests.support.phone_call import Outgoing
+from tests.support.rtp_phone import RtpPhone
+
+PIN = "739154"
+
+
+class MessageExchange(TestExchange):
+    """Extensions 1001 (phone alice, Anna) and 1002 (phone bob, Ben), each with mailbox and PIN."""
+
+    __test__ = False
+    house: House
+    people: dict[str, Someone]
+    edges: dict[protocol.Edge, Edge]
+
+    def __init__(self, folder: Path, database: Database, **more: Any) -> None:
+        super().__init__(folder, database, messages=folder / "store", **more)
+        self.folder = folder
+        self.store = folder / "store"
+        self.config = VoicemailConfig(silence_seconds=3)
+        self.edges = {}
+
+    @property
+    def files(self) -> list[Path]:
+        return sorted((self.store / "messages").glob("*.sealed"))
+
+    async def __aenter__(self) -> MessageExchange:
+        self.store.mkdir(parents=True, exist_ok=True)
+        self.house = House(self.folder / "keys", time=FakeTime(wall=system_clock()))
+        assert self.house.pin is not None
+        self.house.pin.write(self.store / "keyholder.pin")
+        await self.key_holder_back()
+        self.keyholder = KeyHolder(self.folder / "exchange.sock", deadline=3)
+        await super().__aenter__()
+        await self._people()
+        return self
+
+    def _signalling(self) -> None:
+        self.voicemail = Voicemail(
+            office.Ground(
+                database=self.database, committer=self.committer, keyholder=self.keyholder,
+                media=self.media, keys=self.keys, clock=clock, config=lambda: self.config,
+                mailboxes=lambda: [
+                    one.mailbox for one in self.directory.entries.tenancies if one.mailbox
+                ],
+                pinned=lambda: self.house.pin.signing_key if self.house.pin else b"",
+                greetings_key=bytes(32), log=self.folder / "deposits.log",
+                deposit_keys=self.folder / "deposit.public",
+            )
+        )  # fmt: skip
+        super()._signalling()
+        self.voicemail.changed = self.lamps.changed
+
+    @property
+    def office(self) -> Voicemail:
+        assert self.voicemail is not None
+        return self.voicemail
+
+    async def _people(self) -> None:
+        admin = await self.house.administrator()
+        manager = await self.house.enrolled("manager", Role.PRACTICE_MANAGER, admin)
+        self.people = {"admin": admin, "manager": manager}
+        for number, login, phone in (("1001", "anna", "alice"), ("1002", "ben", "bob")):
+            await self.hire(login, number, phone)
+        await self.office.start()
+
+    async def hire(
+        self, login: str, number: str, phone: str, role: Role = Role.PHYSICIAN, *,
+        md5: bool = False,
+    ) -> Someone:  # fmt: skip
+        """Somebody with an extension, a phone, a mailbox and a PIN."""
+        admin, manager = self.people["admin"], self.people["manager"]
+        someone = await self.house.enrolled(login, role, admin, manager)
+        mailbox = uuid4()
+        await self.house.done(admin, acts.OpenTenure(mailbox, uuid4(), someone.id))
+        await self.house.done(someone, acts.SetPin((number,)), new_pin=PIN)
+        await self.enrol(number, phone, person=someone.id, mailbox=mailbox, md5=md5)
+        self.people[login] = someone
+        await self.office.deposit_keys.refresh()
+        return someone
+
+    async def lobby(self, phone: str = "lobby") -> None:
+        """A phone that is nobody's, where anybody stands."""
+        await self.enrol("1900", phone, place=Where.LOBBY)
+        entries = self.directory.entries
+
+        devices = tuple(
+            msgspec.structs.replace(one, extension=None) if one.username == phone else one
+            for one in entries.devices
+        )
+        tenancies = tuple(one for one in entries.tenancies if one.number != "1900")
+        self.directory = Directory(
+            msgspec.structs.replace(entries, devices=devices, tenancies=tenancies)
+        )
+
+    async def key_holder_back(self) -> None:
+        for edge, path in (
+            (protocol.Edge.WORKER, self.store / "keyholder.sock"),
+            (protocol.Edge.EXCHANGE, self.folder / "exchange.sock"),
+        ):
+            place = Place(path, frozenset({os.getuid()}))
+            self.edges[edge] = Edge(place, REQUESTS[edge], self.house.holder.answer)
+            await self.edges[edge].start()
+
+    async def key_holder_away(self) -> None:
+        for edge in self.edges.values():
+            await edge.stop()
+        self.edges.clear()
+
+    async def __aexit__(self, *failure: object) -> None:
+        await self.calls.drain(0.1)
+        await self.office.stop()
+        await super().__aexit__(*failure)
+        await self.keyholder.close()
+        await self.key_holder_away()
+        self.house.close()
+
+    # -- what tests look at
+
+    def mailbox(self, number: str = "1002") -> UUID:
+        found = self.directory.tenancies[number].mailbox
+        assert found is not None
+        return found
+
+    async def kept(self, number: str = "1002") -> list[Message]:
+        """The messages of an extension, once nothing is under way."""
+        await self.office.deposits.idle()
+        async with self.database.read() as connection:
+            return await messages.of_mailboxes(
+                connection, [self.mailbox(number)], tuple(messages.MessageState)
+            )
+
+    @asynccontextmanager
+    async def calling(self, caller: str, number: str) -> AsyncIterator[Caller]:
+        """A lean phone in an answered call."""
+        async with self.phone(caller) as phone:
+            media = RtpPhone()
+            call = phone.invite(number, media.sdp())
+            async with asyncio.timeout(20):
+                media.read((await call.answered()).body)
+            sound = Caller(phone, call, media)
+            try:
+                yield sound
+            finally:
+                sound.quiet()
+                media.close()
+
+
+@dataclass
+class Caller:
+    """Speaks, presses keys, listens."""
+
+    phone: Phone
+    call: Outgoing
+    media: RtpPhone
+    _voice: asyncio.Task[None] | None = None
+    hertz: float = 0.0
+
+    def speak(self, hertz: float = 0.0) -> None:
+        """A tone (0: silence) from now on, at a telephone's pace."""
+        self.hertz = hertz
+        if self._voice is None:
+            self._voice = asyncio.create_task(self._send())
+
+    def quiet(self) -> None:
+        if self._voice is not None:
+            self._voice.cancel()
+            self._voice = None
+
+    def press(self, keys: str) -> None:
+        """Each a short press."""
+        for key in keys:
+            self.media.press("0123456789*#".index(key))
+
+    async def press_slowly(self, keys: str, gap: float = 0.12) -> None:
+        for key in keys:
+            self.press(key)
+            await asyncio.sleep(gap)
+
+    async def hang_up(self) -> None:
+        await self.call.bye()
+
+    async def hears(self, hertz: float, seconds: float, *, patience: float = 20.0) -> None:
+        """Until so much of a tone has been heard since the last look."""
+        from tests.support.tone import seconds_of
+
+        self.media.take()
+        first = len(self.media.heard)
+        heard = 0.0
+        deadline = asyncio.get_running_loop().time() + patience
+        while heard < seconds:
+            assert asyncio.get_running_loop().time() < deadline, f"{heard:.2f} s of {hertz} Hz"
+            await asyncio.sleep(0.1)
+            self.media.take()
+            sound = [h.payload for h in self.media.heard[first:] if h.payload_type == 0]
+            samples = list(decode_ulaw(b"".join(sound)))
+            heard = seconds_of(samples, 8000, hertz)
+
+    async def _send(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            if self.hertz:
+                self.media.send_tone(self.hertz)
+            else:
+                self.media.send()
+            due += FRAME
+            await asyncio.sleep(max(due - loop.time(), 0))
