@@ -45,6 +45,7 @@ from media.recordings import (
     Review,
     Spool,
 )
+from media.worker.codecs.conversion import pyav
 from media.worker.leg import Leg
 from media.worker.message_player import MessagePlayer
 from media.worker.recorder import RECORDED, Recorder, Studio
@@ -87,6 +88,10 @@ class MessageRoom:
         self._desks: dict[LegId, Desk] = {}
         self._recorders: set[Recorder] = set()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="messages")
+
+    def warm(self) -> None:
+        """Have what codecs need, which takes a third of a second, before the first call."""
+        self._threads.submit(pyav)
 
     # --- asked
 

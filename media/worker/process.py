@@ -91,6 +91,8 @@ def run(
     gc.freeze()
     gc.disable()
     ready()
+    if room is not None:
+        room.warm()
     try:
         loop.run()
     finally:
