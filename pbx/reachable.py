@@ -20,7 +20,7 @@ class RegisteredPhones:
 
     def contacts_of(self, device: UUID) -> Sequence[Contact]:
         return [
-            Contact(binding.flow, binding.uri, binding.path)
+            Contact(binding.flow, binding.uri, binding.path, binding.instance)
             for binding in self._location.bindings_of(str(device))
         ]
 

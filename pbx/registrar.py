@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from pbx import gruu
 from pbx.location import Binding, Cause, Change, Location
 from pbx.sip.address import Address
 from pbx.sip.errors import PeerError
 from pbx.sip.flows import FlowId
-from pbx.sip.grammar import write_parameters
+from pbx.sip.grammar import quote, write_parameters
 from pbx.sip.message import Request, Response, response_to
 from pbx.sip.uri import SipUri, parse_uri
 
 LONGEST_USER_AGENT = 200
+_OURS = frozenset({"expires", "pub-gruu", "temp-gruu"})
+"""Parameters of a Contact that the registrar writes; some phones send them back."""
 HOUR = 3600  # RFC 3261 §10.3: an interval of an hour or more is never too brief
 
 
@@ -102,7 +105,7 @@ class Registrar:
             return Registered(response)
         except PeerError as error:
             return Registered(response_to(request, error.status))
-        return Registered(self._answer(request, registrant.device, now), changes)
+        return Registered(self._answer(request, registrant, now), changes)
 
     def _refusal(self, request: Request, registrant: Registrant) -> int | None:
         """§10.3 steps 1 to 5: our domain, and the device's own address of record."""
@@ -195,7 +198,7 @@ class Registrar:
         now: float,
     ) -> Binding:
         contact, headers = wish.contact, request.headers
-        parameters = {k: v for k, v in contact.parameters.items() if k != "expires"}
+        parameters = {k: v for k, v in contact.parameters.items() if k not in _OURS}
         return Binding(
             device=registrant.device,
             node=arrival.node,
@@ -236,14 +239,17 @@ class Registrar:
                 changes += self._location.unbind(binding, Cause.EVICTED)
         return changes
 
-    def _answer(self, request: Request, device: str, now: float) -> Response:
+    def _answer(self, request: Request, registrant: Registrant, now: float) -> Response:
         """§10.3 step 8: all bindings, with what is left of their time."""
         response = response_to(request, 200)
         headers, config = response.headers, self._config
-        outbound = False
-        for binding in self._location.bindings_of(device):
+        outbound, wants_gruu = False, "gruu" in request.supported
+        for binding in self._location.bindings_of(registrant.device):
             left = max(1, round(binding.expires_at - now))
-            headers.add("Contact", f"<{binding.uri}>{binding.parameters};expires={left}")
+            contact = f"<{binding.uri}>{binding.parameters};expires={left}"
+            if wants_gruu and binding.instance is not None and gruu.is_urn(binding.instance):
+                contact += f";pub-gruu={quote(self._gruu(request, registrant, binding.instance))}"
+            headers.add("Contact", contact)
             outbound = outbound or binding.reg_id is not None
         if "path" in request.supported:  # RFC 3327 §5.3; others are reached by it all the same
             for path in request.headers.all("Path"):
@@ -255,6 +261,11 @@ class Registrar:
             if config.flow_timer is not None:
                 headers.add("Flow-Timer", str(config.flow_timer))
         return response
+
+    def _gruu(self, request: Request, registrant: Registrant, instance: str) -> str:
+        to = request.to.uri
+        domain = to.host if isinstance(to, SipUri) else ""
+        return gruu.public(registrant.name, domain, instance)
 
 
 class _TooBrief(Exception):

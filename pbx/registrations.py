@@ -27,7 +27,7 @@ from storage.phones import Phones, Presence
 log = structlog.get_logger()
 
 BATCH = 200
-GATHER = 0.25
+GATHER = 1.0
 """Seconds that news wait for more: a transaction for each phone would cost more than the phone."""
 MOST_WAITING = 50_000
 SEEN_EVERY = 300_000_000

@@ -46,7 +46,9 @@ def _is_urgent(request: Request) -> bool:
 
 
 CAPABILITIES = Capabilities(
-    methods=METHODS, extensions=("100rel", "outbound", "path", "timer"), is_urgent=_is_urgent
+    methods=METHODS,
+    extensions=("100rel", "gruu", "outbound", "path", "timer"),
+    is_urgent=_is_urgent,
 )
 
 

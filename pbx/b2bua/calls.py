@@ -10,6 +10,7 @@ from uuid import UUID
 
 import structlog
 
+from pbx import gruu
 from pbx.b2bua.call import Call
 from pbx.b2bua.caller_leg import user_of
 from pbx.b2bua.config import CallsConfig
@@ -22,7 +23,7 @@ from pbx.sip.dialog import Dialog, DialogId
 from pbx.sip.errors import PeerError
 from pbx.sip.events import TransactionId
 from pbx.sip.loops import forwards
-from pbx.sip.message import response_to
+from pbx.sip.message import Request, response_to
 from storage.calls import CallRecord
 
 log = structlog.get_logger()
@@ -77,7 +78,7 @@ class Calls:
     def admit(self, event: sip.RequestReceived, device: UUID) -> None:
         """An INVITE of an authenticated device that begins a call."""
         around = self._around
-        route = plan.route(device, user_of(event.request), around.directory())
+        route = self._route(device, event.request)
         is_emergency = isinstance(route, plan.Emergency)
         if refusal := self._over_emergencies(device) if is_emergency else self._over_limit(device):
             around.agent.respond(event.transaction, response_to(event.request, refusal))
@@ -93,6 +94,18 @@ class Calls:
         self._idle.clear()
         self.listen(event.transaction, call.caller)
         self._tasks[call.id] = asyncio.create_task(self._run(call, route), name="call")
+
+    def _route(self, device: UUID, request: Request) -> plan.Route:
+        """By the number, or to the one phone that a GRUU names (RFC 5627)."""
+        directory = self._around.directory()
+        one = gruu.read(request.uri, self._around.domain)
+        if one is None:
+            return plan.route(device, user_of(request), directory)
+        entry = directory.by_username(one.user)
+        held = directory.holder_of(entry.id) if entry is not None else None
+        if entry is None or held is None:
+            return plan.Refused(plan.Refusal.UNKNOWN_NUMBER)
+        return plan.RingPerson(held.extension, held.tenure, held.person, (entry.id,), one.instance)
 
     def receive(self, event: sip.Event) -> bool:
         """An event of a transaction or dialog; False: it belongs to no call."""

@@ -24,6 +24,8 @@ class Contact:
     uri: str
     path: tuple[str, ...] = ()
     """Route set from Path (RFC 3327)."""
+    instance: str | None = None
+    """+sip.instance (RFC 5626)."""
 
 
 class UserAgent(Protocol):

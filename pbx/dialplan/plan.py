@@ -37,6 +37,8 @@ class RingPerson:
     tenure: UUID
     person: UUID
     devices: tuple[UUID, ...]
+    instance: str = ""
+    """Only this one of a device's phones: its GRUU was dialled (RFC 5627)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 
 from media.client import AnswerRefused, MediaError
+from pbx import gruu
 from pbx.b2bua.call import Call
 from pbx.b2bua.callee_leg import ELSEWHERE, CalleeLeg
 from pbx.b2bua.events import Answered, LegEvent, Progressed, Rang, Refused
@@ -31,7 +32,7 @@ async def ring_person(call: Call, route: RingPerson) -> None:
     call.tenure = route.tenure
     holder = call.directory.tenancies.get(call.caller.dialled)
     call.callee_name = holder.name if holder else ""
-    ringing = Ringing(call)
+    ringing = Ringing(call, route.instance)
     winner = await ringing.first_answer(route.devices)
     if winner is not None:
         await call.talk(winner)
@@ -45,8 +46,10 @@ async def ring_person(call: Call, route: RingPerson) -> None:
 class Ringing:
     """The phones that ring for one call, and what they said."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, instance: str = "") -> None:
+        """`instance`: only that one rings, of several with one identity."""
         self._call = call
+        self._instance = instance
         self._legs: list[CalleeLeg] = []
         self._refusals: list[int] = []
         self._has_early_media = False
@@ -91,6 +94,8 @@ class Ringing:
                 self._refusals.append(BUSY)
                 continue
             for contact in call.phones.contacts_of(device):
+                if self._instance and not gruu.names(self._instance, contact.instance):
+                    continue
                 try:
                     self._legs.append(await call.ring(device, contact, call.caller.dialled))
                 except MediaError:

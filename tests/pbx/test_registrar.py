@@ -331,3 +331,26 @@ def test_a_flood_of_contacts_is_refused_and_costs_little(in_one_line):
 def test_an_unsafe_configuration_is_refused(config):
     with pytest.raises(ValueError, match=r"expires|contacts"):
         RegistrarConfig(**config)
+
+
+GRUU = '"sip:1001@clinic.example;gr=urn:uuid:00000000-0000-1000-8000-000a95a0e128"'
+
+
+def test_a_gruu_is_given_to_who_asks_for_it_and_names_an_instance():
+    desk = Desk()
+    done = desk.ask(f"{A};{INSTANCE}", B, Supported="gruu, path")
+    assert {c.uri_text: c.parameters.get("pub-gruu") for c in done.response.contacts} == {
+        "sip:1001@192.0.2.1:50000": GRUU,
+        "sip:1001@192.0.2.2:50000": None,
+    }
+    assert all("temp-gruu" not in contact.parameters for contact in done.response.contacts)
+    assert "pub-gruu" not in str(desk.ask(f"{A};{INSTANCE}").response.headers.all("Contact"))
+    assert desk.status(f"{A};{INSTANCE}", Require="gruu") == 200
+
+
+def test_a_gruu_that_a_phone_sends_back_is_not_kept_beside_ours():
+    desk = Desk()
+    mine = f'{A};{INSTANCE};pub-gruu="sip:1002@clinic.example;gr=urn:x";temp-gruu="sip:t@x;gr"'
+    done = desk.ask(mine, Supported="gruu")
+    [contact] = done.response.contacts
+    assert contact.parameters.get("pub-gruu") == GRUU and "temp-gruu" not in contact.parameters

@@ -73,8 +73,11 @@ class BaresipPhone:
         bind: str = "127.0.0.1",
         register_interval: int = 300,
         mwi: bool = False,
+        sip_trace: bool = False,
+        sipnat: str = "",
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._flags = ["-v", "-s"] if sip_trace else ["-v"]
         self.folder = folder
         self._control = free_port()
         rtp = 20_000 + free_port() % 20_000 // 20 * 20
@@ -96,7 +99,8 @@ class BaresipPhone:
         (folder / "accounts").write_text(
             f"<sip:{user}@{domain};transport=tls>;auth_user={username};auth_pass={password}"
             f';outbound="sip:{host}:{port};transport=tls";answermode={answer};mediaenc={mediaenc}'
-            f";regint={register_interval};mwi={lamp};audio_codecs={names}\n"
+            f";regint={register_interval};mwi={lamp};audio_codecs={names}"
+            + (f";sipnat={sipnat}\n" if sipnat else "\n")
         )
         (folder / "contacts").write_text("")
         self.events: list[Event] = []
@@ -117,7 +121,7 @@ class BaresipPhone:
                 "baresip",
                 "-f",
                 str(self.folder),
-                "-v",
+                *self._flags,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
