@@ -22,6 +22,11 @@ class Manner(Struct, kw_only=True, frozen=True):
     ice: bool = False
     """Looks for its path by ICE (RFC 8445)."""
 
+    @property
+    def needs_ice(self) -> bool:
+        """Whether it has to be offered ICE: a browser wants both, a desk phone finds us without."""
+        return self.ice and self.keying == "dtls"
+
 
 class Place(Struct, kw_only=True, frozen=True):
     """Where a leg's phone is, as seen from its signalling flow."""

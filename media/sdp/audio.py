@@ -4,10 +4,11 @@ import ipaddress
 from dataclasses import dataclass
 
 from media.errors import MediaError
-from media.sdp import crypto_attribute, dtls_terms
+from media.sdp import crypto_attribute, dtls_terms, ice
 from media.sdp.crypto_attribute import SUITES, CryptoAttribute
 from media.sdp.dtls_terms import DtlsTerms, Setup
 from media.sdp.formats import Formats, formats_of
+from media.sdp.ice import IceTerms
 from media.sdp.model import Connection, Media, SessionDescription
 from media.sdp.parser import Malformed, number
 from media.values import Direction, Manner
@@ -47,6 +48,7 @@ class Audio:
     direction: Direction
     muxed: bool
     ptime: int | None
+    ice: IceTerms | None
 
     @property
     def chosen(self) -> CryptoAttribute:
@@ -60,6 +62,7 @@ class Audio:
             keying="dtls" if self.dtls else "sdes",
             feedback=self.protocol.endswith("SAVPF"),
             muxed=self.muxed,
+            ice=self.ice is not None and self.ice.is_usable,
         )
 
 
@@ -93,6 +96,7 @@ def read(session: SessionDescription, media: Media, unsaid: Setup = "active") ->
         _direction(session, media, connection),
         media.has("rtcp-mux"),
         _ptime(media),
+        ice.read(session, media, connection),
     )
 
 

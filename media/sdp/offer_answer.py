@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass, replace
 
 from media.errors import AnswerRefused, Misuse, OfferRefused
-from media.sdp import audio
+from media.sdp import audio, ice
 from media.sdp.audio import (
     INCOMPATIBLE_FORMAT,
     NO_AUDIO,
@@ -23,6 +23,7 @@ from media.sdp.crypto_attribute import SUITES, CryptoAttribute, Suite
 from media.sdp.dtls_terms import Dtls, DtlsTerms
 from media.sdp.fingerprint import Fingerprint
 from media.sdp.formats import OURS, Codec, Formats, attributes_of, common, number_of, renumbered
+from media.sdp.ice import Ice
 from media.sdp.model import Attribute, Connection, Media, SessionDescription
 from media.sdp.parser import Malformed, parse
 from media.values import Direction, Manner
@@ -52,6 +53,8 @@ class Agreed:
     direction: Direction
     """Ours: sendrecv or sendonly means that we may send."""
     muxed: bool
+    ice: Ice | None
+    """Whose checks show the way; None: the phone's packets do."""
 
     @property
     def voice(self) -> tuple[int, Codec]:
@@ -78,6 +81,8 @@ class _Asked:
     protocol: str
     direction: Direction
     muxed: bool
+    looks: bool
+    """By ICE."""
     sdp: bytes
 
 
@@ -96,6 +101,7 @@ class Negotiation:
         self._fingerprint, self._manner = fingerprint, manner
         self._protocol = protocol_of(manner)
         self._tls_id = secrets.token_urlsafe(24)
+        self._credentials = ice.fresh()
         self._session_id = str(secrets.randbits(62))
         self._version = 0
         self._last: tuple[Media, ...] = ()
@@ -147,14 +153,26 @@ class Negotiation:
             raise OfferRefused("no audio codec in common", warning=INCOMPATIBLE_FORMAT)
         keys, lines = self._answer_keys(remote)
         direction = both(direction, mirrored(remote.direction))
-        self.agreed = Agreed(remote, keys, formats, formats, direction, remote.muxed)
+        checks, written = self._answer_ice(remote)
+        self.agreed = Agreed(remote, keys, formats, formats, direction, remote.muxed, checks)
         self._streams, self._place = self._offered.streams, self._offered.place
         self._protocol = remote.protocol
         self._offered = None
         extra = [Attribute("rtcp-mux")] if remote.muxed else []
         extra += [Attribute("ptime", str(remote.ptime))] if remote.ptime else []
-        self._said = self._describe(lines, formats, direction, extra)
+        self._said = self._describe(lines + written, formats, direction, extra, checks is not None)
         return self._said
+
+    def _answer_ice(self, remote: Audio) -> tuple[Ice | None, list[Attribute]]:
+        """RFC 8839 §4.2.5: where candidates and address differ, we go without and say so."""
+        if remote.ice is None or not remote.ice.is_usable:
+            is_mismatched = remote.ice is not None and remote.ice.is_mismatched
+            return None, [Attribute("ice-mismatch")] if is_mismatched else []
+        before = self.agreed.ice if self.agreed else None
+        if before is not None and before.theirs != remote.ice.credentials:
+            self._credentials = ice.fresh()  # the phone begins anew: so do we (RFC 8445 §9)
+        checks = Ice(self._credentials, remote.ice.credentials)
+        return checks, ice.stream_lines(self._credentials, self._where, self._port, remote.muxed)
 
     def _answer_keys(self, remote: Audio) -> tuple[Keys, list[Attribute]]:
         """What keys the stream from now on, and the lines that say so."""
@@ -201,10 +219,13 @@ class Negotiation:
         written = [Attribute("crypto", str(line)) for line in lines]
         muxed = self.agreed.muxed if self.agreed else self._manner.muxed
         extra = [Attribute("rtcp-mux")] if muxed else []
+        looks = self.agreed.ice is not None if self.agreed else self._manner.needs_ice
+        if looks:
+            extra += ice.stream_lines(self._credentials, self._where, self._port, muxed)
         sdp = self._describe(
-            written or self._dtls_lines("actpass", True), formats, direction, extra
+            written or self._dtls_lines("actpass", True), formats, direction, extra, looks
         )
-        self._asked = _Asked(lines, formats, self._protocol, direction, muxed, sdp)
+        self._asked = _Asked(lines, formats, self._protocol, direction, muxed, looks, sdp)
         self._heard = b""
         return sdp
 
@@ -250,7 +271,11 @@ class Negotiation:
         kinds = {codec.kind for codec in send.values()}
         receive = {n: codec for n, codec in asked.formats.items() if codec.kind in kinds}
         direction = both(asked.direction, mirrored(remote.direction))
-        return Agreed(remote, keys, receive, send, direction, remote.muxed and asked.muxed)
+        checks = None
+        if asked.looks and remote.ice is not None and remote.ice.is_usable:
+            checks = Ice(self._credentials, remote.ice.credentials)
+        muxed = remote.muxed and asked.muxed
+        return Agreed(remote, keys, receive, send, direction, muxed, checks)
 
     def _describe(
         self,
@@ -258,6 +283,7 @@ class Negotiation:
         formats: Formats,
         direction: Direction,
         extra: list[Attribute],
+        looks: bool,
     ) -> bytes:
         attributes = [*attributes_of(formats), *keying, *extra, Attribute(direction)]
         numbers = tuple(map(str, formats))
@@ -267,7 +293,8 @@ class Negotiation:
         if tuple(streams) != self._last:  # RFC 3264 §8: a changed description has a higher version
             self._version += 1
             self._last = tuple(streams)
-        session = SessionDescription(self._session_id, self._version, self._where, self._last)
+        head = tuple(ice.session_lines()) if looks else ()
+        session = SessionDescription(self._session_id, self._version, self._where, self._last, head)
         return session.encode()
 
 

@@ -25,7 +25,16 @@ _NOWHERE = ctypes.create_string_buffer(16)  # sa_family 0: AF_UNSPEC dissolves t
 class Endpoint:
     """A bound socket; `send` is what the hot path calls."""
 
-    __slots__ = ("destination", "is_latched", "relatches", "send", "socket", "unreachable")
+    __slots__ = (
+        "destination",
+        "is_latched",
+        "is_settled",
+        "nominated",
+        "relatches",
+        "send",
+        "socket",
+        "unreachable",
+    )
 
     def __init__(self, bound: socket.socket) -> None:
         bound.setblocking(False)
@@ -36,17 +45,35 @@ class Endpoint:
         self.socket = bound
         self.destination: Address | None = None
         self.is_latched = False
+        self.is_settled = True
+        """False while ICE may still name another address: the socket then stays open to all."""
+        self.nominated: Address | None = None
+        """Chosen by ICE: packets of the phone's from elsewhere show nothing."""
         self.unreachable = 0
         self.relatches = 0
         self.send: Callable[[Any], int] = self._send_unlatched
 
     def aim(self, address: Address) -> None:
         """Where to send before anything has authenticated."""
-        if not self.is_latched:
+        if not self.is_latched and self.nominated is None:
             self.destination = address
 
-    def latch(self, address: Address) -> None:
+    def unsettle(self) -> None:
+        """ICE looks for the way, for the first time or again."""
+        self.is_settled, self.nominated = False, None
+        if self.is_latched:
+            self.unlatch()
+
+    def nominate(self, address: Address) -> None:
+        """ICE has found the way."""
+        if self.is_latched:
+            self.unlatch()
+        self.nominated = self.destination = address
+
+    def latch(self, address: Address) -> bool:
         """This address has authenticated: from now on the kernel lets nobody else in."""
+        if not self.is_settled or (self.nominated or address)[:2] != address[:2]:
+            return False
         if self.destination is not None and self.destination[:2] != address[:2]:
             self.relatches += 1
         self.destination = address
@@ -54,9 +81,10 @@ class Endpoint:
             self.socket.connect(address)
         except OSError:  # no route: stay open, the next packet tries again
             self.unreachable += 1
-            return
+            return False
         self.is_latched = True
         self.send = self.socket.send
+        return True
 
     def unlatch(self) -> None:
         """Listen to everybody again, and keep sending where the phone was."""

@@ -8,6 +8,7 @@ from media.sdp.dtls_terms import Dtls
 from media.sdp.offer_answer import Agreed, Sdes
 from media.worker.association import Association, Cause
 from media.worker.control_path import ControlPath
+from media.worker.demux import Demux, Taker
 from media.worker.dtls import Identity, Secrets
 from media.worker.endpoint import Address, Endpoint
 from media.worker.loop import Loop
@@ -19,8 +20,6 @@ from media.worker.whereabouts import Whereabouts
 MAX_CONTEXTS = 200
 """Keys of one leg's life: re-keying with every refresh of a day's call takes a hundred."""
 SENDS = ("sendrecv", "sendonly")
-DTLS_OCTETS = range(20, 64)
-"""RFC 7983 §7."""
 
 
 class Keying:
@@ -36,7 +35,10 @@ class Keying:
         path: Path,
         control: ControlPath,
         stream: Stream,
+        others: tuple[Demux, Demux],
     ) -> None:
+        """`others` hand on what shares the ports of voice and of reports."""
+        self._others = others
         self._loop, self._identity, self._where, self._failed = loop, identity, where, failed
         self._path, self._control, self._stream = path, control, stream
         self._contexts: dict[tuple[Suite, bytes, bool], Context] = {}
@@ -56,11 +58,11 @@ class Keying:
         """One is being offered: the peer's first message may overtake its answer."""
         if self._voice is None:
             self._voice = self._association(self._path.endpoint, self._key_voice, self._failed)
-            self._path.divert(self._receive_voice)
+            self._others[0].take_dtls(self._taker(self._voice))
         if self._reports is None and self._control.is_own:
             endpoint = self._control.endpoint
             self._reports = self._association(endpoint, self._key_reports, self._reports_failed)
-            self._control.divert(self._receive_report)
+            self._others[1].take_dtls(self._taker(self._reports))
 
     def apply(self, agreed: Agreed) -> None:
         """What offer and answer came to."""
@@ -141,17 +143,14 @@ class Keying:
             failed=failed,
         )
 
-    def _receive_voice(self, datagram: bytes, address: Address) -> None:
-        self._receive(self._voice, datagram, address)
-
-    def _receive_report(self, datagram: bytes, address: Address) -> None:
-        self._receive(self._reports, datagram, address)
-
-    def _receive(self, to: Association | None, datagram: bytes, address: Address) -> None:
+    def _taker(self, association: Association) -> Taker:
         """Only from where the phone may be: an answer is longer than what asks for it."""
-        is_dtls = datagram[0] in DTLS_OCTETS and self._where.may_send_to(address[0])
-        if to is None or not is_dtls or not to.receive(datagram, address):
-            self._path.junk += 1
+        where = self._where
+
+        def take(datagram: bytes, address: Address) -> bool:
+            return where.may_send_to(address[0]) and association.receive(datagram, address)
+
+        return take
 
     def _end_handshakes(self) -> None:
         self._agreed = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from media.config import MediaConfig
 from media.errors import Misuse
 from media.sdp.formats import Codec, Formats
+from media.sdp.ice import Ice
 from media.sdp.offer_answer import Agreed, Negotiation
 from media.values import (
     Digit,
@@ -24,9 +25,11 @@ from media.values import (
 )
 from media.worker import figures, payloads
 from media.worker.control_path import ControlPath
+from media.worker.demux import Demux
 from media.worker.dtls import Identity
 from media.worker.dtmf import EventDecoder
 from media.worker.endpoint import Endpoint
+from media.worker.ice import Checks
 from media.worker.keying import SENDS, Keying
 from media.worker.loop import Deadline, Loop
 from media.worker.path import NOTHING, Path, VoiceSink
@@ -79,6 +82,12 @@ class Leg:
             place.manner,
         )
         self._where = Whereabouts(place, around.config)
+        self._others = (
+            Demux(self.path.divert, self.path.count_junk),
+            Demux(self.control.divert, self.path.count_junk),
+        )
+        self._ice: Ice | None = None
+        self._checks: list[Checks] = []
         self.keying = Keying(
             loop,
             around.identity,
@@ -87,6 +96,7 @@ class Leg:
             path=self.path,
             control=self.control,
             stream=self.stream,
+            others=self._others,
         )
         self._applied: Agreed | None = None
         self._partner: Leg | None = None
@@ -251,6 +261,9 @@ class Leg:
             self._partner = None
         self.path.lead(None, NOTHING)
         self.keying.close()
+        self._stop_looking()
+        for others in self._others:
+            others.close()
         self._reporting.cancel()
         self.watchdog.stop()
         if self.stream.packets:
@@ -269,6 +282,7 @@ class Leg:
             self.control.share(self.path)
         before = self._applied
         self._aim(agreed, before)
+        self._look(agreed.ice)
         self.keying.apply(agreed)
         self._applied = agreed
         clock = agreed.voice[1].clock
@@ -295,6 +309,26 @@ class Leg:
             self.control.endpoint.aim((address, port if agreed.muxed else rtcp_port))
         if before is not None:
             self.path.reopen()
+
+    def _look(self, agreed: Ice | None) -> None:
+        """From now on the phone's checks show the way; a new set of them begins anew."""
+        if agreed == self._ice:
+            return
+        self._ice = agreed
+        self._stop_looking()
+        sockets = [self.path.endpoint, *([self.control.endpoint] if self.control.is_own else [])]
+        for endpoint, others in zip(sockets, self._others, strict=False):
+            if agreed is not None:
+                checks = Checks(self._around.loop, endpoint, self._where.prove, agreed)
+                self._checks.append(checks)
+                others.take_stun(checks.receive)
+        self.path.reopen()
+
+    def _stop_looking(self) -> None:
+        for checks, others in zip(self._checks, self._others, strict=False):
+            checks.close()
+            others.take_stun(None)
+        self._checks.clear()
 
     def _relink(self) -> None:
         if self._applied is None:

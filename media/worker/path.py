@@ -143,6 +143,10 @@ class Path:
         self._other = other
         self.reopen()
 
+    def count_junk(self) -> None:
+        """What was handed on was of no use."""
+        self.junk += 1
+
     def lead(self, sink: Stream | None, table: Sequence[int]) -> None:
         """From now on feed this stream, with payload types translated by the table."""
         if self.sink is not None and self.sink.is_fed_by(self.position):
@@ -206,8 +210,7 @@ class Path:
             return
         if self._other is not None and size and self._view[0] not in MEDIA_OCTETS:
             self._hand_on(size, address)
-        elif self._accept(size):
-            self.endpoint.latch(address)
+        elif self._accept(size) and self.endpoint.latch(address):
             relay = self.relay if self._other is None else self.relay_among_others
             self._handlers[self._descriptor] = relay
             self.latched()

@@ -9,18 +9,26 @@ from media.values import Place
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+MOST_PROVEN = 16
+
 
 class Whereabouts:
     """What signalling knows of the phone's place."""
 
     def __init__(self, place: Place, config: MediaConfig) -> None:
         self._place, self._config = place, config
+        self._proven: set[str] = set()
+
+    def prove(self, address: str) -> None:
+        """Whoever is there knows what only the phone was told."""
+        if len(self._proven) < MOST_PROVEN:
+            self._proven.add(address)
 
     def may_send_to(self, address: str) -> bool:
-        """Only where its signalling comes from, or to a site of ours."""
+        """Only where its signalling comes from, or a check of its, or to a site of ours."""
         if (":" in address) != (":" in self._place.local):
             return False
-        if address == self._place.peer:
+        if address == self._place.peer or address in self._proven:
             return True
         there = _address(address)
         return there is not None and (

@@ -37,6 +37,8 @@ snd_path {folder}
 {codecs}
 module srtp.so
 module dtls_srtp.so
+module stun.so
+module ice.so
 module uuid.so
 module ctrl_tcp.so
 ctrl_tcp_listen {control}
@@ -66,6 +68,7 @@ class BaresipPhone:
         password: str,
         answer: str = "auto",
         mediaenc: str = "srtp-mand",
+        medianat: str = "",
         tone_hz: int = 700,
         codecs: tuple[str, ...] = ("g711", "g722"),
         rtcp_mux: bool = False,
@@ -99,6 +102,7 @@ class BaresipPhone:
         (folder / "accounts").write_text(
             f"<sip:{user}@{domain};transport=tls>;auth_user={username};auth_pass={password}"
             f';outbound="sip:{host}:{port};transport=tls";answermode={answer};mediaenc={mediaenc}'
+            f"{f';medianat={medianat}' if medianat else ''}"
             f";regint={register_interval};mwi={lamp};audio_codecs={names}"
             + (f";sipnat={sipnat}\n" if sipnat else "\n")
         )

@@ -19,6 +19,7 @@ SECURITY = (
     "pbx/access",
     "media/worker/srtp.py",
     "media/worker/dtls.py",
+    "media/worker/stun.py",
     "media/worker/path.py",
     "storage/sealed",
     "storage/ledger",

@@ -163,6 +163,8 @@ class Agent:
             pj.AuthCredInfo("digest", "*", options["username"], 0, options["password"])
         )
         config.mwiConfig.enabled = bool(options.get("mwi", False))
+        config.natConfig.iceEnabled = bool(options.get("ice", False))
+        config.natConfig.iceMaxHostCands = 5
         config.natConfig.udpKaIntervalSec = 0
         config.natConfig.contactRewriteUse = int(options.get("contact_rewrite", 0))
         config.natConfig.viaRewriteUse = 0
@@ -177,6 +179,8 @@ class Agent:
             config.mediaConfig.transportConfig.publicAddress = options["bind"]
         if ":" in options.get("bind", ""):
             config.mediaConfig.ipv6Use = 1
+        for keying in options.get("keyings", []):
+            config.mediaConfig.srtpOpt.keyings.append(keying)
         if options.get("suites"):
             for name in options["suites"]:
                 crypto = pj.SrtpCrypto()
