@@ -7,7 +7,7 @@ adopts the legs it still knows.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -136,7 +136,11 @@ class MediaClient(RecordingClient):
     """All workers, seen as one."""
 
     def __init__(self, sockets: Mapping[int, Path]) -> None:
-        self._links = {index: Link(path, self._told) for index, path in sockets.items()}
+        self.arrived: Callable[[], None] = lambda: None
+        """Told whenever a worker has begun to answer."""
+        self._links = {
+            index: Link(path, self._told, self._greeted) for index, path in sockets.items()
+        }
         self._notify: dict[LegId, Notify] = {}
         self._recorded: dict[LegId, Notify] = {}
         """Who is told of a recording whose leg may be gone."""
@@ -172,12 +176,20 @@ class MediaClient(RecordingClient):
         """Legs open on the worker that has the next leg of this call; raises MediaUnavailable."""
         return self._links[self._worker_for(call)].legs
 
-    async def open(self, call: str, place: Place, notify: Notify, offer: bytes = b"") -> LegId:
+    async def open(
+        self,
+        call: str,
+        place: Place,
+        notify: Notify,
+        offer: bytes = b"",
+        snapshot: bytes = b"",
+    ) -> LegId:
         """One more leg for a call; all legs of a call are on one worker.
 
-        With its phone's offer, as `take_offer`; what that refuses opens no leg.
+        With its phone's offer, as `take_offer`; what that refuses opens no leg. A snapshot, here
+        and elsewhere, is what `store` would say next.
         """
-        opened = await self._open(call, control.Open(call, place, offer), notify)
+        opened = await self._open(call, control.Open(call, place, offer, snapshot), notify)
         return opened.leg
 
     async def open_offering(
@@ -220,10 +232,10 @@ class MediaClient(RecordingClient):
         """The phone's answer; `AnswerRefused` is a failed call."""
         await self._ask(leg, control.TakeAnswer(leg, sdp))
 
-    async def bridge(self, leg: LegId, sdp: bytes, other: LegId) -> bytes:
+    async def bridge(self, leg: LegId, sdp: bytes, other: LegId, snapshot: bytes = b"") -> bytes:
         """`take_answer` of the leg, `make_answer` of the other like it, and `join`: in one."""
         _check_same_worker(leg, other)
-        return _sdp(await self._ask(leg, control.Bridge(leg, sdp, other)))
+        return _sdp(await self._ask(leg, control.Bridge(leg, sdp, other, snapshot)))
 
     async def withdraw(self, leg: LegId) -> None:
         """An offer, ours or theirs, was refused: what was agreed stays."""
@@ -256,12 +268,12 @@ class MediaClient(RecordingClient):
         [stats] = await self.drop_all([leg])
         return stats
 
-    async def drop_all(self, legs: Sequence[LegId]) -> list[LegStats]:
+    async def drop_all(self, legs: Sequence[LegId], snapshot: bytes = b"") -> list[LegStats]:
         """End the legs of a call, with their last figures."""
         if not legs:
             return []
         try:
-            found = _stats(await self._ask(legs[0], control.Drop(tuple(legs))))
+            found = _stats(await self._ask(legs[0], control.Drop(tuple(legs), snapshot)))
         except MediaError:
             found = (None,) * len(legs)
         finally:
@@ -272,19 +284,31 @@ class MediaClient(RecordingClient):
     # --- snapshots
 
     def store(self, call: str, snapshot: bytes) -> None:
-        """Leave a call's state with the worker that holds its legs."""
+        """Leave a call's state with the worker that holds its legs, until `forget`."""
         index = self._worker_of.get(call)
         if index is None:
             raise LegGone("the call has no leg")
         self._links[index].say(control.Store(call, snapshot))
 
-    async def calls(self) -> list[StoredCall]:
-        """What lives in the workers that answer."""
-        found: list[StoredCall] = []
+    def forget(self, calls: Iterable[str]) -> None:
+        """These calls are over and recorded."""
+        verb = control.Forget(tuple(calls))
         for link in self._links.values():
             if link.is_up:
-                reply = await link.ask(control.ListCalls())
-                found += reply.calls if isinstance(reply, Listed) else ()
+                link.say(verb)
+
+    async def calls(self) -> list[StoredCall]:
+        """What lives in the workers that answer, and what ended there unrecorded."""
+        found: list[StoredCall] = []
+        for link in self._links.values():
+            after = ""
+            while link.is_up:
+                reply = await link.ask(control.ListCalls(after))
+                page = reply.calls if isinstance(reply, Listed) else ()
+                if not page:
+                    break
+                found += page
+                after = page[-1].call
         return found
 
     # --- inside
@@ -297,6 +321,9 @@ class MediaClient(RecordingClient):
                 await link.serve()
             self._lost(index)
             await asyncio.sleep(RECONNECT_EVERY)
+
+    def _greeted(self) -> None:
+        self.arrived()
 
     def _lost(self, index: int) -> None:
         legs = [leg for leg in self._notify if _worker(leg) == index]

@@ -40,6 +40,8 @@ class Open(Verb, tag="open", frozen=True):
     call: str
     place: Place
     offer: bytes = b""
+    snapshot: bytes = b""
+    """The call's state, as `Store` keeps it; here and elsewhere, empty: it stays what it was."""
 
 
 class OpenOffering(Verb, tag="open-offering", frozen=True):
@@ -90,6 +92,7 @@ class Bridge(Verb, tag="bridge", frozen=True):
     leg: LegId
     sdp: bytes
     other: LegId
+    snapshot: bytes = b""
 
 
 class Withdraw(Verb, tag="withdraw", frozen=True):
@@ -135,10 +138,12 @@ class Drop(Verb, tag="drop", frozen=True):
     """End these legs: ports freed, keys gone; answered with their last figures."""
 
     legs: tuple[LegId, ...]
+    snapshot: bytes = b""
+    """The last state of their call."""
 
 
 class Store(Verb, tag="store", frozen=True):
-    """Keep this snapshot of a call, opaque to the worker, while the call has legs.
+    """Keep this snapshot of a call, opaque to the worker, until `Forget`.
 
     Said, not asked (`UNASKED`): what follows on the connection finds it kept.
     """
@@ -147,8 +152,19 @@ class Store(Verb, tag="store", frozen=True):
     snapshot: bytes
 
 
+class Forget(Verb, tag="forget", frozen=True):
+    """The records of these calls are written; said, not asked."""
+
+    calls: tuple[str, ...]
+
+
 class ListCalls(Verb, tag="list", frozen=True):
-    """What lives here: for an exchange that comes back."""
+    """What lives here, and what ended unrecorded: for an exchange that comes back.
+
+    A page at a time, of the calls whose names come after this one.
+    """
+
+    after: str = ""
 
 
 class Ping(Verb, tag="ping", frozen=True):
@@ -157,7 +173,7 @@ class Ping(Verb, tag="ping", frozen=True):
 
 AnyVerb = (
     Open | OpenOffering | TakeOffer | MakeAnswer | MakeOffer | TakeAnswer | Bridge | Withdraw
-    | Join | Part | Feed | Digits | Stats | Drop | Store | ListCalls | Ping | RecordingVerb
+    | Join | Part | Feed | Digits | Stats | Drop | Store | Forget | ListCalls | Ping | RecordingVerb
 )  # fmt: skip
 
 

@@ -37,8 +37,13 @@ REPLY_WITHIN = 3.0
 class Link(asyncio.Protocol):
     """One worker, connected or not."""
 
-    def __init__(self, path: Path, tell: Callable[[MediaEvent], None]) -> None:
-        self._path, self._tell = path, tell
+    def __init__(
+        self,
+        path: Path,
+        tell: Callable[[MediaEvent], None],
+        greeted: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._path, self._tell, self._greeted = path, tell, greeted
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder: msgspec.msgpack.Decoder[AnyReply] = msgspec.msgpack.Decoder(AnyReply)
         self._transport: asyncio.Transport | None = None
@@ -121,6 +126,7 @@ class Link(asyncio.Protocol):
         elif isinstance(reply, Hello):
             self.legs = reply.legs
             self.arrived.set()
+            self._greeted()
         else:
             future = self._waiting.get(reply.number)
             if future is not None and not future.done():

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from msgspec import field
+
 from media.parts import LegId as LegId
 from media.parts import Struct as Struct
 from media.parts import Told as Told
@@ -116,11 +118,13 @@ class LegStats(Struct, kw_only=True, frozen=True):
 
 
 class StoredCall(Struct, frozen=True):
-    """A call that lives in a worker."""
+    """A call that lives in a worker, or ended there and is not known to be recorded."""
 
     call: str
     legs: tuple[LegId, ...]
     snapshot: bytes
+    figures: dict[LegId, LegStats] = field(default_factory=dict)
+    """Of legs that have ended."""
 
 
 class Digit(Told, tag="digit", frozen=True):

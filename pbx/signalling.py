@@ -19,11 +19,11 @@ from pbx.dialplan.emergency import is_emergency
 from pbx.dialplan.numbers import dialled
 from pbx.directory import Directory
 from pbx.doorkeeper import Doorkeeper
-from pbx.location import Change, Location
+from pbx.location import Bound, Change, Location
 from pbx.registrar import Arrival, Registrant, Registrar
 from pbx.sip import events as sip
 from pbx.sip.checks import Capabilities, options
-from pbx.sip.dialog import Dialog, DialogId
+from pbx.sip.dialog import Dialog, DialogId, DialogState
 from pbx.sip.errors import PeerError
 from pbx.sip.events import TransactionId
 from pbx.sip.flows import FlowFacts, FlowId
@@ -83,6 +83,11 @@ class Agent:
 
     def dialog(self, dialog_id: DialogId) -> Dialog | None:
         return self._stack.dialog(dialog_id)
+
+    def restore(self, state: DialogState) -> Dialog:
+        dialog = self._stack.restore(state, self._now())
+        self._poke()
+        return dialog
 
     def drop(self, dialog: Dialog) -> None:
         self._stack.drop(dialog)
@@ -186,6 +191,8 @@ class Signalling:
             expires_at = change.binding.expires_at
             self._p.changed(change, expires_at - now)
             first = min(first, expires_at)
+            if isinstance(change, Bound):
+                self._p.calls.goodbyes.reachable(UUID(change.binding.device))
         if self._expiry is None or first < self._expiry.when():
             self._arm()  # else it rings early enough
 

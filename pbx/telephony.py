@@ -7,7 +7,7 @@ sealed parties) waits or is left out, and the status says so.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from pbx.admin.models import Fact
 from pbx.admin.wire.phones import PhoneSecret
 from pbx.b2bua.calls import Calls
 from pbx.b2bua.recorder import CallRecorder
+from pbx.b2bua.returning import Return
 from pbx.b2bua.snapshot import SnapshotKey
 from pbx.b2bua.surroundings import Surroundings
 from pbx.config import Config
@@ -53,10 +54,12 @@ from pbx.voicemail import lamps as lamp
 from pbx.voicemail import office
 from pbx.voicemail.lamps import Lamps
 from pbx.voicemail.office import Voicemail
+from storage import calls as call_store
 from storage import directory as directory_key
 from storage import keyfiles, messages
 from storage.calls import CallRecord
 from storage.database import Database
+from storage.errors import StorageError
 from storage.identifiers import Clock
 from storage.keyholder.client import KeyHolder
 from storage.keyholder.signing import BadKey, Pin
@@ -96,6 +99,7 @@ class Telephony:
         self._leaving: set[UUID] = set()
         """Lost access in the middle of an emergency call."""
         self._writers: list[asyncio.Task[None]] = []
+        self._arrivals: set[asyncio.Task[None]] = set()
         credentials = ground.layout.credentials
         auth = keyfiles.load(credentials, keyfiles.DEVICE_AUTH)
         self.phones = Phones(FieldKey(auth, "device-auth"))
@@ -118,7 +122,9 @@ class Telephony:
                 for index in range(ground.config.media.worker_count)
             }
         )
-        self.recorder = CallRecorder(ground.committer, self.keys, ground.clock)
+        self.recorder = CallRecorder(
+            ground.committer, self.keys, ground.clock, self._records_written
+        )
         self.voicemail = Voicemail(
             office.Ground(
                 database=ground.database,
@@ -163,6 +169,8 @@ class Telephony:
             task = asyncio.create_task(work, name=name)
             self._entered.push_async_callback(_cancelled, task)
         telephony_shown.gauges(self)
+        await self.returned.take_back()
+        self.media.arrived = self._worker_arrived
         return self.listening.open()
 
     async def refresh(self) -> None:
@@ -182,6 +190,7 @@ class Telephony:
         await self.driver.stop()
         self.signalling.close()
         self.lamps.close()
+        self.calls.goodbyes.close()
         self.recorder.close()
         self.failures.report(all_=True)
         self.journal.close()
@@ -255,6 +264,9 @@ class Telephony:
             voicemail=self.voicemail,
         )
         self.calls = Calls(around, serve, self.recorder.started, self._call_ended)
+        self.returned = Return(
+            self.calls, self.media, around.snapshots, self._recorded, ground.clock()
+        )
         gate = Gate(
             Doors(
                 realm=domain,
@@ -318,6 +330,23 @@ class Telephony:
             self.listening.refresh()
 
     # -- what happens
+
+    def _worker_arrived(self) -> None:
+        """It may hold calls of the exchange that was here before."""
+        task = asyncio.create_task(self.returned.take_back(), name="taking calls back")
+        self._arrivals.add(task)
+        task.add_done_callback(self._arrivals.discard)
+
+    def _records_written(self, calls: list[UUID]) -> None:
+        self.media.forget(map(str, calls))
+
+    async def _recorded(self, calls: Sequence[UUID]) -> set[UUID]:
+        """With the database away: none; what is written twice then is refused the second time."""
+        try:
+            async with self.ground.database.read() as connection:
+                return await call_store.recorded(connection, calls)
+        except StorageError:
+            return set()
 
     def _directory_changed(self, old: Directory, new: Directory) -> None:
         for device in lost_access(old, new):

@@ -160,6 +160,14 @@ async def read(connection: AsyncConnection, id: UUID) -> SealedCall:
     return SealedCall(row, tuple(_leg_record(leg) for leg in legs))
 
 
+async def recorded(connection: AsyncConnection, ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these calls have their record."""
+    found: set[UUID] = set()
+    for some in (ids[at : at + 500] for at in range(0, len(ids), 500)):
+        found |= set((await connection.scalars(select(call.c.id).where(call.c.id.in_(some)))).all())
+    return found
+
+
 async def of_caller(connection: AsyncConnection, device: UUID) -> list[SealedCall]:
     """Every call that a device made, with its legs; for phones that exist for a test alone."""
     query = select(call.c.id).where(call.c.caller_device_id == device).order_by(call.c.id)

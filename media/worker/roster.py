@@ -9,9 +9,13 @@ from media.control import AnyReply, AnyVerb, Described, Done, Listed, Measured, 
 from media.errors import LegGone, Misuse
 from media.recording_verbs import RecordingVerb
 from media.values import Ended, Learnt, LegId, LegStats, Place, StoredCall
+from media.worker.kept import Kept
 from media.worker.leg import Leg, Surroundings
 from media.worker.message_room import MessageRoom
 from media.worker.ports import Ports
+
+PAGE = 64
+"""Calls in one list: each comes with a snapshot of some kilobytes."""
 
 
 class Roster:
@@ -29,7 +33,7 @@ class Roster:
         self._ports = Ports(around.config.ports_of(index))
         self._legs: dict[LegId, Leg] = {}
         self._calls: dict[str, set[LegId]] = {}
-        self._snapshots: dict[str, bytes] = {}
+        self._kept = Kept()
         self._names = itertools.count(1)
 
     def __len__(self) -> int:
@@ -51,18 +55,18 @@ class Roster:
                 return self._open(number, verb)
             case control.OpenOffering():
                 return Opened(number, *self._open_offering(verb))
-            case control.Drop(legs):
-                return Measured(number, tuple(map(self._drop_known, legs)))
+            case control.Drop(legs, snapshot):
+                return Measured(number, self._drop_all(legs, snapshot))
             case control.Stats(leg):
                 return Measured(number, (self._leg(leg).stats(),))
-            case control.Bridge(leg, sdp, other):
-                return Described(number, self._bridge(self._leg(leg), sdp, self._leg(other)))
+            case control.Bridge():
+                return Described(number, self._bridge(verb))
             case control.MakeAnswer(leg, like, direction):
                 return Described(number, self._leg(leg).make_answer(self._like(like), direction))
             case control.MakeOffer(leg, like, direction):
                 return Described(number, self._leg(leg).make_offer(self._like(like), direction))
-            case control.ListCalls():
-                return Listed(number, tuple(map(self._stored, self._calls)))
+            case control.ListCalls(after):
+                return Listed(number, self._list(after))
             case _:
                 self._change(verb)
                 return Done(number)
@@ -99,6 +103,8 @@ class Roster:
                     self._room.let_keys_pass(leg)
             case control.Store(call, snapshot):
                 self._store(call, snapshot)
+            case control.Forget(calls):
+                self._kept.forget(calls)
             case _:  # Ping: being asked is all it is for
                 pass
 
@@ -108,6 +114,8 @@ class Roster:
         if verb.offer:
             with self._dropped_if_it_fails(leg):
                 manner = leg.take_offer(verb.offer)
+        if verb.snapshot:
+            self._kept.store(verb.call, verb.snapshot)
         return Opened(number, leg.name, manner=manner)
 
     def _open_offering(self, verb: control.OpenOffering) -> tuple[LegId, bytes]:
@@ -131,10 +139,13 @@ class Roster:
             self._drop(leg.name)
             raise
 
-    def _bridge(self, leg: Leg, sdp: bytes, other: Leg) -> bytes:
-        leg.take_answer(sdp)
+    def _bridge(self, verb: control.Bridge) -> bytes:
+        leg, other = self._leg(verb.leg), self._leg(verb.other)
+        leg.take_answer(verb.sdp)
         answer = other.make_answer(leg, "sendrecv")
         self._join(other, leg)
+        if verb.snapshot:
+            self._kept.store(leg.call, verb.snapshot)
         return answer
 
     def _join(self, one: Leg, other: Leg) -> None:
@@ -145,8 +156,11 @@ class Roster:
         if other is not one:
             other.lead_to(one)
 
-    def _drop_known(self, name: LegId) -> LegStats | None:
-        return self._drop(name) if name in self._legs else None
+    def _drop_all(self, names: tuple[LegId, ...], snapshot: bytes) -> tuple[LegStats | None, ...]:
+        known = [self._legs[name] for name in names if name in self._legs]
+        if snapshot and known:
+            self._kept.store(known[0].call, snapshot)
+        return tuple(self._drop(name) if name in self._legs else None for name in names)
 
     def _drop(self, name: LegId) -> LegStats:
         leg = self._leg(name)
@@ -156,25 +170,27 @@ class Roster:
         try:
             leg.close()
         finally:  # whatever closing met, the port is the next call's
-            self._leave(name, leg)
+            self._leave(name, leg, stats)
         return stats
 
-    def _leave(self, name: LegId, leg: Leg) -> None:
+    def _leave(self, name: LegId, leg: Leg, stats: LegStats) -> None:
         del self._legs[name]
+        self._kept.left(leg.call, name, stats)
         self._ports.give_back(leg.port)
         legs = self._calls[leg.call]
         legs.discard(name)
         if not legs:
             del self._calls[leg.call]
-            self._snapshots.pop(leg.call, None)
+            self._kept.ended(leg.call)
 
     def _store(self, call: str, snapshot: bytes) -> None:
         if call not in self._calls:
             raise LegGone("the call has no leg here")
-        self._snapshots[call] = snapshot
+        self._kept.store(call, snapshot)
 
-    def _stored(self, call: str) -> StoredCall:
-        return StoredCall(call, tuple(sorted(self._calls[call])), self._snapshots.get(call, b""))
+    def _list(self, after: str) -> tuple[StoredCall, ...]:
+        names = sorted(name for name in {*self._calls, *self._kept} if name > after)
+        return tuple(self._kept.as_stored(n, self._calls.get(n, ())) for n in names[:PAGE])
 
     def _leg(self, name: LegId) -> Leg:
         leg = self._legs.get(name)

@@ -29,12 +29,12 @@ from pbx.b2bua.events import (
     Told,
     Vanished,
 )
-from pbx.b2bua.identity import shown_to, wants_privacy
+from pbx.b2bua.identity import Caller, shown_to, wants_privacy
 from pbx.b2bua.leg import Leg, Phase
 from pbx.b2bua.ports import Contact
-from pbx.b2bua.snapshot import CallSnapshot
+from pbx.b2bua.snapshot import CallSnapshot, Resumed
 from pbx.b2bua.surroundings import Board, Serve, Surroundings
-from pbx.b2bua.written import record_of, snapshot_of
+from pbx.b2bua.written import record_of, route_name, snapshot_of
 from pbx.dialplan.plan import Emergency, Route
 from pbx.sip.dialog import Dialog, uas_id
 from pbx.sip.events import RequestReceived
@@ -48,46 +48,59 @@ log = structlog.get_logger()
 class Call:
     """A caller's leg, the legs of the phones it rings, and what becomes of them."""
 
+    caller: CallerLeg
+    identity: Caller
+
     def __init__(
-        self,
-        around: Surroundings,
-        board: Board,
-        event: RequestReceived,
-        device: UUID,
-        max_forwards: int,
+        self, around: Surroundings, board: Board, id: UUID, started_at: int, max_forwards: int
     ) -> None:
+        """Without a caller yet: see `begun` and `pbx.b2bua.resumed`."""
         self.max_forwards = max_forwards
         self.around = around
         self.agent, self.phones, self.media = around.agent, around.phones, around.media
         self.clock = around.clock
         self.directory = around.directory()
-        self.id = new_id(self.clock)
+        self.id = id
         self.listen = board.listen
         self._board = board
         self._inbox: asyncio.Queue[LegEvent] = asyncio.Queue()
         self._partner: dict[Leg, Leg] = {}
-        self.started_at = self.clock()
+        self.started_at = started_at
         self.ended_at = 0
         self.outcome = CallOutcome.FAILED
         self.cause = "internal"
-        self.route: Route | None = None
+        self.route: Route | Resumed | None = None
         self.tenure: UUID | None = None
         self.callee_name = ""
-        self.caller = CallerLeg(self, new_id(self.clock), device, event)
-        self.caller.person = self.person_at(device)
-        self.identity = self.directory.caller(device, wants_privacy=wants_privacy(event.request))
-        self.waiting: Leg = self.caller
+        self.waiting: Leg
         """Who waits for somebody to answer."""
-        self.parties: set[Leg] = {self.caller}
+        self.parties: set[Leg] = set()
         """Whose end is the end of the call."""
         self.legs: list[Leg] = []
-        self._add(self.caller)
         self._has_early_dialog = False
         self.state = "beginning"
 
+    @classmethod
+    def begun(
+        cls,
+        around: Surroundings,
+        board: Board,
+        event: RequestReceived,
+        device: UUID,
+        max_forwards: int,
+    ) -> Call:
+        """By an INVITE of this device's."""
+        call = cls(around, board, new_id(around.clock), around.clock(), max_forwards)
+        call.caller = CallerLeg(call, new_id(call.clock), device, event)
+        call.caller.person = call.person_at(device)
+        call.identity = call.directory.caller(device, wants_privacy=wants_privacy(event.request))
+        call.waiting, call.parties = call.caller, {call.caller}
+        call.add(call.caller)
+        return call
+
     # -- life
 
-    async def run(self, route: Route, serve: Serve) -> None:
+    async def run(self, route: Route | Resumed, serve: Serve) -> None:
         """From the INVITE to the last BYE; then `record` has it all."""
         self.route = route
         try:
@@ -124,11 +137,11 @@ class Call:
 
     async def _finish(self) -> None:
         """Give everything back, whatever fails on the way."""
-        self.state, self.ended_at = "ended", max(self.clock(), self.started_at)
+        self.state, self.ended_at = "ended", self.ended_at or max(self.clock(), self.started_at)
         for leg in self.legs:
             if leg is not self.caller:
                 self._hang_up(leg)
-        await self.drop_media(self.legs)
+        await self.drop_media(self.legs, self.sealed())
         await self.caller.may_hang_up()
         self._hang_up(self.caller)
         while not self._inbox.empty():
@@ -150,7 +163,8 @@ class Call:
 
     @property
     def is_emergency(self) -> bool:
-        return isinstance(self.route, Emergency)
+        route = self.route
+        return route.is_emergency if isinstance(route, Resumed) else isinstance(route, Emergency)
 
     async def next(self, deadline: float | None = None) -> LegEvent | None:
         """The next event that a feature has to think about; None when the deadline passed.
@@ -210,7 +224,7 @@ class Call:
         """Invite one contact of a device; a failure leaves nothing of the leg behind."""
         leg = CalleeLeg(self, new_id(self.clock), device, contact)
         leg.person = self.person_at(device)
-        self._add(leg)
+        self.add(leg)
         place = self.directory.place_of(device)
         invitation = Invitation(
             domain=self.around.domain,
@@ -237,7 +251,10 @@ class Call:
         if callee.media is None or waiting.media is None:
             raise AnswerRefused("the leg is gone")
         if waiting.awaits_answer:
-            self.caller.settled(await self.media.bridge(callee.media, answer, waiting.media))
+            description = await self.media.bridge(
+                callee.media, answer, waiting.media, self.sealed()
+            )
+            self.caller.settled(description)
         else:
             await self.media.take_answer(callee.media, answer)
             if waiting.is_described:
@@ -277,17 +294,20 @@ class Call:
 
     async def keep(self) -> None:
         """Give the worker a snapshot of the call as it is now."""
-        if any(leg.is_talking for leg in self.legs):
-            sealed = self.around.snapshots.seal(self.snapshot())
+        if any(leg.media for leg in self.legs):
             with suppress(MediaError):  # a worker that is gone says so by itself
-                self.media.store(str(self.id), sealed)
+                self.media.store(str(self.id), self.sealed())
 
-    async def drop_media(self, legs: Iterable[Leg]) -> None:
+    def sealed(self) -> bytes:
+        """The call as it is now, for the worker to keep."""
+        return self.around.snapshots.seal(self.snapshot())
+
+    async def drop_media(self, legs: Iterable[Leg], last: bytes = b"") -> None:
         """Free the ports of these legs and keep their last figures for the record."""
         held = [(leg, leg.media) for leg in legs if leg.media is not None]
         for leg, _ in held:
             leg.media = None
-        figures = await self.media.drop_all([media for _, media in held])
+        figures = await self.media.drop_all([media for _, media in held], last)
         for (leg, _), stats in zip(held, figures, strict=True):
             leg.stats = stats
 
@@ -327,10 +347,15 @@ class Call:
         """Those whose phones are part of the call now."""
         return {leg.person for leg in self.legs if leg.phase is not Phase.ENDED}
 
-    def _add(self, leg: Leg) -> None:
+    def add(self, leg: Leg) -> None:
+        """One more phone is part of the call."""
         if leg.device not in self.devices():
             self._board.count(leg.device)
         self.legs.append(leg)
+
+    def owe(self, device: UUID, dialog: Dialog) -> None:
+        """The phone cannot be reached now: it is told that the call is over when it can be."""
+        self._board.goodbyes.owe(device, dialog)
 
     def early_dialog_of(self, response: Response) -> None:
         """Requests in the dialog of a provisional response are this call's too."""
@@ -350,6 +375,11 @@ class Call:
         return holder.person if holder else None
 
     # -- what is kept and shown
+
+    @property
+    def route_name(self) -> str:
+        """For records and tables."""
+        return route_name(self.route)
 
     def snapshot(self) -> CallSnapshot:
         return snapshot_of(self)

@@ -66,7 +66,7 @@ class CalleeLeg(Leg):
         if self.phase is Phase.BEGINNING and self._transaction is not None:
             self._is_cancelled = True
             self._agent.cancel(self._transaction, reason)
-            self._end()
+            self.end()
         else:
             super().hang_up(reason)
 
@@ -131,7 +131,7 @@ class CalleeLeg(Leg):
     def _refuse(self, status: int) -> None:
         if self.phase is Phase.BEGINNING:
             self.status = status
-            self._end()
+            self.end()
             self.tell(Refused(self, status))
 
     def _write(self, invitation: Invitation, offer: bytes) -> Request:
@@ -142,7 +142,7 @@ class CalleeLeg(Leg):
             ("To", f"<sip:{invitation.number}@{invitation.domain}>"),
             ("Call-ID", secrets.token_hex(16)),
             ("CSeq", f"{1 + secrets.randbelow(2**16)} INVITE"),
-            ("Contact", self._contact),
+            ("Contact", self.contact),
             ("Content-Type", SDP),
         )
         asserted = invitation.shown.asserted(invitation.domain)

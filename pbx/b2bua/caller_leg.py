@@ -30,6 +30,9 @@ class CallerLeg(Leg):
         facts = call.agent.facts(event.flow)
         super().__init__(call, id, device, event.flow, own_uri(facts, event.request))
         self.request = event.request
+        user = user_of(event.request)
+        self.dialled = dialled(user) or user
+        """The number in the form that the plan compares; what is no number, as it came."""
         self._transaction = event.transaction
         self._answer = b""
         self._is_acknowledged = asyncio.Event()
@@ -39,12 +42,6 @@ class CallerLeg(Leg):
         self._is_answered_late = asyncio.Event()
         self._has_path = False
         """A 183 has been sent: the phone plays what we send, not its own ringback."""
-
-    @property
-    def dialled(self) -> str:
-        """The number in the form that the plan compares; what is no number, as it came."""
-        user = user_of(self.request)
-        return dialled(user) or user
 
     async def take_offer(self) -> None:
         """Raises `OfferRefused` for an offer that would not be encrypted."""
@@ -103,7 +100,7 @@ class CallerLeg(Leg):
             response.headers.add("Reason", reason)
         self.status = status
         self._respond(response)
-        self._end()
+        self.end()
 
     def hang_up(self, reason: str | None = None) -> None:
         if self.is_beginning:
@@ -185,7 +182,7 @@ class CallerLeg(Leg):
         if self.phase is not Phase.ENDED:
             told = GaveUp(self) if self.is_beginning else HungUp(self)
             self.status = status
-            self._end()
+            self.end()
             self.tell(told)
             self._is_acknowledged.set()
             self._is_answered_late.set()

@@ -10,11 +10,15 @@ from uuid import UUID
 
 import structlog
 
+from media.client import StoredCall
 from pbx import gruu
 from pbx.b2bua.call import Call
 from pbx.b2bua.caller_leg import user_of
 from pbx.b2bua.config import CallsConfig
+from pbx.b2bua.goodbyes import Goodbyes
 from pbx.b2bua.leg import Leg
+from pbx.b2bua.resumed import resume
+from pbx.b2bua.snapshot import CallSnapshot, Resumed
 from pbx.b2bua.surroundings import Serve, Surroundings
 from pbx.b2bua.written import route_name
 from pbx.dialplan import plan
@@ -63,6 +67,7 @@ class Calls:
         self._by_dialog: dict[DialogId, Leg] = {}
         self._of_call: dict[UUID, list[TransactionId | DialogId]] = {}
         self._per_device: Counter[UUID] = Counter()
+        self.goodbyes = Goodbyes(around.agent, around.phones)
         self.is_draining = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -88,11 +93,24 @@ class Calls:
         except PeerError as error:
             around.agent.respond(event.transaction, response_to(event.request, error.status))
             return
-        call = Call(around, self, event, device, max_forwards)
+        call = Call.begun(around, self, event, device, max_forwards)
         call.route = route
+        self.listen(event.transaction, call.caller)
+        self._started(call)
+        self._begin(call, route)
+
+    def resume(self, snapshot: CallSnapshot, stored: StoredCall) -> None:
+        """Go on with a call that lives in its worker, or end what cannot go on."""
+        call = resume(self._around, self, snapshot, stored)
+        self._begin(call, Resumed(snapshot.route, snapshot.is_emergency))
+
+    def is_live(self, call: str) -> bool:
+        """Whether the call of this name goes on here."""
+        return UUID(call) in self._live
+
+    def _begin(self, call: Call, route: plan.Route | Resumed) -> None:
         self._live[call.id] = call
         self._idle.clear()
-        self.listen(event.transaction, call.caller)
         self._tasks[call.id] = asyncio.create_task(self._run(call, route), name="call")
 
     def _route(self, device: UUID, request: Request) -> plan.Route:
@@ -204,9 +222,7 @@ class Calls:
             return OVERLOADED
         return 0 if self.has_room(device) else BUSY_HERE
 
-    async def _run(self, call: Call, route: plan.Route) -> None:
-        call.route = route
-        self._started(call)
+    async def _run(self, call: Call, route: plan.Route | Resumed) -> None:
         try:
             await call.run(route, self._serve)
         finally:

@@ -75,12 +75,14 @@ class Leg:
         self.flow = flow
         self.dialog: Dialog | None = None
         self.media: LegId | None = None
+        self.media_name: LegId = ""
+        """Of its media, also after that is dropped."""
         self.phase = Phase.BEGINNING
         self.status = 0
         self.started_at = call.clock()
         self.answered_at: int | None = None
         self.ended_at: int | None = None
-        self._contact = f"<{local_uri}>"
+        self.contact = f"<{local_uri}>"
         self.signalling = self._protection()
         self.stats: LegStats | None = None
         """Its last figures, once its media is dropped."""
@@ -115,17 +117,20 @@ class Leg:
 
     # -- what the call asks of a leg
 
-    async def open_media(self, offer: bytes) -> LegId:
+    async def open_media(self, offer: bytes) -> None:
         """Ports for this leg, whose phone offers; raises `MediaError` where none are to be had,
         and `OfferRefused` for an offer that would not be encrypted."""
-        self.media = await self._media.open(str(self.call.id), self._place(), self._heard, offer)
-        return self.media
+        call = self.call
+        self.media = self.media_name = await self._media.open(
+            str(call.id), self._place(), self.heard, offer, call.sealed()
+        )
 
     async def open_offering(self, like: LegId | None) -> bytes:
         """Ports for this leg, and our offer; raises `MediaError` where none are to be had."""
         self.media, offer = await self._media.open_offering(
-            str(self.call.id), self._place(), self._heard, like
+            str(self.call.id), self._place(), self.heard, like
         )
+        self.media_name = self.media
         return offer
 
     def _place(self) -> Place:
@@ -142,7 +147,7 @@ class Leg:
             if self.phase is Phase.CONFIRMED and self.dialog is not None:
                 self._bye(self.dialog, reason)
         finally:
-            self._end()
+            self.end()
 
     async def accept_offer(self, reoffer: Reoffered) -> bool:
         """Answer a re-INVITE or UPDATE; whether the session is what the phone asked for.
@@ -281,12 +286,12 @@ class Leg:
     def _reply(self, event: sip.RequestReceived, status: int) -> None:
         response = response_to(event.request, status)
         if event.request.method == "UPDATE" and status < 300:
-            response.headers.add("Contact", self._contact)
+            response.headers.add("Contact", self.contact)
         self._agent.respond(event.transaction, response)
 
     def _over(self, event: sip.RequestReceived) -> None:
         if self.phase is Phase.CONFIRMED:
-            self._end()
+            self.end()
             self.tell(HungUp(self))
 
     def _acknowledged(self, event: sip.Acknowledged) -> None:
@@ -307,7 +312,8 @@ class Leg:
         """Its handshake failed: there will be no sound, and never any in clear."""
         self.vanish("unkeyed")
 
-    def _heard(self, event: object) -> None:
+    def heard(self, event: object) -> None:
+        """What its media worker says."""
         if isinstance(event, Stored | Recorded) and self.call.around.voicemail is not None:
             self.call.around.voicemail.heard(event)  # comes also when the leg has ended
         if isinstance(event, Learnt):
@@ -321,10 +327,13 @@ class Leg:
 
     def send_in_dialog(self, request: Request) -> TransactionId:
         """A request that says again where we are."""
-        request.headers.set("Contact", self._contact)
+        request.headers.set("Contact", self.contact)
         return self._send(request)
 
     def _bye(self, dialog: Dialog, reason: str | None) -> None:
+        if self._agent.facts(self._phones.flow_of(self.device, self.flow)) is None:
+            self.call.owe(self.device, dialog)
+            return
         bye = dialog.request("BYE")
         if reason:
             bye.headers.add("Reason", reason)
@@ -338,7 +347,7 @@ class Leg:
         return transaction
 
     def _with_session(self, response: Response, body: bytes) -> Response:
-        response.headers.add("Contact", self._contact)
+        response.headers.add("Contact", self.contact)
         if body:
             response.headers.add("Content-Type", SDP)
             response.body = body
@@ -348,10 +357,11 @@ class Leg:
         self.dialog, self.phase = dialog, Phase.CONFIRMED
         self.answered_at = self.call.clock()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Nothing more is expected of it."""
         if self.phase is not Phase.ENDED:
             self.phase = Phase.ENDED
-            self.ended_at = self.call.clock()
+            self.ended_at = self.ended_at or self.call.clock()
             self.asking.close()
             self.call.ended(self)
 

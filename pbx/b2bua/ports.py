@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from pbx.sip.dialog import Dialog, DialogId
+from pbx.sip.dialog import Dialog, DialogId, DialogState
 from pbx.sip.events import TransactionId
 from pbx.sip.flows import FlowFacts, FlowId
 from pbx.sip.message import Request, Response
@@ -38,6 +38,8 @@ class UserAgent(Protocol):
         self, transaction: TransactionId, response: Response, *, reliably: bool = False
     ) -> bool: ...
     def dialog(self, dialog_id: DialogId) -> Dialog | None: ...
+    def restore(self, state: DialogState) -> Dialog: ...
+    def drop(self, dialog: Dialog) -> None: ...
     def facts(self, flow: FlowId) -> FlowFacts | None: ...
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from uuid import UUID
 
 import structlog
@@ -35,7 +36,15 @@ GATHER_SECONDS = 0.1
 class CallRecorder:
     """`started` and `ended` take what calls say; `run` writes it."""
 
-    def __init__(self, committer: Committer, keys: HourlyKeys, clock: Clock) -> None:
+    def __init__(
+        self,
+        committer: Committer,
+        keys: HourlyKeys,
+        clock: Clock,
+        written: Callable[[list[UUID]], None] = lambda calls: None,
+    ) -> None:
+        """`written` hears of calls whose records are safe."""
+        self._written = written
         self._committer = committer
         self._keys = keys
         self._clock = clock
@@ -175,6 +184,7 @@ class CallRecorder:
                     unit.record(ended(record))
 
         await self._committer.run(work)
+        self._written([record.id for record in batch])
 
 
 def ended(record: CallRecord) -> Entry:

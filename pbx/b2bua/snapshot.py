@@ -1,15 +1,17 @@
-"""A confirmed call as a value: what a returning exchange needs to go on with it.
+"""A call as a value: what a returning exchange needs to go on with it, or to record its end.
 
 The worker keeps it, sealed under the call-snapshot key, and cannot read it.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from uuid import UUID
 
 import msgspec
 
 from pbx.sip.dialog import DialogState
+from storage.calls import CallOutcome, Signalling
 from storage.sealed import primitives
 
 _CONTEXT = b"hipaa-pbx call snapshot v1"
@@ -21,13 +23,19 @@ class LegSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     device: UUID
     person: UUID | None
     media: str
-    dialog: DialogState
+    """Its name in the worker, also after it ended there; empty: it never had any."""
+    dialog: DialogState | None
     started_at: int
     answered_at: int | None
     status: int
     is_held: bool = False
     partner: UUID | None = None
     """The leg it is joined with."""
+    phase: str = "confirmed"
+    ended_at: int | None = None
+    contact: str = ""
+    """Ours, as written."""
+    signalling: Signalling | None = None
 
 
 class CallSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +49,20 @@ class CallSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     caller_name: str
     dialled: str
     legs: tuple[LegSnapshot, ...]
+    callee_name: str = ""
+    ended_at: int = 0
+    """When it was over; 0: it goes on."""
+    outcome: CallOutcome = CallOutcome.ANSWERED
+    cause: str = "internal"
+    max_forwards: int = 70
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """In place of the route of a call that this exchange did not begin."""
+
+    name: str
+    is_emergency: bool
 
 
 class SnapshotKey:
@@ -61,6 +83,8 @@ class SnapshotKey:
         """Raises `OpenError` for anything that this key did not seal for that call."""
         if len(sealed) < 16:
             raise primitives.OpenError("call snapshot is too short")
-        return self._decoder.decode(
-            primitives.open_sealed(self._key, sealed[16:], _CONTEXT + sealed[:16])
-        )
+        encoded = primitives.open_sealed(self._key, sealed[16:], _CONTEXT + sealed[:16])
+        try:
+            return self._decoder.decode(encoded)
+        except msgspec.DecodeError:
+            raise primitives.OpenError("call snapshot is of another version") from None

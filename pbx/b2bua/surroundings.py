@@ -9,6 +9,7 @@ from uuid import UUID
 
 from media.client import Manner, MediaClient
 from pbx.b2bua.config import CallsConfig
+from pbx.b2bua.goodbyes import Goodbyes
 from pbx.b2bua.ports import Phones, UserAgent
 from pbx.b2bua.snapshot import SnapshotKey
 from pbx.directory import Directory
@@ -44,6 +45,8 @@ class Surroundings:
 
 class Board(Protocol):
     """Where legs say what they wait for."""
+
+    goodbyes: Goodbyes
 
     def listen(self, transaction: TransactionId, leg: Leg) -> None: ...
     def listen_dialog(self, dialog: Dialog, leg: Leg) -> None: ...

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from media.client import LegStats
-from pbx.b2bua.leg import Leg, Phase
-from pbx.b2bua.snapshot import CallSnapshot, LegSnapshot
+from pbx.b2bua.leg import Leg
+from pbx.b2bua.snapshot import CallSnapshot, LegSnapshot, Resumed
 from pbx.dialplan.plan import Route
 from storage.calls import CallRecord, LegRecord, Parties, Receipt
 
@@ -24,12 +24,14 @@ _ROUTES = {
 }
 
 
-def route_name(route: Route | None) -> str:
+def route_name(route: Route | Resumed | None) -> str:
+    if isinstance(route, Resumed):
+        return route.name
     return _ROUTES.get(type(route).__name__, "none")
 
 
 def snapshot_of(call: Call) -> CallSnapshot:
-    """The call as it is now, as far as it is confirmed."""
+    """The call as it is now."""
     return CallSnapshot(
         id=call.id,
         route=route_name(call.route),
@@ -40,23 +42,32 @@ def snapshot_of(call: Call) -> CallSnapshot:
         caller_number=call.identity.number,
         caller_name=call.identity.name,
         dialled=call.caller.dialled,
-        legs=tuple(
-            LegSnapshot(
-                id=leg.id,
-                role=leg.role,
-                device=leg.device,
-                person=leg.person,
-                media=leg.media,
-                dialog=leg.dialog.state,
-                started_at=leg.started_at,
-                answered_at=leg.answered_at,
-                status=leg.status,
-                is_held=leg.is_held,
-                partner=leg.partner.id if leg.partner else None,
-            )
-            for leg in call.legs
-            if leg.phase is Phase.CONFIRMED and leg.media and leg.dialog
-        ),
+        legs=tuple(map(_leg_snapshot_of, call.legs)),
+        callee_name=call.callee_name,
+        ended_at=call.ended_at,
+        outcome=call.outcome,
+        cause=call.cause,
+        max_forwards=call.max_forwards,
+    )
+
+
+def _leg_snapshot_of(leg: Leg) -> LegSnapshot:
+    return LegSnapshot(
+        id=leg.id,
+        role=leg.role,
+        device=leg.device,
+        person=leg.person,
+        media=leg.media_name,
+        dialog=leg.dialog.state if leg.dialog else None,
+        started_at=leg.started_at,
+        answered_at=leg.answered_at,
+        status=leg.status,
+        is_held=leg.is_held,
+        partner=leg.partner.id if leg.partner else None,
+        phase=leg.phase.name.lower(),
+        ended_at=leg.ended_at,
+        contact=leg.contact,
+        signalling=leg.signalling,
     )
 
 

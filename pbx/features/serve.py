@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pbx.b2bua.call import Call
+from pbx.b2bua.snapshot import Resumed
 from pbx.dialplan.plan import (
     Echo,
     Emergency,
@@ -15,6 +16,7 @@ from pbx.dialplan.plan import (
 from pbx.features.announcement import announce, refuse
 from pbx.features.echo import echo
 from pbx.features.emergency import emergency
+from pbx.features.resume import resume
 from pbx.features.ring_person import ring_person
 from pbx.features.voicemail_deposit import leave_message, takes_messages
 from pbx.features.voicemail_retrieve import own_messages
@@ -36,6 +38,8 @@ async def serve(call: Call) -> None:
             await emergency(call, devices)
         case EmergencyTest(devices):
             await announce(call, "emergency-test" if devices else "emergency-no-line")
+        case Resumed():
+            await resume(call)
         case Refused(reason):
             await refuse(call, reason.status, reason.prompt, CallOutcome.REFUSED)
 

@@ -119,7 +119,9 @@ class TestExchange:
         self.location = Location()
         self.phones = RegisteredPhones(self.location)
         agent = Agent(self.stack, self.driver.poke)
-        self.recorder = CallRecorder(self.committer, self.keys, clock)
+        self.recorder = CallRecorder(
+            self.committer, self.keys, clock, lambda ids: self.media.forget(map(str, ids))
+        )
         self.journal = RegistrationJournal(self.committer, Phones(self.fields), clock)
         around = Surroundings(
             agent=agent, phones=self.phones, media=self.media,
@@ -175,6 +177,7 @@ class TestExchange:
         await self.calls.drain(0.1)
         await self.driver.stop()
         self.signalling.close()
+        self.calls.goodbyes.close()
         self.lamps.close()
         await self.flush()
         await self._entered.aclose()

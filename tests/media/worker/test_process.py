@@ -451,6 +451,9 @@ async def test_a_returning_exchange_finds_its_calls_and_snapshots(desk: Desk) ->
     again.client.store("call", b"newer")
     for leg in legs:
         assert (await again.client.drop(leg)).received == 5
+    [ended] = await again.client.calls()
+    assert (ended.legs, ended.snapshot, set(ended.figures)) == ((), b"newer", set(legs))
+    again.client.forget(["call"])
     assert await again.client.calls() == []
     with pytest.raises(LegGone):
         again.client.store("call", b"late")

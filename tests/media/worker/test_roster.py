@@ -8,6 +8,8 @@ import pytest
 from media import control
 from media.errors import AnswerRefused, LegGone, MediaFull, Misuse, OfferRefused
 from media.values import StoredCall
+from media.worker.kept import MOST_ENDED, Kept
+from media.worker.roster import PAGE
 from tests.support.media_desk import place
 from tests.support.media_inline import Inline
 from tests.support.rtp_phone import RtpPhone
@@ -99,12 +101,69 @@ def test_no_codec_in_common_is_the_callers_refusal(inline: Inline) -> None:
         inline.ask(control.Bridge(callee.leg, bob.sdp(), caller))
 
 
-def test_a_snapshot_is_kept_as_long_as_its_call_has_a_leg(inline: Inline) -> None:
+def test_a_snapshot_outlives_its_call_until_it_is_forgotten(inline: Inline) -> None:
     leg = opened(inline, RtpPhone())
     inline.ask(control.Store("call", b"sealed"))
+    inline.ask(control.Forget(("call", "no such call")))
     assert inline.ask(control.ListCalls()).calls == (StoredCall("call", (leg,), b"sealed"),)
 
-    inline.ask(control.Drop((leg,)))
-    assert inline.ask(control.ListCalls()).calls == ()
+    [figures] = inline.ask(control.Drop((leg,), b"ended")).stats
+    [kept] = inline.ask(control.ListCalls()).calls
+    assert kept == StoredCall("call", (), b"ended", {leg: figures})
     with pytest.raises(LegGone):
         inline.ask(control.Store("call", b"late"))
+    inline.ask(control.Forget(("call",)))
+    assert inline.ask(control.ListCalls()).calls == ()
+
+
+def test_every_message_that_changes_a_call_can_bring_its_state(inline: Inline) -> None:
+    def kept() -> bytes:
+        [call] = inline.ask(control.ListCalls()).calls
+        snapshot: bytes = call.snapshot
+        return snapshot
+
+    alice, bob = RtpPhone(), RtpPhone(GCM)
+    inline.phones.append(alice)
+    caller = inline.ask(control.Open("call", place(alice), alice.sdp(), b"begun")).leg
+    assert kept() == b"begun"
+    callee = offering(inline, bob, caller)
+    bob.read(callee.sdp)
+    assert kept() == b"begun"
+    inline.ask(control.Bridge(callee.leg, bob.sdp(), caller, b"answered"))
+    assert kept() == b"answered"
+    inline.ask(control.Drop((callee.leg,)))
+    assert kept() == b"answered"
+    inline.ask(control.Drop((caller, callee.leg), b"over"))
+    assert kept() == b"over"
+
+
+def test_orphans_are_still_there_to_be_recorded(inline: Inline) -> None:
+    leg = opened(inline, RtpPhone())
+    inline.ask(control.Store("call", b"sealed"))
+    inline.roster.end_orphans()
+
+    [kept] = inline.ask(control.ListCalls()).calls
+    assert (kept.legs, kept.snapshot, list(kept.figures)) == ((), b"sealed", [leg])
+
+
+def test_calls_are_listed_page_by_page(inline: Inline) -> None:
+    for number in range(PAGE + 3):
+        phone = RtpPhone()
+        inline.phones.append(phone)
+        leg = inline.ask(control.Open(f"{number:03}", place(phone), phone.sdp(), b"s")).leg
+        inline.ask(control.Drop((leg,)))
+    first = inline.ask(control.ListCalls()).calls
+    rest = inline.ask(control.ListCalls(first[-1].call)).calls
+    assert [call.call for call in first + rest] == [f"{n:03}" for n in range(PAGE + 3)]
+    assert (len(first), inline.ask(control.ListCalls(rest[-1].call)).calls) == (PAGE, ())
+
+
+def test_what_is_kept_of_ended_calls_is_bounded() -> None:
+    kept = Kept()
+    for number in range(MOST_ENDED + 2):
+        kept.store(str(number), b"s")
+        kept.ended(str(number))
+    kept.store("live", b"s")
+    assert len(list(kept)) == MOST_ENDED + 1
+    assert "1" not in kept
+    assert "2" in kept

@@ -1,0 +1,97 @@
+"""A call that the exchange comes back to: made from its snapshot, entered where it was."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+
+from media.client import LegId, StoredCall
+from pbx.b2bua.call import Call
+from pbx.b2bua.callee_leg import CalleeLeg
+from pbx.b2bua.caller_leg import CallerLeg
+from pbx.b2bua.goodbyes import NO_FLOW
+from pbx.b2bua.identity import Caller
+from pbx.b2bua.leg import Leg, Phase
+from pbx.b2bua.ports import Contact
+from pbx.b2bua.snapshot import CallSnapshot, LegSnapshot, Resumed
+from pbx.b2bua.surroundings import Board, Surroundings
+from pbx.sip.events import TransactionId
+from storage.calls import CallOutcome
+
+RESTARTED = "exchange-restarted"
+NO_TRANSACTION = TransactionId(0)
+"""None has this number: the INVITE is not ours to answer."""
+
+
+class ResumedCaller(CallerLeg):
+    """Its INVITE is history: answered, or never to be."""
+
+    def __init__(self, call: Call, snapshot: LegSnapshot, dialled: str) -> None:
+        Leg.__init__(self, call, snapshot.id, snapshot.device, NO_FLOW, "")
+        self.dialled = dialled
+        self._transaction = NO_TRANSACTION
+        self._answer, self._has_path = b"", True
+        self._offers_late, self._late_answer = False, None
+        self._is_acknowledged, self._is_answered_late = asyncio.Event(), asyncio.Event()
+
+    async def take_offer(self) -> None:
+        """It was taken before."""
+
+    async def may_hang_up(self) -> None:
+        """Whether its ACK has come was not kept; a BYE is late enough by now."""
+
+
+class ResumedCallee(CalleeLeg):
+    """Rung by the exchange that was here before."""
+
+    def __init__(self, call: Call, snapshot: LegSnapshot) -> None:
+        super().__init__(call, snapshot.id, snapshot.device, Contact(NO_FLOW, ""))
+
+
+def resume(around: Surroundings, board: Board, snapshot: CallSnapshot, stored: StoredCall) -> Call:
+    """The call as it was; `run` goes on with it, or ends what cannot go on."""
+    call = Call(around, board, snapshot.id, snapshot.started_at, snapshot.max_forwards)
+    call.route = Resumed(snapshot.route, snapshot.is_emergency)
+    call.tenure, call.callee_name = snapshot.tenure, snapshot.callee_name
+    call.identity = Caller(snapshot.caller_number, snapshot.caller_name)
+    call.ended_at, call.outcome, call.cause = snapshot.ended_at, snapshot.outcome, snapshot.cause
+    for was in snapshot.legs:
+        _resume_leg(call, board, was, snapshot, stored)
+    call.waiting, call.parties = call.caller, {call.caller}
+    by_id = {leg.id: leg for leg in call.legs}
+    for was in snapshot.legs:
+        one, other = by_id[was.id], by_id.get(was.partner) if was.partner else None
+        if other is not None and one.is_talking and other.is_talking:
+            call.pair(one, other)
+    if not call.ended_at and not call.caller.is_talking:
+        call.outcome, call.cause = CallOutcome.FAILED, RESTARTED
+    return call
+
+
+def _resume_leg(
+    call: Call, board: Board, was: LegSnapshot, snapshot: CallSnapshot, stored: StoredCall
+) -> None:
+    leg: Leg
+    if was.role == CallerLeg.role and not call.legs:
+        leg = call.caller = ResumedCaller(call, was, snapshot.dialled)
+    else:
+        leg = ResumedCallee(call, was)
+    leg.is_described = True
+    leg.person, leg.status, leg.contact = was.person, was.status, was.contact
+    leg.started_at, leg.answered_at, leg.ended_at = was.started_at, was.answered_at, was.ended_at
+    leg.signalling, leg.is_held = was.signalling, was.is_held
+    leg.media_name = was.media
+    leg.stats = stored.figures.get(was.media)
+    call.add(leg)
+    if was.phase == "confirmed" and was.dialog is not None:
+        leg.dialog, leg.phase = call.agent.restore(was.dialog), Phase.CONFIRMED
+        board.listen_dialog(leg.dialog, leg)
+        _adopt(leg, stored.legs)
+    else:
+        leg.end()  # it rang, or had ended
+
+
+def _adopt(leg: Leg, alive: Collection[LegId]) -> None:
+    if leg.media_name in alive:
+        leg.media = leg.media_name
+        leg.call.media.adopt(leg.media, str(leg.call.id), leg.heard)

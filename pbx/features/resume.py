@@ -1,0 +1,25 @@
+"""The rest of a call that the exchange came back to."""
+
+from __future__ import annotations
+
+from pbx.b2bua.call import Call
+from pbx.b2bua.endings import CallOver
+from pbx.b2bua.resumed import RESTARTED
+from pbx.features.emergency import emergency
+from storage.calls import CallOutcome
+
+
+async def resume(call: Call) -> None:
+    """Two that talked go on; an emergency call is announced and rung anew; others end."""
+    if call.ended_at:
+        raise CallOver(call.cause)  # it was ending
+    if not call.caller.is_talking:
+        raise CallOver(RESTARTED)  # nobody had answered
+    is_alone = call.partner_of(call.caller) is None
+    if is_alone and call.is_emergency:
+        await emergency(call, call.directory.emergency_devices)
+    if is_alone and call.route_name != "echo":
+        raise CallOver(RESTARTED, CallOutcome.ANSWERED)
+    call.outcome, call.cause, call.state = CallOutcome.ANSWERED, "internal", "talking"
+    while True:
+        await call.next()
