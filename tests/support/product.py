@@ -25,6 +25,7 @@ from pbx.paths import Layout
 from pbx.processes import accounts
 from storage.config import database_url
 from storage.database import Database
+from tests.support.bytecode import environment
 from tests.support.phonebook import SECRET, Line, Phonebook
 
 DOMAIN = "pbx.test"
@@ -134,6 +135,7 @@ class Product:
                 self.processes[name] = await asyncio.create_subprocess_exec(
                     *self.prefix, sys.executable, "-P", "-m", "pbx.service", name,
                     "--data", str(self.layout.root), stdout=log, stderr=log,
+                    env=environment(),
                 )  # fmt: skip
         if "exchange" in names:
             await self.ready()
