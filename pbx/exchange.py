@@ -1,6 +1,7 @@
 """The exchange process: its parts are started in order and stopped in the reverse of it."""
 
 import asyncio
+import contextlib
 import time
 from contextlib import AsyncExitStack
 from typing import Final
@@ -28,6 +29,7 @@ from storage.database import Database
 from storage.errors import StorageUnavailable
 from storage.identifiers import system_clock
 from storage.keyholder.client import KeyHolder
+from storage.keyholder.signing import BadKey, Pin
 from storage.ledger.committer import Committer
 from storage.ledger.keeper import HeadKeeper
 from storage.ledger.spool import Spool
@@ -160,6 +162,8 @@ class Exchange:
             directory.load(self.layout.credentials),
             system_clock,
         )
+        with contextlib.suppress(BadKey):
+            plane.pinned = Pin.read(self.layout.keyholder_pin).signing_key
         self.context.plane = plane
         self.context.sections["access"] = plane.section
         self.context.alarms.append(plane.alarms)

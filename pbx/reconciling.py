@@ -12,13 +12,13 @@ import structlog
 
 from storage.database import Database
 from storage.errors import StorageError
-from storage.identifiers import Clock
+from storage.identifiers import Clock, new_id
 from storage.keyholder.client import KeyHolder, KeyHolderError
-from storage.keyholder.journal import JournalError
-from storage.ledger.actions import Action
+from storage.keyholder.journal import Event, JournalError
+from storage.ledger.actions import Action, Outcome
 from storage.ledger.committer import Committer
-from storage.ledger.entry import SYSTEM, Entry, Subject
-from storage.ledger.journalled import Journalled
+from storage.ledger.entry import SYSTEM, Actor, ActorKind, Entry, Subject
+from storage.ledger.journalled import Journalled, Opening
 from storage.ledger.reconciliation import GRACE, Comparison, Unfinished, compare, expected
 from storage.ledger.unit import Unit
 
@@ -76,6 +76,8 @@ class Reconciler:
             comparison = await compare(connection, expectation, journal, self._used)
         for unfinished in comparison.unfinished:
             await self._close(unfinished)
+        for opening in comparison.uncopied:
+            await self._copy(opening)
         for finding in comparison.findings:
             log.error("ledger and journal do not agree", fault=str(finding.fault))
             self._alarm(f"{finding.sentence[:1].upper()}{finding.sentence[1:]}.")
@@ -107,6 +109,25 @@ class Reconciler:
             operation=UUID(bytes=row.operation),
             subject=Subject(row.subject_kind, subject) if row.subject_kind else None,
             after={"intended": row.action, "row": row.sequence, "journal": answer},
+        )
+
+        async def work(unit: Unit) -> None:
+            unit.record(entry)
+
+        await self._committer.run(work)
+
+    async def _copy(self, opening: Opening) -> None:
+        """Break-glass while the ledger could not be written: what the journal recorded."""
+        kind = "message" if opening.event is Event.MESSAGE_OPENED else "mailbox"
+        person = opening.person
+        entry = Entry(
+            action=Action.BREAK_GLASS_COPIED,
+            outcome=Outcome.DONE,
+            actor=SYSTEM if person is None else Actor(ActorKind.PERSON, person),
+            operation=opening.operation or new_id(self._clock),
+            subject=Subject(kind, opening.subject),
+            after={"event": opening.event.value, "entry": opening.sequence},
+            occurred_at=opening.at,
         )
 
         async def work(unit: Unit) -> None:

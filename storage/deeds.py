@@ -27,6 +27,7 @@ class Deed:
         *,
         before: Any = None,
         after: Any = None,
+        detail: bytes | None = None,
         outcome: Outcome = Outcome.DONE,
     ) -> Entry:
         return Entry(
@@ -37,5 +38,6 @@ class Deed:
             subject=subject,
             before=before,
             after=after,
+            detail=detail,
             occurred_at=self.at,
         )

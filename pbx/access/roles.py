@@ -42,6 +42,10 @@ class Privilege(StrEnum):
     MAILBOX_RENAME = "mailbox-rename"
     MAILBOX_MEMBERS = "mailbox-members"
     OWN_MAILBOX = "own-mailbox"
+    BREAK_GLASS_REQUEST = "break-glass-request"
+    BREAK_GLASS_APPROVE = "break-glass-approve"
+    BREAK_GLASS_END = "break-glass-end"
+    BREAK_GLASS_LIST = "break-glass-list"
     DEVICE_READ = "device-read"
     DEVICE_CHANGE = "device-change"
     DEVICE_UNLOCK = "device-unlock"
@@ -65,6 +69,11 @@ P = Privilege
 
 EVERYBODY = frozenset({P.OWN_SESSIONS, P.OWN_FACTORS, P.OWN_MAILBOX})
 """What every signed-in person may do, whatever their roles, and to themselves only."""
+
+CONTENT = frozenset(
+    {P.RECOVERY_COLLECT, P.BREAK_GLASS_REQUEST, P.BREAK_GLASS_END, P.BREAK_GLASS_LIST}
+)
+"""Whoever hears messages of their own mailboxes: in an emergency, by two people, also another's."""
 
 MATRIX: dict[Role, frozenset[Privilege]] = {
     # Configures everything, hears nothing, approves nothing alone.
@@ -142,6 +151,9 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.HISTORY_READ,
             P.KEYS_READ,
             P.RECOVERY_COLLECT,
+            P.BREAK_GLASS_APPROVE,
+            P.BREAK_GLASS_END,
+            P.BREAK_GLASS_LIST,
         }
     ),
     # Decides who gets access and when it ends; configures nothing technical.
@@ -167,14 +179,17 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.POLICY_READ,
             P.HISTORY_READ,
             P.RECOVERY_COLLECT,
+            P.BREAK_GLASS_APPROVE,
+            P.BREAK_GLASS_END,
+            P.BREAK_GLASS_LIST,
         }
     ),
     # Use their own extension, mailbox and history; administer nothing. Any of them may be trusted
     # with a share of the recovery secret.
-    Role.PHYSICIAN: frozenset({P.RECOVERY_COLLECT}),
-    Role.CLINICAL_STAFF: frozenset({P.RECOVERY_COLLECT}),
-    Role.FRONT_DESK: frozenset({P.RECOVERY_COLLECT}),
-    Role.BILLING: frozenset({P.RECOVERY_COLLECT}),
+    Role.PHYSICIAN: CONTENT,
+    Role.CLINICAL_STAFF: CONTENT,
+    Role.FRONT_DESK: CONTENT,
+    Role.BILLING: CONTENT,
 }
 
 CONTENT_ROLES = frozenset(
@@ -208,6 +223,9 @@ STEP_UP = frozenset(
         P.MAILBOX_ADD,
         P.MAILBOX_MEMBERS,
         P.OWN_MAILBOX,
+        P.BREAK_GLASS_REQUEST,
+        P.BREAK_GLASS_APPROVE,
+        P.BREAK_GLASS_END,
         P.POLICY_CHANGE,
         P.KEYS_CHANGE,
         P.RECOVERY_COLLECT,

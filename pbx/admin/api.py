@@ -21,6 +21,7 @@ from litestar.plugins.core import MsgspecDIPlugin
 from litestar.types import ControllerRouterHandler, Scope
 
 from pbx.admin import (
+    breakglass,
     call_tests,
     calls,
     devices,
@@ -93,6 +94,7 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     *sites.ROUTES,
     *extensions.ROUTES,
     *mailboxes.ROUTES,
+    *breakglass.ROUTES,
     *devices.ROUTES,
     *phones.ROUTES,
     *calls.ROUTES,

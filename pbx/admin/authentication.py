@@ -23,12 +23,18 @@ NOTED_EVERY = 10_000_000
 """Activity is written down at most every ten seconds; limits are minutes."""
 
 
+class UnknownSession(NotSignedIn):
+    """There is no row of it: invented, or opened while none could be written."""
+
+
 async def authenticate(plane: Plane, caller: Caller, handle: bytes) -> None:
     """Fills in the caller, or raises `NotSignedIn`."""
     now = caller.deed.at
     async with plane.database.read() as connection:
         record = await sessions.by_digest(connection, limits.digest_of(handle))
-        if record is None or record.ended_at is not None:
+        if record is None:
+            raise UnknownSession(AGAIN)
+        if record.ended_at is not None:
             raise NotSignedIn(AGAIN)
         facts = await people.facts_of(connection, record.person)
         roles = await grants.roles_of(connection, record.person, now)
@@ -49,6 +55,21 @@ async def authenticate(plane: Plane, caller: Caller, handle: bytes) -> None:
     caller.person, caller.session, caller.handle = record.person, record.id, handle
     caller.roles = roles
     caller.deed = Deed(actor_of(record.person, record.id), caller.deed.operation, now)
+
+
+async def by_key_holder(plane: Plane, caller: Caller, handle: bytes) -> None:
+    """While our own rows cannot be read or written: the key holder's session and roles decide,
+    on this machine alone. What is then done needs a proof of its own."""
+    if caller.terminal.certificate:
+        raise NotSignedIn(AGAIN)
+    try:
+        state = await plane.keyholder.touch(handle)
+    except Refused:
+        raise NotSignedIn(AGAIN) from None
+    caller.person, caller.session, caller.handle = state.view.person, state.view.id, handle
+    caller.roles = frozenset(state.roles)
+    actor = actor_of(state.view.person, state.view.id)
+    caller.deed = Deed(actor, caller.deed.operation, caller.deed.at)
 
 
 async def end(plane: Plane, deed: Deed, session: UUID, reason: EndReason) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import structlog
 
 from pbx.admin import endings, epochs
+from pbx.admin.glass import glass_ends, glass_mended
 from pbx.admin.plane import Plane
 from storage import mailboxes, tenures
 from storage.conflicts import NotFound
@@ -31,12 +32,16 @@ async def catch_up(plane: Plane) -> int:
     """Answers how many endings were followed. Raises if the key holder is away."""
     plane.is_behind = False
     try:
-        count = len(await plane.keyholder.run_due(Evidence(plane.deed().operation)))
+        ended = await plane.keyholder.run_due(Evidence(plane.deed().operation))
+        for ending in ended:
+            await glass_mended(plane, ending)
+        count = len(ended)
         waiting: list[str] = []
         for view in await plane.keyholder.people():
             count += await _person(plane, view, waiting)
         for mailbox in await plane.keyholder.mailboxes():
             count += await _mailbox(plane, mailbox, waiting)
+            plane.look_at = min((plane.look_at, *glass_ends(mailbox)))
     except BaseException:
         plane.is_behind = True
         raise

@@ -43,7 +43,6 @@ class Lifecycle:
     def __init__(self, plane: Plane, every_seconds: float = EVERY_SECONDS) -> None:
         self._plane = plane
         self._every_seconds = every_seconds
-        self._look_at = 0
         plane.catch_up = self._catch_up
 
     async def run(self) -> None:
@@ -64,7 +63,7 @@ class Lifecycle:
         ended = 0
         for chore in await self._due():
             ended += await self._attempt(chore)
-        if self._plane.is_behind or self._plane.clock() >= self._look_at:
+        if self._plane.is_behind or self._plane.clock() >= self._plane.look_at:
             ended += await self._attempt(self._catch_up)
         return ended
 
@@ -115,9 +114,9 @@ class Lifecycle:
 
     async def _catch_up(self) -> int:
         """Also every hour: the key holder's dates may come before ours."""
-        count = await catch_up(self._plane)
-        self._look_at = self._plane.clock() + LOOK_EVERY
-        return count
+        plane = self._plane
+        plane.look_at = plane.clock() + LOOK_EVERY
+        return await catch_up(plane)
 
     def _session(self, record: SessionRecord, reason: EndReason) -> Chore:
         async def chore() -> None:

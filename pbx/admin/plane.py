@@ -21,6 +21,7 @@ from pbx.admin.models import Fact
 from storage.database import Database
 from storage.deeds import Deed
 from storage.devices import Devices
+from storage.errors import LedgerUnavailable, StorageUnavailable
 from storage.exceptions import Exceptions
 from storage.extensions import Extensions
 from storage.grants import Grants
@@ -101,6 +102,10 @@ class Plane:
     """Refusals of whoever is not signed in: anybody can cause them, so they are counted."""
     waiting: tuple[str, ...] = ()
     """What ended here and waits for somebody's proof at the key holder, as of the last look."""
+    pinned: bytes = b""
+    """The key holder's pinned signing key: what details are sealed to is checked against it."""
+    look_at: int = 0
+    """When both tables are to be compared next."""
     sole_grants: int = 0
     """Grants in force that nobody approved, as of the last look."""
     people: People = field(init=False)
@@ -162,17 +167,23 @@ class Plane:
         *,
         action: Action,
         subject: Subject | None = None,
+        without_ledger: bool = False,
     ) -> Opened | Done | Waiting:
         """Intent, then the act on the caller's proof; a refusal leaves its own row.
 
         In a flood of failed sign-ins the intent is left out: only what succeeds has rows then.
+        `without_ledger`: break-glass, and signing in for it, which the ledger does not stop.
         """
         if self.is_behind and self.catch_up is not None:
-            await self.catch_up()
+            try:
+                await self.catch_up()
+            except StorageUnavailable:
+                if not without_ledger:
+                    raise
         if caller.is_stranger and self.floods.is_flooded((action, caller.terminal), self.clock()):
             evidence = Evidence(caller.deed.operation)
         else:
-            evidence = await self.intend(caller.deed, action, subject)
+            evidence = await self._evidence(caller.deed, action, subject, optional=without_ledger)
         sealed = Proof(proof, caller.origin(), caller.handle)
         try:
             answer = await self.keyholder.perform(act, sealed, evidence)
@@ -187,6 +198,18 @@ class Plane:
             after = {"act": acts.name(act), "until": answer.until}
             await self.committer.note(caller.deed.entry(Action.PROPOSAL_MADE, made, after=after))
         return answer
+
+    async def _evidence(
+        self, deed: Deed, action: Action, subject: Subject | None, *, optional: bool
+    ) -> Evidence:
+        try:
+            return await self.intend(deed, action, subject)
+        except LedgerUnavailable:
+            if not optional:
+                raise
+            entry = deed.entry(action, subject, outcome=Outcome.INTENDED)
+            await self.committer.note(entry)  # to the spool; the key holder's journal is the record
+            return Evidence(deed.operation)
 
     async def abandon_mailbox(self, mailbox: UUID, operation: UUID) -> None:
         """What this operation opened at the key holder and could not write down here closes."""

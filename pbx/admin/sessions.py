@@ -1,5 +1,6 @@
 """Signing in and out: the command seals, the key holder verifies, the exchange keeps a row."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 import msgspec
@@ -19,6 +20,7 @@ from pbx.admin.wire.sessions import Challenge, Notice, SessionView, SignedIn, Si
 from storage import grants, people, policies, sessions
 from storage.conflicts import NotFound
 from storage.deeds import Deed
+from storage.errors import LedgerUnavailable
 from storage.keyholder import acts
 from storage.keyholder.client import KeyHolderUnavailable
 from storage.keyholder.protocol import Evidence, Opened
@@ -37,12 +39,18 @@ async def challenge(plane: GivenPlane) -> Challenge:
 @post("/v1/session", opt=public(Action.SESSION_OPENED), summary="Sign in")
 async def sign_in(plane: GivenPlane, caller: GivenCaller, data: JSONBody[SignIn]) -> SignedIn:
     answer = await plane.perform(
-        caller, acts.LogIn(login=data.login), data.proof, action=Action.SESSION_OPENED
+        caller,
+        acts.LogIn(login=data.login),
+        data.proof,
+        action=Action.SESSION_OPENED,
+        without_ledger=True,
     )
-    return await opened(plane, caller, answer)
+    return await opened(plane, caller, answer, without_ledger=True)
 
 
-async def opened(plane: Plane, caller: Caller, answer: object) -> SignedIn:
+async def opened(
+    plane: Plane, caller: Caller, answer: object, *, without_ledger: bool = False
+) -> SignedIn:
     """The key holder has opened a session: ours begins, the oldest surplus ones end."""
     if not isinstance(answer, Opened):
         raise NotSignedIn("the key holder opened no session")
@@ -72,11 +80,21 @@ async def opened(plane: Plane, caller: Caller, answer: object) -> SignedIn:
 
     try:
         displaced, roles = await plane.committer.run(work)
-    except BaseException:
+    except BaseException as failure:
+        if without_ledger and isinstance(failure, LedgerUnavailable):
+            # For break-glass: a session that the key holder alone knows; it opens nothing else.
+            await plane.committer.note(
+                deed.entry(Action.SESSION_OPENED, Subject("session", answer.id))
+            )
+            return _signed_in(answer, answer.roles, 0)
         await plane.keyholder.end_session(answer.session)
         raise
     for record in displaced:
         await end_at_key_holder(plane, record.person, record.id)
+    return _signed_in(answer, roles, len(displaced))
+
+
+def _signed_in(answer: Opened, roles: Iterable[str], displaced: int) -> SignedIn:
     return SignedIn(
         token=limits.token_of(answer.session),
         session=answer.id,
@@ -84,7 +102,7 @@ async def opened(plane: Plane, caller: Caller, answer: object) -> SignedIn:
         roles=sorted(roles),
         idle_seconds=answer.idle_seconds,
         ends_at=answer.ends_at,
-        displaced=len(displaced),
+        displaced=displaced,
         notices=[Notice(kind=notice.kind, at=notice.at) for notice in answer.notices],
     )
 

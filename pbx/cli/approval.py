@@ -18,6 +18,7 @@ from pbx.cli.output import (
     as_json,
     as_table,
     confirm,
+    printable,
     say,
 )
 from pbx.cli.proofs import Desk, tell
@@ -25,7 +26,7 @@ from pbx.cli.session import signed_in
 from storage.keyholder import acts
 from storage.keyholder.proposals import Told, read
 from storage.keyholder.protocol import HalfCode
-from storage.keyholder.signing import BadKey, Pin
+from storage.keyholder.signing import BadKey, Pin, SignedStatement
 
 app = typer.Typer(no_args_is_help=True, help="The second person's yes or no.")
 
@@ -64,7 +65,7 @@ def approve(
     with desk.client:
         told = _told(desk, proposal)
         proposed = told.decoded()
-        words = _words(told)
+        words = words_of(told)
         if not json:
             say(*words)
         confirm("Approve exactly this?" if not json else f"Approve {'; '.join(words)}?", yes=yes)
@@ -101,18 +102,22 @@ def _told(desk: Desk, proposal: UUID) -> Told:
     """What the key holder says the proposal is; the exchange only carries it."""
     for found in desk.client.get("/v1/proposals", list[ProposalView]):
         if found.id == proposal:
-            try:
-                pin = Pin.read(desk.layout.keyholder_pin)
-                return read(pin.signing_key, found.statement, proposal)
-            except (BadKey, msgspec.MsgspecError):
-                raise CommandError(
-                    "The exchange does not show what the key holder holds; nothing was approved.",
-                    Exit.REFUSED,
-                ) from None
+            return told_by(desk, found.statement, proposal)
     raise CommandError("There is no such proposal.", Exit.USAGE)
 
 
-def _words(told: Told) -> list[str]:
+def told_by(desk: Desk, statement: SignedStatement, proposal: UUID) -> Told:
+    """The key holder's own words, or nothing."""
+    try:
+        return read(Pin.read(desk.layout.keyholder_pin).signing_key, statement, proposal)
+    except (BadKey, msgspec.MsgspecError):
+        raise CommandError(
+            "The exchange does not show what the key holder holds; nothing was approved.",
+            Exit.REFUSED,
+        ) from None
+
+
+def words_of(told: Told) -> list[str]:
     """The act itself, field by field, with the names the key holder gives."""
     act = told.decoded()
     fields = msgspec.structs.asdict(act)
@@ -128,7 +133,7 @@ def _shown(told: Told, name: str, value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(_shown(told, name, one) for one in value)
     known = told.names.get(str(value))
-    return f"{known} ({value})" if known else str(value)
+    return printable(f"{known} ({value})" if known else str(value))
 
 
 def _about(proposal: ProposalView) -> str:

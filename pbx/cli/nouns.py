@@ -38,6 +38,7 @@ LINES: Final = {
     "call": "Calls: records, receipts, hanging up, testing.",
     "role": "Roles: the table, and grants from request to end.",
     "approval": "The second person's yes or no.",
+    "breakglass": "Break-glass: somebody else's mailbox for half an hour, by two people.",
     "policy": "Policy values: show and change them.",
     "exceptions": "Exceptions: owner, reason, expiry.",
     "sessions": "Live sessions: see them, end them.",

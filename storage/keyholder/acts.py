@@ -206,9 +206,19 @@ class RemoveMember(Act, frozen=True, tag="remove-member"):
 
 
 class BreakGlass(Act, frozen=True, tag="break-glass"):
-    """The asker may open one mailbox for 30 minutes, once a second person has approved."""
+    """The asker may open one mailbox for 30 minutes, once a second person has approved; neither
+    is its owner."""
 
     mailbox: UUID
+    reason: str
+    """Shown to the second person in the key holder's own words."""
+
+
+class EndBreakGlass(Act, frozen=True, tag="end-break-glass"):
+    """Before its time: one's own, or somebody else's by whoever may approve it."""
+
+    mailbox: UUID
+    person: UUID
 
 
 class Hold(Act, frozen=True, tag="hold"):
@@ -290,6 +300,7 @@ AnyAct = (
     | AddMember
     | RemoveMember
     | BreakGlass
+    | EndBreakGlass
     | Hold
     | ReleaseHold
     | Rotate

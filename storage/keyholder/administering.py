@@ -13,7 +13,7 @@ import msgspec
 from storage.keyholder import acts, decisions, factors
 from storage.keyholder.asking import Ask, spend_code
 from storage.keyholder.attempts import Attempts
-from storage.keyholder.clock import DAY
+from storage.keyholder.clock import DAY, SECOND
 from storage.keyholder.core import COMMAND_LINE, Core, No
 from storage.keyholder.draft import Draft
 from storage.keyholder.effects import EFFECTS, Scene
@@ -23,6 +23,8 @@ from storage.keyholder.protocol import Answer, Done, HalfCode, ProposalView, Wai
 from storage.keyholder.records import Mailbox, Person, Proposal
 
 PROPOSAL_LIFE = DAY
+URGENT_LIFE = 3_600 * SECOND
+"""What cannot wait is asked again rather than approved the next day."""
 
 _acts = msgspec.msgpack.Decoder(acts.AnyAct)
 
@@ -102,7 +104,7 @@ class Administering:
             draft.delete(Proposal, old)
         digest = acts.digest(ask.act)
         proposal = Proposal(
-            uuid4(), acts.canonical(ask.act), digest, person.id, now + PROPOSAL_LIFE, first
+            uuid4(), acts.canonical(ask.act), digest, person.id, now + _life(ask.act), first
         )
         answer = b""
         if isinstance(ask.act, acts.IssueEnrolment):
@@ -175,6 +177,10 @@ class Administering:
             for p in self._core.store.all(Proposal)
             if now < p.until
         )
+
+
+def _life(act: acts.Act) -> int:
+    return URGENT_LIFE if isinstance(act, acts.BreakGlass) else PROPOSAL_LIFE
 
 
 def subject_id(act: acts.Act) -> UUID | None:

@@ -57,9 +57,11 @@ class Ending(msgspec.Struct, frozen=True):
     """Something that has come to its end by itself."""
 
     act: str
-    """leave, suspend or close-tenure."""
+    """leave, suspend, close-tenure or end-break-glass."""
     subject: UUID
     reason: str
+    person: UUID | None = None
+    """Whose break-glass it was; `subject` is the mailbox then."""
 
 
 class Ran(Answer, frozen=True, tag="ran"):

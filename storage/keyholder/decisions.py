@@ -14,7 +14,7 @@ import msgspec
 
 from storage.keyholder import acts
 from storage.keyholder.acts import Role
-from storage.keyholder.records import Mailbox, Person, Standing
+from storage.keyholder.records import Mailbox, Member, Person, Standing
 
 A, H = Role.SYSTEM_ADMINISTRATOR, Role.HELP_DESK
 C, M = Role.COMPLIANCE_OFFICER, Role.PRACTICE_MANAGER
@@ -68,6 +68,7 @@ RULES: dict[type[acts.Act], Rule] = {
     acts.AddMember: Rule(MANAGERS, Second.UNLESS_OWNER, frozenset((C, M))),
     acts.RemoveMember: Rule(MANAGERS),
     acts.BreakGlass: Rule(CONTENT_ROLES, Second.YES, frozenset((C, M))),
+    acts.EndBreakGlass: Rule(frozenset((C, M))),
     acts.Hold: Rule(frozenset((C,))),
     acts.ReleaseHold: Rule(frozenset((C,)), Second.YES, MANAGERS),
     acts.Rotate: Rule(frozenset((A,))),
@@ -75,6 +76,9 @@ RULES: dict[type[acts.Act], Rule] = {
     acts.CollectShare: Rule(frozenset(Role)),
     acts.Backup: Rule(frozenset((A,))),
 }
+
+BREAK_GLASS = "break-glass"
+"""Kind of the membership that two people make for half an hour."""
 
 OWNER_MAY = frozenset((acts.AddMember, acts.RemoveMember))
 
@@ -113,6 +117,10 @@ def may_ask(act: acts.Act, person: Person, mailbox: Mailbox | None, now: int) ->
     if mailbox is not None and type(act) in OWNER_MAY and _owns(person, mailbox, now):
         return True
     rule = RULES[type(act)]
+    if isinstance(act, acts.EndBreakGlass) and act.person == person.id:
+        return is_current(person, now)
+    if isinstance(act, acts.BreakGlass) and (mailbox is None or mailbox.owner == person.id):
+        return False
     if isinstance(act, acts.IssueEnrolment | acts.GrantRole) and act.person == person.id:
         return False
     return bool(rule.askers & roles_of(person, now))
@@ -139,6 +147,8 @@ def may_approve(
         return False
     if mailbox is not None and isinstance(act, acts.AddMember) and _owns(person, mailbox, now):
         return True
+    if isinstance(act, acts.BreakGlass) and (mailbox is None or mailbox.owner == person.id):
+        return False
     return bool(RULES[type(act)].approvers & roles_of(person, now))
 
 
@@ -150,14 +160,23 @@ def may_open(person: Person, mailbox: Mailbox, now: int) -> bool:
     """A current content role, and the mailbox: one's own while open, or as a current member."""
     if not roles_of(person, now) & CONTENT_ROLES:
         return False
-    if _owns(person, mailbox, now):
-        return True
-    return any(
-        member.person == person.id
+    return _owns(person, mailbox, now) or bool(_memberships(person, mailbox, now))
+
+
+def opens_by_break_glass(person: Person, mailbox: Mailbox, now: int) -> bool:
+    """Whether nothing else lets this person in."""
+    kinds = {member.kind for member in _memberships(person, mailbox, now)}
+    return not _owns(person, mailbox, now) and kinds == {BREAK_GLASS}
+
+
+def _memberships(person: Person, mailbox: Mailbox, now: int) -> list[Member]:
+    return [
+        member
+        for member in mailbox.members
+        if member.person == person.id
         and member.start <= now
         and (member.until is None or now < member.until)
-        for member in mailbox.members
-    )
+    ]
 
 
 def may_read_records(person: Person, now: int) -> bool:

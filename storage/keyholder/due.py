@@ -8,6 +8,8 @@ nobody in: every decision looks at the dates again.
 from collections.abc import Iterable
 from uuid import UUID
 
+import msgspec
+
 from storage.keyholder import decisions, effects
 from storage.keyholder.clock import DAY, SECOND
 from storage.keyholder.core import Core, No
@@ -15,7 +17,7 @@ from storage.keyholder.journal import Entry, Event
 from storage.keyholder.protocol import AbandonTenure, Done, Ending, Evidence, Ran, RunDue
 from storage.keyholder.records import KeyRow, Mailbox, MessageSecret, Person, Standing
 
-LEAVE, SUSPEND, CLOSE = "leave", "suspend", "close-tenure"
+LEAVE, SUSPEND, CLOSE, GLASS = "leave", "suspend", "close-tenure", "end-break-glass"
 ABANDONED = 900 * SECOND
 """How long after its opening a mailbox may be abandoned by the operation that opened it."""
 
@@ -50,6 +52,16 @@ def endings_of_mailboxes(mailboxes: Iterable[Mailbox], now: int) -> list[Ending]
     ]
 
 
+def endings_of_break_glass(mailboxes: Iterable[Mailbox], now: int) -> list[Ending]:
+    """It opens nothing any more from its last moment on; here the row goes too."""
+    return [
+        Ending(GLASS, box.id, "end date", member.person)
+        for box in mailboxes
+        for member in box.members
+        if member.kind == decisions.BREAK_GLASS and (member.until or 0) <= now
+    ]
+
+
 class Due:
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -64,17 +76,24 @@ class Due:
                     ended.append(await self._end(ending, request.evidence))
             for ending in endings_of_mailboxes(core.store.all(Mailbox), now):
                 ended.append(await self._end(ending, request.evidence))
+            for ending in endings_of_break_glass(core.store.all(Mailbox), now):
+                ended.append(await self._end(ending, request.evidence))
         return Ran(tuple(ended))
 
     async def _end(self, ending: Ending, evidence: Evidence) -> Ending:
         """Sessions end before the disk is asked: taking away does not wait."""
         draft, now = self._core.draft(), self._core.clock()
-        if ending.act == CLOSE:
+        box = draft.get(Mailbox, ending.subject)
+        if ending.person is not None and box is not None:
+            draft.put(effects.without_break_glass(box, ending.person))
+        elif box is not None:
             effects.close_mailbox(draft, ending.subject, now)
         else:
             self._core.sessions.end_of(ending.subject)
             effects.suspend_person(draft, ending.subject, leave=ending.act == LEAVE, now=now)
-        entry = _entry(ending.act, ending.subject, ending.reason, evidence)
+        entry = msgspec.structs.replace(
+            _entry(ending.act, ending.subject, ending.reason, evidence), person=ending.person
+        )
         await self._core.books.write(entry, draft.change())
         return ending
 

@@ -25,6 +25,8 @@ from storage.keyholder.records import (
 
 CODE_LIFE = DAY
 BREAK_GLASS_LIFE = 30 * 60 * 1_000_000
+REASON = (3, 500)
+"""Characters of a stated reason."""
 
 
 @dataclass(slots=True)
@@ -210,15 +212,30 @@ def add_member(act: acts.AddMember, scene: Scene) -> None:
 
 
 def break_glass(act: acts.BreakGlass, scene: Scene) -> None:
+    """Whoever can open the mailbox otherwise is told at the next log-in."""
+    if not REASON[0] <= len(act.reason.strip()) <= REASON[1]:
+        raise No("no reason stated")
     until = scene.now + BREAK_GLASS_LIFE
-    member = Member(
-        scene.requester, scene.now, until, "break-glass", scene.requester, scene.approver
-    )
+    kind = decisions.BREAK_GLASS
+    member = Member(scene.requester, scene.now, until, kind, scene.requester, scene.approver)
     mailbox = _put_member(scene, act.mailbox, member)
-    owner = mailbox.owner and scene.draft.get(Person, mailbox.owner)
-    if owner:
-        notices = (*owner.notices, Notice("break-glass", scene.now))[-20:]
-        scene.draft.put(msgspec.structs.replace(owner, notices=notices))
+    told = {mailbox.owner, *(held.person for held in mailbox.members)} - {scene.requester}
+    for person in (scene.draft.get(Person, one) for one in told if one is not None):
+        if person is not None:
+            notices = (*person.notices, Notice(kind, scene.now))[-20:]
+            scene.draft.put(msgspec.structs.replace(person, notices=notices))
+
+
+def end_break_glass(act: acts.EndBreakGlass, scene: Scene) -> None:
+    scene.draft.put(without_break_glass(scene.mailbox(act.mailbox), act.person))
+
+
+def without_break_glass(mailbox: Mailbox, person: UUID) -> Mailbox:
+    gone = (person, decisions.BREAK_GLASS)
+    left = tuple(member for member in mailbox.members if (member.person, member.kind) != gone)
+    if left == mailbox.members:
+        raise No("no break-glass of this person")
+    return msgspec.structs.replace(mailbox, members=left)
 
 
 def _put_member(scene: Scene, identifier: UUID, member: Member) -> Mailbox:
@@ -270,6 +287,7 @@ EFFECTS: dict[type[acts.Act], Effect] = {
     acts.AddMember: add_member,
     acts.RemoveMember: remove_member,
     acts.BreakGlass: break_glass,
+    acts.EndBreakGlass: end_break_glass,
     acts.Hold: hold,
     acts.ReleaseHold: release_hold,
 }

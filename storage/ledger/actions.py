@@ -72,6 +72,17 @@ class Action(StrEnum):
     MEMBER_ADDED = "member.added"
     MEMBER_REMOVED = "member.removed"
 
+    BREAK_GLASS_REQUESTED = "break_glass.requested"
+    BREAK_GLASS_OPENED = "break_glass.opened"
+    """Two people opened a mailbox for half an hour; `after` says who and until when."""
+    BREAK_GLASS_ENDED = "break_glass.ended"
+    BREAK_GLASS_LISTED = "break_glass.listed"
+    BREAK_GLASS_READ = "break_glass.read"
+    BREAK_GLASS_COPIED = "break_glass.copied"
+    """What the key holder's journal alone recorded, while the ledger could not be written."""
+    REVIEW_OPENED = "review.opened"
+    """Somebody has to look at this: `after` says what kind of thing it is."""
+
     EXTENSION_ADDED = "extension.added"
     EXTENSION_ASSIGNED = "extension.assigned"
     EXTENSION_RELEASED = "extension.released"

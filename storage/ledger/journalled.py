@@ -14,6 +14,7 @@ from storage.keyholder.journal import Entry, Event, Journal, JournalError, parse
 OPENINGS = frozenset((Event.MESSAGE_OPENED, Event.RECORDS_OPENED, Event.NUMBER_LOOKED_UP))
 """What lets protected content out: each needs a ledger row of its own, committed before."""
 PAGE = 1_000
+BREAK_GLASS = "break-glass"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,14 @@ class Opening:
     event: Event
     operation: UUID | None
     ledger_row: bytes
+    person: UUID | None = None
+    subject: UUID | None = None
+    act: str = ""
+
+    @property
+    def stands_alone(self) -> bool:
+        """Break-glass while the ledger could not be written: the journal is its record."""
+        return self.act == BREAK_GLASS and not self.ledger_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +85,18 @@ class Journalled:
                 self._note(entry)
 
     def _note(self, entry: Entry) -> None:
-        if entry.event in OPENINGS:
-            opening = Opening(
-                entry.sequence, entry.at, entry.event, entry.operation, entry.ledger_row
-            )
+        opening = Opening(
+            entry.sequence,
+            entry.at,
+            entry.event,
+            entry.operation,
+            entry.ledger_row,
+            entry.person,
+            entry.subject,
+            entry.act,
+        )
+        is_change = entry.event is Event.CHANGED and opening.stands_alone
+        if entry.event in OPENINGS or is_change:
             self.openings.append(opening)
         if entry.event is Event.HEAD_SIGNED and entry.writer is not None:
             self.checkpoints[entry.writer] = Checkpoint(

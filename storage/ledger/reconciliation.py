@@ -6,6 +6,7 @@ it. The newest signed head of each chain names a place in the journal, the newes
 the journal a row of the ledger: whichever of the two was put back from an older copy, it shows.
 """
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.keyholder.journal import Event
-from storage.ledger.actions import Outcome
+from storage.ledger.actions import Action, Outcome
 from storage.ledger.anchors import Anchor
 from storage.ledger.heads import Head, newest, writer_id
 from storage.ledger.journalled import Checkpoint, Journalled, Opening
@@ -79,6 +80,8 @@ class Comparison:
 
     findings: list[Finding] = field(default_factory=list)
     unfinished: list[Unfinished] = field(default_factory=list)
+    uncopied: list[Opening] = field(default_factory=list)
+    """Break-glass that the journal alone has recorded: the exchange copies it into the ledger."""
     notices: list[str] = field(default_factory=list)
 
 
@@ -121,7 +124,10 @@ async def compare(
     names = {writer_id(name): name for name in await _writers(connection)}
     for checkpoint in journal.checkpoints.values():
         await _checkpoint(connection, found, checkpoint, names.get(checkpoint.writer))
-    await _openings(connection, found, journal.openings, used)
+    alone = [opening for opening in journal.openings if opening.stands_alone]
+    await _uncopied(connection, found, alone)
+    others = [opening for opening in journal.openings if not opening.stands_alone]
+    await _openings(connection, found, others, used)
     return found
 
 
@@ -177,6 +183,21 @@ async def _checkpoint(
             f"{said}: the database was put back from an older copy",
         )
     )
+
+
+async def _uncopied(
+    connection: AsyncConnection, found: Comparison, openings: list[Opening]
+) -> None:
+    if not openings:
+        return
+    query = select(RAW.c.after).where(RAW.c.action == Action.BREAK_GLASS_COPIED)
+    copied = {json.loads(after)["entry"] for after in await connection.scalars(query)}
+    departed = await _departed_until(connection)
+    found.uncopied += [one for one in openings if one.sequence not in copied and one.at >= departed]
+    if found.uncopied:
+        found.notices.append(
+            f"{len(found.uncopied)} entries of break-glass without the ledger are not copied yet"
+        )
 
 
 async def _openings(

@@ -362,6 +362,7 @@ async def clinic(open_path: Path, sqlite_template: Path) -> AsyncIterator[Clinic
             keyholder=keyholder,
             fields=FieldKey(bytes(range(32)), "directory"),
             clock=clock,
+            pinned=house.pin.signing_key,
         )
         telephony = telephony_of(layout, plane)
         context = AdminContext(

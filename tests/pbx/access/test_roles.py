@@ -32,19 +32,22 @@ READS = {
     "role",
     "session",
 }
+GLASS = {f"break-glass-{verb}" for verb in ("request", "approve", "end", "list")}
 ORACLE = {
-    "system-administrator": set(Privilege) - EVERYBODY - {"call-parties"},
+    "system-administrator": set(Privilege) - EVERYBODY - GLASS - {"call-parties"},
     "help-desk": {"person-read", "person-unlock", "site-read", "extension-read", "device-read"}
     | {"device-unlock", "call-watch", "call-test"},
     "compliance-officer": {f"{noun}-read" for noun in READS}
-    | {"keys-read", "call-watch", "call-read", "call-parties"},
+    | {"keys-read", "call-watch", "call-read", "call-parties"}
+    | (GLASS - {"break-glass-request"}),
     "practice-manager": {f"{noun}-read" for noun in READS}
     | {"mailbox-members", "person-change", "person-suspend", "person-leave", "exception-close"}
-    | {"enrolment-request", "role-request", "proposal-approve", "role-revoke"},
-    "physician": set(),
-    "clinical-staff": set(),
-    "front-desk": set(),
-    "billing": set(),
+    | {"enrolment-request", "role-request", "proposal-approve", "role-revoke"}
+    | (GLASS - {"break-glass-request"}),
+    "physician": GLASS - {"break-glass-approve"},
+    "clinical-staff": GLASS - {"break-glass-approve"},
+    "front-desk": GLASS - {"break-glass-approve"},
+    "billing": GLASS - {"break-glass-approve"},
 }
 
 

@@ -28,7 +28,6 @@ from tests.support.privileges import USES
 
 LATER = {
     # Acts about messages; the routes come with voicemail and the compliance officer's desk.
-    acts.BreakGlass,
     acts.Hold,
     acts.ReleaseHold,
     acts.PhoneLogIn,

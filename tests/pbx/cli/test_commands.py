@@ -13,6 +13,7 @@ from pbx.access.roles import Role
 from pbx.admin import proposals
 from pbx.cli import main as cli
 from pbx.cli.output import Exit
+from tests.support import privileges
 from tests.support.clinic import Clinic, Member
 
 Command = Callable[..., Awaitable[tuple[int, str, str]]]
@@ -292,3 +293,43 @@ async def test_an_approval_shows_and_signs_what_the_key_holder_holds(
     assert "grant-role, asked for by root" in shown
     assert "person: desk (" in shown
     assert "role: front-desk" in shown
+
+
+async def test_break_glass_takes_two_people_at_two_terminals(
+    clinic: Clinic, command: Command
+) -> None:
+    await clinic.staffed()
+    anna = await clinic.with_role("anna", Role.PHYSICIAN)
+    await privileges.extension(clinic, anna)
+    root, manager = clinic.members["root"], clinic.members["manager"]
+    await clinic.present(root)
+    await clinic.present(manager)
+    nurse = await clinic.with_role("nurse", Role.CLINICAL_STAFF)
+    for who in (nurse, manager):
+        await signed_in(clinic, command, who)
+    words = ("breakglass", "request", "anna", "--reason", "cannot wait", "--yes")
+    hostile = ("breakglass", "request", "anna", "--reason", "lab\x1b[2J", "--yes")
+
+    refused, _, error = await command(nurse, *hostile, typed=f"{clinic.code(nurse)}\n")
+    assert refused == Exit.USAGE, error
+    done, shown, error = await command(nurse, *words, typed=f"{clinic.code(nurse)}\n")
+    assert done == Exit.DONE, error
+    proposal = shown.split("approve ")[1].strip()
+    approve = ("breakglass", "approve", proposal, "--yes")
+    alone, _, _ = await command(nurse, *approve, typed=f"{clinic.code(nurse)}\n")
+    assert alone == Exit.REFUSED
+    done, shown, error = await command(manager, *approve, typed=f"{clinic.code(manager)}\n")
+    assert done == Exit.DONE, error
+    assert "cannot wait" in shown
+    assert "mailbox of anna" in shown
+
+    _, shown, _ = await command(manager, "breakglass", "list")
+    assert "nurse" in shown
+    for other in ("nobody's", "anna"):
+        words = ("breakglass", "end", other)
+        code, _, error = await command(nurse, *words, typed=f"{clinic.code(nurse)}\n")
+        assert code == (Exit.DONE if other == "anna" else Exit.USAGE), error
+    _, shown, _ = await command(nurse, "breakglass", "list", "--json")
+    assert json.loads(shown) == []
+    gone, _, _ = await command(manager, *approve, typed=f"{clinic.code(manager)}\n")
+    assert gone == Exit.USAGE

@@ -186,7 +186,7 @@ async def test_one_administrator_with_every_command_opens_no_mailbox(
         acts.IssueEnrolment(clinic.doctor.id),
         acts.AddMember(mailbox, admin.id, now),
         acts.GrantRole(uuid4(), admin.id, Role.PHYSICIAN, now),
-        acts.BreakGlass(mailbox),
+        acts.BreakGlass(mailbox, "cannot wait"),
         acts.Reinstate(clinic.doctor.id),
         acts.SetRecovery(2, (admin.id, admin.id)),
         acts.SetPin(),

@@ -32,7 +32,7 @@ OWNER_ACTS = {acts.AddMember, acts.RemoveMember}
 FACTOR_ACTS = {
     acts.Bootstrap, acts.LogIn, acts.PhoneLogIn, acts.Enrol, acts.ConfirmEnrolment,
     acts.ChangePassword, acts.ReplaceTotp, acts.ConfirmTotp, acts.SetPin, acts.StepUp,
-    acts.Approve, acts.Decline,
+    acts.Approve, acts.Decline, acts.AddSecurityKey, acts.RemoveSecurityKey,
 }  # fmt: skip
 EXAMPLES: dict[type[acts.Act], acts.Act] = {
     acts.AddPerson: acts.AddPerson(UUID(int=5), "new"),
@@ -49,7 +49,8 @@ EXAMPLES: dict[type[acts.Act], acts.Act] = {
     acts.ReopenTenure: acts.ReopenTenure(BOX),
     acts.AddMember: acts.AddMember(BOX, UUID(int=5), 0),
     acts.RemoveMember: acts.RemoveMember(BOX, UUID(int=5)),
-    acts.BreakGlass: acts.BreakGlass(BOX),
+    acts.BreakGlass: acts.BreakGlass(BOX, "now"),
+    acts.EndBreakGlass: acts.EndBreakGlass(BOX, UUID(int=5)),
     acts.Hold: acts.Hold(BOX, UUID(int=9)),
     acts.ReleaseHold: acts.ReleaseHold(BOX, UUID(int=9)),
     acts.Rotate: acts.Rotate(),
@@ -66,7 +67,8 @@ MATRIX = {
     acts.LiftLock: ({A, H}, False), acts.OpenTenure: ({A}, False),
     acts.CloseTenure: ({A}, False), acts.ReopenTenure: ({A}, True), acts.SetEnd: ({A, M}, False),
     acts.AddMember: ({A, M}, True), acts.RemoveMember: ({A, M}, False),
-    acts.BreakGlass: ({P, S, F, B}, True), acts.Hold: ({C}, False), acts.ReleaseHold: ({C}, True),
+    acts.BreakGlass: ({P, S, F, B}, True), acts.EndBreakGlass: ({C, M}, False),
+    acts.Hold: ({C}, False), acts.ReleaseHold: ({C}, True),
     acts.Rotate: ({A}, False), acts.SetRecovery: ({A}, True), acts.Backup: ({A}, False),
     acts.CollectShare: (set(Role), False),
 }  # fmt: skip
@@ -132,7 +134,7 @@ def test_alone_nobody_grants_what_touches_protected_content(role: Role) -> None:
     assert decisions.may_go_alone(grant, had_second=False) is (role in (A, H, M))
     assert not decisions.may_go_alone(grant, had_second=True)
     assert not decisions.may_go_alone(acts.AddMember(BOX, BEN, 0), had_second=False)
-    assert not decisions.may_go_alone(acts.BreakGlass(BOX), had_second=False)
+    assert not decisions.may_go_alone(acts.BreakGlass(BOX, "now"), had_second=False)
 
 
 def test_two_managers_are_a_second_person() -> None:
@@ -195,3 +197,36 @@ def test_nobody_is_dispensable_without_whom_nobody_could_administer() -> None:
     assert not decisions.is_indispensable([admin, manager], BEN, NOW)
     assert decisions.is_indispensable([manager], BEN, NOW)
     assert not decisions.is_indispensable([admin, enrolled(UUID(int=6), A)], ANN, NOW)
+
+
+def test_break_glass_is_for_neither_the_owner_nor_a_mailbox_nobody_knows() -> None:
+    glass = acts.BreakGlass(BOX, "now")
+
+    assert decisions.may_ask(glass, person(BEN, P), OWN, NOW)
+    assert not decisions.may_ask(glass, person(ANN, P), OWN, NOW)
+    assert not decisions.may_ask(glass, person(BEN, P), None, NOW)
+    assert decisions.may_approve(glass, BEN, person(UUID(int=6), M), OWN, NOW)
+    assert not decisions.may_approve(glass, BEN, person(ANN, M), OWN, NOW)
+    assert not decisions.may_approve(glass, BEN, person(BEN, M), OWN, NOW)
+    assert not decisions.may_approve(glass, BEN, person(UUID(int=6), M), None, NOW)
+    assert not decisions.may_approve(glass, BEN, person(UUID(int=6), A), OWN, NOW)
+
+
+def test_break_glass_is_ended_by_who_has_it_or_who_may_approve_it() -> None:
+    end = acts.EndBreakGlass(BOX, BEN)
+
+    assert decisions.may_ask(end, person(BEN, P), OWN, NOW)
+    assert not decisions.may_ask(end, person(BEN, P, until=NOW), OWN, NOW)
+    assert not decisions.may_ask(end, person(ANN, P), OWN, NOW)
+    assert decisions.may_ask(end, person(ANN, C), OWN, NOW)
+
+
+def test_break_glass_is_told_from_what_opens_a_mailbox_anyway() -> None:
+    glass = Member(BEN, 0, NOW + 1, "break-glass")
+    broken = msgspec.structs.replace(OWN, members=(glass,))
+    other = msgspec.structs.replace(OWN, members=(glass, Member(BEN, 0, None, "member")))
+
+    assert decisions.opens_by_break_glass(person(BEN, P), broken, NOW)
+    assert not decisions.opens_by_break_glass(person(BEN, P), broken, NOW + 1)
+    assert not decisions.opens_by_break_glass(person(BEN, P), other, NOW)
+    assert not decisions.opens_by_break_glass(person(ANN, P), broken, NOW)

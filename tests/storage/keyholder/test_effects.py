@@ -178,15 +178,29 @@ def test_members_come_and_go(scene: Scene) -> None:
 def test_break_glass_lets_the_asker_in_for_half_an_hour_and_tells_the_owner(
     scene: Scene,
 ) -> None:
-    apply(acts.BreakGlass(BOX), scene)
+    apply(acts.BreakGlass(BOX, "cannot wait"), scene)
 
     member = box(scene).members[1]
     assert (member.person, member.kind) == (UUID(int=7), "break-glass")
     assert member.until == NOW + 30 * 60 * 1_000_000
     assert person(scene).notices[-1].kind == "break-glass"
+    assert person(scene, BEN).notices[-1].kind == "break-glass", "a member is told too"
     shared = uuid4()
     apply(acts.OpenTenure(shared, uuid4(), None), scene)
-    apply(acts.BreakGlass(shared), scene)
+    scene.draft.put(
+        msgspec.structs.replace(
+            scene.mailbox(shared), members=(Member(uuid4(), 0, None, "member"),)
+        )
+    )
+    apply(acts.BreakGlass(shared, "cannot wait"), scene)
+    for reason in ("", "  a ", "x" * 501):
+        with pytest.raises(No, match="reason"):
+            apply(acts.BreakGlass(BOX, reason), scene)
+    end = acts.EndBreakGlass(BOX, UUID(int=7))
+    apply(end, scene)
+    assert [held.person for held in box(scene).members] == [BEN]
+    with pytest.raises(No, match="no break-glass"):
+        apply(end, scene)
 
 
 def test_holds_are_kept_one_by_one(scene: Scene) -> None:

@@ -123,18 +123,96 @@ async def test_a_membership_that_ended_within_the_minute_opens_nothing(
     assert await house.holder.answer(OpenMessage(ticket.ticket, CONTENT, box.slot)) == Refusal()
 
 
+async def deposited(house: House, box: Box, owner: Someone) -> Box:
+    """A second mailbox with a message."""
+    mailbox, message = uuid4(), uuid4()
+    await house.done(box.admin, acts.OpenTenure(mailbox, uuid4(), owner.id))
+    key = (await house.ask(PublicKeys("deposit", mailbox), KeyList)).keys[0]
+    deposit = slots.deposit_slot(key, message.bytes, KEY)
+    adopt = AdoptMessage(message, mailbox, message.bytes, key.id, deposit, evidence())
+    wrapped = await house.ask(adopt, Wrapped)
+    return Box(box.admin, box.manager, owner, mailbox, key, message, wrapped.slot, deposit)
+
+
 async def test_break_glass_opens_one_mailbox_for_half_an_hour(house: House, box: Box) -> None:
     nurse = await house.enrolled("nurse", Role.CLINICAL_STAFF, box.admin, box.manager)
+    other = await deposited(house, box, box.manager)
     assert await opened(house, box, nurse) == Refusal()
 
-    answer, _ = await house.two_people(nurse, box.manager, acts.BreakGlass(box.id))
+    answer, _ = await house.two_people(nurse, box.manager, acts.BreakGlass(box.id, "cannot wait"))
     assert isinstance(answer, Done)
     assert await opened(house, box, nurse) == MessageKey(bytearray(KEY))
+    assert await opened(house, other, nurse) == Refusal()
 
     for _ in range(3):
         house.time.pass_(600)
         await house.holder.answer(protocol.Touch(nurse.session))
     assert await opened(house, box, nurse) == Refusal()
+    await house.log_in(box.doctor)
+    assert [notice.kind for notice in box.doctor.notices] == ["break-glass"]
+    ended = (await house.ask(protocol.RunDue(evidence()), protocol.Ran)).ended
+    assert ended == (protocol.Ending("end-break-glass", box.id, "end date", nurse.id),)
+    assert (await house.ask(protocol.RunDue(evidence()), protocol.Ran)).ended == ()
+
+
+async def test_break_glass_alone_goes_on_without_a_ledger_row(house: House, box: Box) -> None:
+    nurse = await house.enrolled("nurse", Role.CLINICAL_STAFF, box.admin, box.manager)
+    answer, _ = await house.two_people(nurse, box.manager, acts.BreakGlass(box.id, "cannot wait"))
+    assert isinstance(answer, Done)
+
+    unrecorded = Evidence(uuid4())
+
+    assert await opened(house, box, box.doctor, unrecorded) == Refusal()
+    assert await opened(house, box, nurse, unrecorded) == MessageKey(bytearray(KEY))
+    entry = (await entries(house, Event.MESSAGE_OPENED))[-1]
+    assert (entry.act, entry.person, entry.ledger_row) == ("break-glass", nurse.id, b"")
+    await house.done(nurse, acts.EndBreakGlass(box.id, nurse.id))
+    assert await opened(house, box, nurse) == Refusal()
+
+
+async def test_a_forged_or_stale_break_glass_opens_nothing(house: House, box: Box) -> None:
+    """The exchange was taken over: it has sessions and old proofs, and nobody who is present."""
+    nurse = await house.enrolled("nurse", Role.CLINICAL_STAFF, box.admin, box.manager)
+    other = await deposited(house, box, box.manager)
+    ask = acts.BreakGlass(box.id, "cannot wait")
+    assert house.pin is not None
+
+    async def refused(act: acts.AnyAct, session: bytes, **secrets: str) -> None:
+        answer, _ = await house.perform(act, session=session, **secrets)
+        assert answer == Refusal(), act
+
+    origin = protocol.Origin("terminal", "local")
+    for sealed in (b"", b"forged" * 400):
+        forged = protocol.Perform(ask, protocol.Proof(sealed, origin, nurse.session), evidence())
+        assert await house.holder.answer(forged) == Refusal()
+    await refused(ask, nurse.session, totp="000000")
+    await refused(ask, box.doctor.session, totp=house.code(box.doctor))  # the owner
+    await refused(ask, box.admin.session, totp=house.code(box.admin))  # no content role
+    await refused(acts.BreakGlass(uuid4(), "cannot wait"), nurse.session, totp=house.code(nurse))
+
+    waiting, _ = await house.step_up(nurse, ask)
+    assert isinstance(waiting, protocol.Waiting)
+    yes = acts.Approve(waiting.proposal, waiting.digest)
+    await refused(yes, nurse.session, totp=house.code(nurse))  # the requester
+    await refused(yes, box.admin.session, totp=house.code(box.admin))  # not the approving role
+    await refused(yes, box.manager.session, totp="000000")  # nobody present
+    swapped = acts.Approve(waiting.proposal, acts.digest(acts.BreakGlass(other.id, "cannot wait")))
+    await refused(swapped, box.manager.session, totp=house.code(box.manager))
+    assert await opened(house, box, nurse) == Refusal()
+
+    house.time.pass_(3_600)
+    for someone in (nurse, box.manager):
+        await house.log_in(someone)
+    await refused(yes, box.manager.session, totp=house.code(box.manager))  # an hour later
+    assert await opened(house, box, nurse) == Refusal()
+    answer, _ = await house.two_people(nurse, box.manager, ask)  # with everything in its place
+    assert isinstance(answer, Done)
+    assert await opened(house, box, nurse) == MessageKey(bytearray(KEY))
+    own = acts.BreakGlass(other.id, "cannot wait")
+    waiting, _ = await house.step_up(nurse, own)
+    assert isinstance(waiting, protocol.Waiting)
+    by_owner = acts.Approve(waiting.proposal, waiting.digest)
+    await refused(by_owner, box.manager.session, totp=house.code(box.manager))
 
 
 async def test_adopting_again_after_a_crash_gives_the_same_secret(house: House, box: Box) -> None:

@@ -99,3 +99,16 @@ def _started() -> object:
     from storage.keyholder.journal import Entry
 
     return Entry(event=Event.STARTED)
+
+
+def test_break_glass_without_a_row_stands_alone_and_is_kept_whatever_it_changed(
+    notebook: Notebook,
+) -> None:
+    notebook.write(Event.CHANGED, act="break-glass", operation=ONE, person=TWO, subject=ONE)
+    notebook.write(Event.CHANGED, act="break-glass", operation=TWO, ledger_row=b"row")
+    notebook.write(Event.MESSAGE_OPENED, act="break-glass", operation=TWO, ledger_row=b"row")
+
+    seen = notebook.read(Journalled())
+
+    kept = [(o.sequence, o.stands_alone, o.person, o.subject) for o in seen.openings]
+    assert kept == [(1, True, TWO, ONE), (3, False, None, None)]

@@ -257,3 +257,34 @@ def test_nothing_expected_asks_for_nothing() -> None:
     journal = Expected().journalled()
 
     assert (journal.places, journal.operations) == (frozenset(), frozenset())
+
+
+async def test_break_glass_without_the_ledger_is_to_be_copied_once(
+    database: Database, notebook: Notebook
+) -> None:
+    (row,) = await fill(database, 1)
+    person, at = uuid4(), row.recorded_at
+    notebook.opened(row)
+    for event in (Event.CHANGED, Event.MESSAGE_OPENED):
+        notebook.write(event, at=at, act="break-glass", operation=uuid4(), person=person)
+    notebook.write(Event.CHANGED, at=at, act="break-glass", operation=uuid4(), ledger_row=b"row")
+
+    found = await look(database, notebook)
+
+    assert found.findings == []
+    assert [(one.sequence, one.person) for one in found.uncopied] == [(2, person), (3, person)]
+    assert found.notices == ["2 entries of break-glass without the ledger are not copied yet"]
+
+    copies = [
+        Entry(
+            action=Action.BREAK_GLASS_COPIED,
+            outcome=Outcome.DONE,
+            actor=SYSTEM,
+            operation=uuid4(),
+            after={"entry": one.sequence},
+        )
+        for one in found.uncopied
+    ]
+    await record(database, *copies)
+    again = await look(database, notebook)
+    assert (again.uncopied, again.notices) == ([], [])
