@@ -311,7 +311,7 @@ def telephony_of(layout: Layout, plane: Plane) -> Telephony:
     """As `pbx.exchange` puts it together; no media worker answers, so no call is carried."""
     layout.certificates.mkdir(mode=0o700)
     (layout.credentials / "directory.key").write_bytes(bytes(range(32)))
-    for name in (keyfiles.DEVICE_AUTH, keyfiles.SNAPSHOT):
+    for name in (keyfiles.DEVICE_AUTH, keyfiles.SNAPSHOT, keyfiles.GREETINGS):
         keyfiles.create(layout.credentials, name)
     authority = create_authority(
         layout.certificates, SETTINGS.exchange.domain, system_clock, SETTINGS.certs
@@ -340,6 +340,8 @@ async def clinic(open_path: Path, sqlite_template: Path) -> AsyncIterator[Clinic
         layout.config,
         layout.database,
         layout.credentials,
+        layout.ledger_spool,
+        layout.message_spool,
     ):
         directory.mkdir(parents=True, exist_ok=True)
     layout.config_file.touch()
