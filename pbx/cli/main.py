@@ -127,9 +127,17 @@ def run(arguments: list[str]) -> int:
 def _misused(error: typer.TyperException) -> int:
     """Wrong usage is one sentence with the way to the help; no arguments at all is the help."""
     message = str(getattr(error, "format_message", error.__str__)())
-    if "\n" in message:
+    if message.startswith("Usage:"):
         say(message)
         return Exit.USAGE
     context: typer.Context | None = getattr(error, "ctx", None)
-    warn(f"{message} See: {context.command_path if context else 'pbx'} --help")
+    warn(f"{_sentence(message)} See: {context.command_path if context else 'pbx'} --help")
     return Exit.USAGE
+
+
+def _sentence(message: str) -> str:
+    """On one line, without the words of the library that checks types."""
+    plain = " ".join(message.split()).replace("Value error, ", "")
+    rule, found, _ = plain.partition("Input should be a valid UUID")
+    plain = f"{rule}it is an identifier, as lists show it" if found else plain
+    return plain if plain.endswith((".", "?", "!")) else f"{plain}."

@@ -35,6 +35,8 @@ def page(root: Command, version: str) -> str:
         "[\\fIoptions\\fR]",
         ".SH DESCRIPTION",
         *_paragraphs(root.help or ""),
+        ".SH OPTIONS",
+        *_options(root, name),
         ".SH COMMANDS",
     ]
     for path, command in commands(root, name):
@@ -57,14 +59,18 @@ def commands(command: Command, path: str) -> Iterator[tuple[str, Command]]:
 def _command(path: str, command: Command) -> list[str]:
     with typer.Context(command, info_name=path) as context:
         usage = " ".join(command.collect_usage_pieces(context))
-        records = [
-            record
-            for parameter in command.params
-            if (record := parameter.get_help_record(context)) is not None
-        ]
-    lines = [f".SS {_text(path)} {_text(usage)}", *_paragraphs(command.help or "")]
-    for names, meaning in records:
-        lines += [".TP", f".B {_text(names)}", _text(meaning)]
+    head = f".SS {_text(path)} {_text(usage)}"
+    return [head, *_paragraphs(command.help or ""), *_options(command, path)]
+
+
+def _options(command: Command, path: str) -> list[str]:
+    """Options and arguments, each with its meaning."""
+    lines: list[str] = []
+    with typer.Context(command, info_name=path) as context:
+        for parameter in command.params:
+            if (record := parameter.get_help_record(context)) is not None:
+                names, meaning = record
+                lines += [".TP", f".B {_text(names)}", _text(meaning)]
     return lines
 
 

@@ -43,8 +43,10 @@ def certify(
 ) -> None:
     """Issue a certificate; the directory goes to the operator's machine as ~/.config/hipaa-pbx.
 
-    It opens the management address of the configuration, and asks for password and second
-    factor there. Example: pbx operator certify anna --out anna-operator
+    It opens the management address of the configuration, where password and second factor are
+    asked for.
+
+    Example: pbx operator certify anna --out anna-operator
     """
     pin = initialised(data).keyholder_pin
     body = {"signing_request": request.read_text() if request is not None else ""}

@@ -23,6 +23,7 @@ from pbx.cli.session import client_of, signed_in
 from storage.identifiers import new_id, system_clock
 from storage.keyholder import acts
 
+ROLES = f"One of {', '.join(Role)}."
 app = typer.Typer(no_args_is_help=True, help="Roles: the table, and grants from request to end.")
 SHORT = {
     Role.SYSTEM_ADMINISTRATOR: "ADMIN",
@@ -94,7 +95,7 @@ def _flag(grant: GrantView) -> str:
 @app.command("grant")
 def grant_(
     who: WhoArgument,
-    role: Annotated[Role, typer.Argument(help="The role.")],
+    role: Annotated[Role, typer.Argument(show_choices=False, help=ROLES)],
     reason: Annotated[str, typer.Option(help="Why; it is kept.", prompt=True)],
     until_: UntilOption = None,
     data: DataOption = None,

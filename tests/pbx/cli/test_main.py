@@ -116,3 +116,26 @@ def test_completion_for_bash_knows_the_commands() -> None:
     )
 
     assert "status" in result.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("exceptions", "grant"), "Missing argument 'kind'. Choose from: md5-device, longer-idle."),
+        (
+            ("sessions", "end", "x"),
+            "Invalid value for 'session': it is an identifier, as lists show it.",
+        ),
+        (("call", "test", "--odd"), "No such option: --odd."),
+        (("person", "add", "--kind", "x", "a", "b"), "'x' is not one of 'staff', 'contractor',"),
+    ],
+)
+def test_wrong_arguments_are_told_in_words_of_ours(
+    capsys, words: tuple[str, ...], sentence: str
+) -> None:
+    assert cli.run([*words]) == Exit.USAGE
+
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.count("\n") == 1
+    assert "Value error" not in error

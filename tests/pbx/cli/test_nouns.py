@@ -5,8 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
-from pbx.cli.nouns import LINES, Deferred
+from pbx.cli import main as cli
+from pbx.cli.manual import commands
+from pbx.cli.nouns import LINES, Command, Deferred
 
 HEAVY = {
     "alembic", "argon2", "av", "cryptography", "litestar", "media", "psycopg", "pylibsrtp",
@@ -58,3 +62,47 @@ def test_completion_reaches_the_words_below_a_noun() -> None:
     )
 
     assert {"renew", "revoke"} <= set(result.stdout.split())
+
+
+SHELLS = {
+    "bash": {"_PBX_COMPLETE": "complete_bash", "COMP_WORDS": "pbx device rot", "COMP_CWORD": "2"},
+    "zsh": {"_PBX_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "pbx device rot"},
+    "fish": {
+        "_PBX_COMPLETE": "complete_fish",
+        "_TYPER_COMPLETE_ARGS": "pbx device rot",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    },
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_every_shell_completes_below_a_noun_that_was_not_imported(shell: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "pbx"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/usr/bin:/bin", **SHELLS[shell]},
+    )
+
+    assert "rotate-secret" in result.stdout
+    assert result.stderr == ""
+
+
+def leaves() -> list[tuple[str, Command]]:
+    root = typer.main.get_command(cli.app)
+    assert isinstance(root, TyperGroup)
+    return list(commands(root, "pbx"))
+
+
+@pytest.mark.parametrize("path", [path for path, _ in leaves()])
+def test_the_help_of_every_command_fits_a_terminal_of_80_columns(
+    path: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    assert cli.run([*path.split()[1:], "--help"]) == 0
+
+    shown = capsys.readouterr().out
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
+    assert "\x1b" not in shown
