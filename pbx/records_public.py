@@ -54,7 +54,10 @@ class RecordsPublicKey:
             return None
 
     def _write(self, key: SignedKey) -> None:
+        """The old one stays whole until the new one is."""
+        new = self._path.with_suffix(".new")
         try:
-            self._path.write_bytes(msgspec.msgpack.encode(key))
+            new.write_bytes(msgspec.msgpack.encode(key))
+            new.replace(self._path)
         except OSError:
             log.warning("the records key cannot be cached")

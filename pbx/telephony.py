@@ -36,8 +36,10 @@ from pbx.directory_keeper import DirectoryKeeper, lost_access
 from pbx.doorkeeper import Doorkeeper, Premises
 from pbx.failed_credentials import FailedCredentials
 from pbx.features.serve import serve
+from pbx.flow_metrics import FlowMetrics
 from pbx.listening import Listening
 from pbx.location import Bound, Change, Location
+from pbx.metrics import REGISTRY
 from pbx.paths import Layout
 from pbx.reachable import RegisteredPhones
 from pbx.records_public import RecordsPublicKey
@@ -171,6 +173,9 @@ class Telephony:
         telephony_shown.gauges(self)
         await self.returned.take_back()
         self.media.arrived = self._worker_arrived
+        flows = FlowMetrics(self.driver, self.stack.counters)
+        REGISTRY.register(flows)
+        self._entered.callback(REGISTRY.unregister, flows)
         return self.listening.open()
 
     async def refresh(self) -> None:

@@ -20,13 +20,17 @@ _GRACE = 2.0  # seconds in which no stranger is asked to make room
 class Admission:
     """Counts flows: in all, strangers, strangers of each address."""
 
-    __slots__ = ("_addresses", "_config", "_strangers", "total")
+    __slots__ = (
+        "_addresses", "_config", "_strangers", "admitted", "logins", "refused", "total",
+    )  # fmt: skip
 
     def __init__(self, config: SipConfig) -> None:
         self._config = config
         self._strangers: dict[FlowId, float] = {}  # since when, oldest first
         self._addresses: dict[str, dict[FlowId, float]] = {}
         self.total = 0
+        self.admitted = self.logins = self.refused = 0
+        """Since the start, for metrics."""
 
     @property
     def strangers(self) -> int:
@@ -52,22 +56,27 @@ class Admission:
     def admit(self, flow_id: FlowId, key: str, now: float) -> None:
         """Count a new flow as a stranger."""
         self.total += 1
+        self.admitted += 1
         self._strangers[flow_id] = now
         self._addresses.setdefault(key, {})[flow_id] = now
 
     def trust(self, flow_id: FlowId, key: str) -> None:
         """A stranger has logged in."""
+        self.logins += self._forget(flow_id, key)
+
+    def _forget(self, flow_id: FlowId, key: str) -> bool:
         if self._strangers.pop(flow_id, None) is None:
-            return
+            return False
         here = self._addresses[key]
         del here[flow_id]
         if not here:
             del self._addresses[key]
+        return True
 
     def release(self, flow_id: FlowId, key: str) -> None:
         """A flow is gone."""
         self.total -= 1
-        self.trust(flow_id, key)
+        self._forget(flow_id, key)
 
 
 class Memory:

@@ -201,6 +201,7 @@ class Driver:
     def _accepted(self, plain: socket.socket, peer: Endpoint, listener: Listener) -> None:
         key, now = address_key(peer[0]), self._loop.time()
         if not self._make_room(key, now):
+            self.admission.refused += 1
             plain.close()
             return
         try:
