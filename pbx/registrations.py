@@ -6,9 +6,7 @@ a phone was last seen is simply not kept until the database is back.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
-from contextlib import suppress
 from functools import partial
 from itertools import islice
 from uuid import UUID
@@ -16,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from pbx.location import Bound, Change
+from pbx.rounds import Rounds, note_all
 from storage.errors import LedgerUnavailable, StorageError
 from storage.identifiers import Clock, new_id
 from storage.ledger.actions import Action, Outcome
@@ -50,8 +49,7 @@ class RegistrationJournal:
         self._proved: set[UUID] = set()
         self._modern: set[UUID] = set()
         """Have shown, and are known, to do SHA-256."""
-        self._news = asyncio.Event()
-        self._closing = asyncio.Event()
+        self._rounds = Rounds(GATHER)
         self.lost = 0
         """Ledger rows about phones that were not written."""
 
@@ -72,7 +70,7 @@ class RegistrationJournal:
             )
             if change.is_first:
                 self._note(Action.REGISTRATION_STARTED, device, None, now)
-            self._news.set()
+            self._rounds.news()
         elif change.is_last:
             self._note(Action.REGISTRATION_ENDED, device, {"cause": change.cause.value}, now)
 
@@ -90,7 +88,7 @@ class RegistrationJournal:
         """MD5 is closed to this device for good, whatever exception it had."""
         if device not in self._modern:
             self._proved.add(device)
-            self._news.set()
+            self._rounds.news()
 
     def note(self, entry: Entry) -> None:
         """A row about a phone that cannot be refused: a failed credential, a lock-out."""
@@ -98,22 +96,15 @@ class RegistrationJournal:
             self.lost += 1
             return
         self._entries.append(entry)
-        self._news.set()
+        self._rounds.news()
 
     async def run(self) -> None:
         """Write until `close`; then once more."""
-        while not self._closing.is_set():
-            await self._news.wait()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), GATHER)
-            self._news.clear()
-            await self._try()
-        await self._try()
+        await self._rounds.run(self._try, lambda: False)
 
     def close(self) -> None:
         """Let `run` return when what waits has been written."""
-        self._closing.set()
-        self._news.set()
+        self._rounds.close()
 
     async def _try(self) -> None:
         """Where one phone was seen is not worth the rows of all others."""
@@ -125,10 +116,7 @@ class RegistrationJournal:
     async def _write(self) -> None:
         while self._entries:
             batch = [self._entries.popleft() for _ in range(min(BATCH, len(self._entries)))]
-            results = await asyncio.gather(
-                *(self._committer.note(entry) for entry in batch), return_exceptions=True
-            )
-            self.lost += sum(isinstance(result, Exception) for result in results)
+            self.lost += await note_all(self._committer, batch)
         while self._presence:
             seen = [self._presence.pop(device) for device in list(self._presence)[:BATCH]]
             try:

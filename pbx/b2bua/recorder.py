@@ -6,7 +6,6 @@ to the spool, and the records wait in memory, bounded, for the database to come 
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 from uuid import UUID
@@ -14,6 +13,7 @@ from uuid import UUID
 import structlog
 
 from pbx.b2bua.call import Call
+from pbx.rounds import Rounds, note_all
 from storage import calls
 from storage.calls import CallRecord
 from storage.errors import StorageError
@@ -52,10 +52,7 @@ class CallRecorder:
         self._noted: deque[CallRecord] = deque()
         """Their ledger rows are in the spool; only the records are still to be written."""
         self._emergencies: deque[Entry] = deque()
-        self._news = asyncio.Event()
-        self._urgent = asyncio.Event()
-        """An emergency call, or the end: nothing is gathered."""
-        self._is_closing = False
+        self._rounds = Rounds(GATHER_SECONDS, RETRY_SECONDS)
         self.lost = 0
         """Records dropped because too many waited."""
         self.rows_lost = 0
@@ -70,8 +67,7 @@ class CallRecorder:
                 _entry(Action.EMERGENCY_CALL_STARTED, call.id, call.caller.device,
                        call.caller.person, call.started_at)
             )  # fmt: skip
-            self._urgent.set()
-            self._news.set()
+            self._rounds.news(urgent=True)
 
     def ended(self, record: CallRecord) -> None:
         """A call is over."""
@@ -79,7 +75,7 @@ class CallRecorder:
         if len(self._waiting) + len(self._noted) > MOST_WAITING:
             (self._noted or self._waiting).popleft()
             self.lost += 1
-        self._news.set()
+        self._rounds.news()
 
     @property
     def waiting(self) -> int:
@@ -88,27 +84,11 @@ class CallRecorder:
 
     async def run(self) -> None:
         """Write until `close`; then once more."""
-        while not self._is_closing:
-            await self._pause()
-            self._news.clear()
-            self._urgent.clear()
-            await self._try()
-        await self._try()
+        await self._rounds.run(self._try, lambda: bool(self._noted))
 
     def close(self) -> None:
         """Let `run` return when what waits has been tried once more."""
-        self._is_closing = True
-        self._urgent.set()
-        self._news.set()
-
-    async def _pause(self) -> None:
-        try:
-            async with asyncio.timeout(RETRY_SECONDS if self._noted else None):
-                await self._news.wait()
-            async with asyncio.timeout(GATHER_SECONDS):
-                await self._urgent.wait()
-        except TimeoutError:
-            return
+        self._rounds.close()
 
     async def _try(self) -> None:
         """Whatever happens to one batch, the next call's record is written."""
@@ -144,10 +124,7 @@ class CallRecorder:
 
     async def _note(self, entries: list[Entry]) -> None:
         """Rows that cannot be refused; a committer that has stopped takes none at all."""
-        results = await asyncio.gather(
-            *(self._committer.note(entry) for entry in entries), return_exceptions=True
-        )
-        lost = sum(isinstance(result, Exception) for result in results)
+        lost = await note_all(self._committer, entries)
         if lost:
             self.rows_lost += lost
             log.error("ledger rows lost", count=lost)
