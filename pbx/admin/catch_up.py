@@ -32,6 +32,8 @@ async def catch_up(plane: Plane) -> int:
     """Answers how many endings were followed. Raises if the key holder is away."""
     plane.is_behind = False
     try:
+        report = await plane.keyholder.report()
+        plane.key_memory, plane.key_alarms = report.memory, report.alarms
         ended = await plane.keyholder.run_due(Evidence(plane.deed().operation))
         for ending in ended:
             await glass_mended(plane, ending)

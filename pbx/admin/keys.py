@@ -34,6 +34,7 @@ async def show_keys(plane: GivenPlane, caller: GivenCaller) -> KeysView:
         same_device=report.same_device,
         same_account=report.same_account,
         root_beside=report.root_beside,
+        memory=report.memory,
         alarms=list(report.alarms),
     )
 

@@ -104,6 +104,9 @@ class Plane:
     """What ended here and waits for somebody's proof at the key holder, as of the last look."""
     pinned: bytes = b""
     """The key holder's pinned signing key: what details are sealed to is checked against it."""
+    key_memory: str = "unknown"
+    """Whether it is locked, as the key holder says."""
+    key_alarms: tuple[str, ...] = ()
     look_at: int = 0
     """When both tables are to be compared next."""
     sole_grants: int = 0
@@ -219,11 +222,14 @@ class Plane:
             self.is_behind = True  # the next look at both tables tells
 
     def alarms(self) -> list[str]:
-        return list(self.waiting)
+        return [*self.waiting, *(f"Key holder: {alarm}." for alarm in self.key_alarms)]
 
     def section(self) -> dict[str, Fact]:
         """For `pbx status`: what one person alone granted stays in sight until it ends."""
-        return {"roles granted by one person alone": self.sole_grants}
+        return {
+            "roles granted by one person alone": self.sole_grants,
+            "key holder's memory": self.key_memory,
+        }
 
     async def report_floods(self, *, all_: bool = False) -> None:
         """One row with its number for refusals that had none of their own."""

@@ -47,6 +47,7 @@ def status(data: DataOption = None, json: JsonOption = False) -> None:
             else []
         ),
         *(["Single account: separation does not hold."] if found.same_account else []),
+        *([f"The key holder's memory is {found.memory}."] if "NOT" in found.memory else []),
         *(["There is no backup of the keys."] if found.last_backup is None else []),
         *found.alarms,
     ]

@@ -13,6 +13,7 @@ import structlog
 
 from pbx.admin.models import Process
 from pbx.paths import Layout
+from pbx.processes import hardening
 from pbx.processes.accounts import Account
 from pbx.processes.backoff import Backoff
 from pbx.processes.lifeline import VARIABLE, Alive, Failed, Ping, Ready, Watch
@@ -151,7 +152,13 @@ class Child:
         account = role.account
         more = [] if role.index is None else ["--index", str(role.index)]
         more += ["--separate"] if account else []
+        keeping = hardening.keeping_lock(account.uid, account.gid, role.groups) if account else []
+        if role.kind != "keyholder":
+            keeping = []
+        # What keeps the right to lock memory also changes the account, as its last step.
+        changed = account if not keeping else None
         return await asyncio.create_subprocess_exec(
+            *keeping,
             *(sys.executable, "-P", "-m", "pbx.service", role.kind),
             *("--data", str(self._layout.root), "--parent", str(os.getpid()), *more),
             stdin=asyncio.subprocess.DEVNULL,
@@ -160,9 +167,9 @@ class Child:
             cwd="/",
             # A group of its own: Ctrl-C reaches the supervisor alone, which stops the others.
             process_group=0,
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-            extra_groups=list(role.groups) if account else None,
+            user=changed.uid if changed else None,
+            group=changed.gid if changed else None,
+            extra_groups=list(role.groups) if changed else None,
             umask=0o027,
         )
 

@@ -9,6 +9,8 @@ import ctypes
 import os
 import resource
 import signal
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -54,8 +56,21 @@ def allow_files(wanted: int) -> None:
 
 def allow_locked_memory() -> None:
     """Lets the children lock all their memory (mlockall(2)): the key holder does, so that its
-    keys never reach swap. Where root may not raise the limit, the key holder says that it could
-    not lock."""
+    keys never reach swap. Where root may not raise the limit, `keeping_lock` may still help."""
     unlimited = resource.RLIM_INFINITY
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (unlimited, unlimited))
+
+
+SETPRIV: Final = Path("/usr/bin/setpriv")
+
+
+def keeping_lock(uid: int, gid: int, groups: Sequence[int], setpriv: Path = SETPRIV) -> list[str]:
+    """The command that drops root's rights but for CAP_IPC_LOCK, where the limit stays low: in
+    many containers root may lock memory and not raise the limit (capabilities(7), setpriv(1))."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    if os.geteuid() != 0 or soft == resource.RLIM_INFINITY or not setpriv.exists():
+        return []
+    more = ["--groups", ",".join(map(str, groups))] if groups else ["--clear-groups"]
+    keep = ["--inh-caps=-all,+ipc_lock", "--ambient-caps=-all,+ipc_lock"]
+    return [str(setpriv), "--reuid", str(uid), "--regid", str(gid), *more, *keep]

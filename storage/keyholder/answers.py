@@ -200,6 +200,8 @@ class KeyReport(Answer, frozen=True, tag="report"):
     root_beside: bool
     """The root key is a file on the same disk: whoever takes the disk opens the store."""
     alarms: tuple[str, ...] = ()
+    memory: str = ""
+    """Whether it is locked, in words."""
 
 
 class UnlockKey(Answer, frozen=True, tag="unlock-key"):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from storage.keyholder import founding, protocol
@@ -24,7 +25,7 @@ from storage.keyholder.keystores.choice import choose, root_key_path
 from storage.keyholder.keystores.file import PassphraseKeyStore
 from storage.keyholder.protocol import Answer, Request, State
 from storage.keyholder.store import StoreError
-from storage.keyholder.surroundings import Surroundings, close_memory
+from storage.keyholder.surroundings import Surroundings, close_memory, memory_in_words
 from storage.sealed import primitives
 from storage.sealed.primitives import Argon2, SealedError, Suite
 
@@ -73,7 +74,7 @@ class KeyHolderProcess:
         self._close_memory = close
         self._holder: Holder | None = None
         self._state = State.EMPTY
-        self._reason = ""
+        self._reason, self._memory = "", ""
         self._unlocking = asyncio.Lock()
         self._door = primitives.generate_pair(Suite.HYBRID)
         self._edges = [
@@ -81,7 +82,9 @@ class KeyHolderProcess:
         ]
 
     async def start(self) -> dict[str, str]:
-        if not self._close_memory():
+        locked = self._close_memory()
+        self._memory = memory_in_words(locked=locked)
+        if not locked:
             log.warning("memory is not locked: use encrypted swap or none")
         if founding.exists(self._places.keys):
             await self._start_store()
@@ -158,7 +161,7 @@ class KeyHolderProcess:
             root_key_path(self._config, self._places.keys),
         )
         if self._holder is not None:
-            return self._holder.report(around)
+            return msgspec.structs.replace(self._holder.report(around), memory=self._memory)
         return protocol.KeyReport(
             state=self._state,
             keystore=self._config.root,
@@ -171,6 +174,7 @@ class KeyHolderProcess:
             same_account=around.same_account,
             root_beside=around.root_beside,
             alarms=(self._reason,) if self._reason else (),
+            memory=self._memory,
         )
 
     async def reload(self) -> dict[str, str]:

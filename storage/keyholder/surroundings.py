@@ -7,6 +7,7 @@ from pathlib import Path
 
 _PR_SET_DUMPABLE = 4
 _MCL_CURRENT_AND_FUTURE = 3
+_CAP_IPC_LOCK = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,39 @@ def close_memory() -> bool:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
-    limit = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-    try:
-        resource.setrlimit(resource.RLIMIT_MEMLOCK, limit)
-    except (ValueError, OSError):
+    if not _may_lock(capabilities()) and not _limit_raised():
         return False  # with a low limit locking would make later allocations fail
     return bool(libc.mlockall(_MCL_CURRENT_AND_FUTURE) == 0)
+
+
+def capabilities(status: Path = Path("/proc/self/status")) -> int:
+    """The effective ones of this process (capabilities(7)); none where the system does not say."""
+    try:
+        lines = status.read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1], 16) for line in lines if line.startswith("CapEff:")), 0)
+
+
+def _may_lock(effective: int) -> bool:
+    return bool(effective >> _CAP_IPC_LOCK & 1)
+
+
+def _limit_raised() -> bool:
+    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    try:
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, unlimited)
+    except (ValueError, OSError):
+        return False
+    return True
+
+
+def memory_in_words(*, locked: bool, swaps: Path = Path("/proc/swaps")) -> str:
+    """For `pbx status`: whether keys could reach a disk by way of swap."""
+    if locked:
+        return "locked"
+    try:
+        has_swap = len(swaps.read_text().splitlines()) > 1
+    except OSError:
+        has_swap = True
+    return "NOT LOCKED: encrypt the swap, or use none" if has_swap else "not locked, and no swap"

@@ -69,6 +69,8 @@ class KeysView(msgspec.Struct, frozen=True, kw_only=True):
     same_device: bool
     same_account: bool
     root_beside: bool
+    memory: str
+    """Whether the key holder's memory is locked, in words."""
     alarms: list[str]
 
 

@@ -1,8 +1,10 @@
+import ast
 import os
 import resource
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +82,28 @@ def test_a_limit_that_cannot_be_had_is_a_sentence() -> None:
 def test_what_the_kernel_refuses_is_an_error() -> None:
     with pytest.raises(OSError, match="Invalid argument"):
         hardening._prctl(1, 10_000)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to keep")
+def test_a_process_keeps_the_right_to_lock_memory_and_nothing_else_of_root() -> None:
+    limited = "resource.setrlimit(resource.RLIMIT_MEMLOCK, (65536, 65536));"
+    shown = "print(hardening.keeping_lock(54321, 54322, {groups}), sep='')"
+    words = {}
+    for groups in ("()", "(54323, 54324)"):
+        words[groups] = ast.literal_eval(run(limited + shown.format(groups=groups)).stdout)
+    read = "[l for l in open('/proc/self/status') if l.startswith(('CapEff','Uid','Gid','Groups'))]"
+    done = subprocess.run(
+        [*words["(54323, 54324)"], sys.executable, "-I", "-c", f"print(''.join({read}))"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd="/",
+    )
+
+    facts = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines() if line}
+    assert set(facts["Uid:"]) == {"54321"}
+    assert set(facts["Gid:"]) == {"54322"}
+    assert facts["Groups:"] == ["54323", "54324"]
+    assert int(facts["CapEff:"][0], 16) == 1 << 14
+    assert "--clear-groups" in words["()"]
+    assert hardening.keeping_lock(1, 1, (), Path("/nonexistent")) == []

@@ -100,6 +100,7 @@ async def test_with_a_key_file_it_starts_unattended(running: Running) -> None:
     client = running.client()
     report = await client.report()
     assert (report.state, report.same_device, report.root_beside) == (State.READY, True, True)
+    assert "ocked" in report.memory
     assert (await client.challenge()).key.purpose == "proof"
     await client.close()
     assert await running.processes[0].reload() == {"key holder": "ready"}

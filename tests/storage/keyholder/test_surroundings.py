@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.keyholder.surroundings import Surroundings
+from storage.keyholder.surroundings import Surroundings, capabilities, memory_in_words
 
 SHARED = Path("/dev/shm")  # noqa: S108 - another device than the disk
 TRY = """
@@ -64,9 +64,33 @@ def test_without_the_right_to_lock_memory_it_says_so(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(resource, "setrlimit", refuse)
     monkeypatch.setattr("ctypes.CDLL", lambda *_, **__: Quiet())
+    monkeypatch.setattr(surroundings, "capabilities", lambda: 0)
     assert surroundings.close_memory() is False
+    monkeypatch.setattr(surroundings, "capabilities", lambda: 1 << 14)
+    assert surroundings.close_memory() is True, "whoever may lock needs no limit"
+    monkeypatch.setattr(surroundings, "capabilities", lambda: 0)
     monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
     assert surroundings.close_memory() is True
+
+
+def test_capabilities_are_read_as_the_kernel_writes_them(tmp_path: Path) -> None:
+    status = tmp_path / "status"
+    assert capabilities(status) == 0
+    status.write_text("Name:\tx\n")
+    assert capabilities(status) == 0
+    status.write_text("Name:\tx\nCapEff:\t0000000000004000\n")
+    assert capabilities(status) == 1 << 14
+    assert capabilities() >= 0
+
+
+def test_memory_is_spoken_of_plainly(tmp_path: Path) -> None:
+    swaps = tmp_path / "swaps"
+    assert memory_in_words(locked=True, swaps=swaps) == "locked"
+    assert memory_in_words(locked=False, swaps=swaps).startswith("NOT LOCKED")
+    swaps.write_text("Filename Type Size\n")
+    assert memory_in_words(locked=False, swaps=swaps) == "not locked, and no swap"
+    swaps.write_text("Filename Type Size\n/dev/sda2 partition 1\n")
+    assert memory_in_words(locked=False, swaps=swaps).startswith("NOT LOCKED")
 
 
 def test_a_process_that_cannot_be_closed_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
