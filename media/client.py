@@ -183,13 +183,15 @@ class MediaClient(RecordingClient):
         notify: Notify,
         offer: bytes = b"",
         snapshot: bytes = b"",
+        beside: LegId | None = None,
     ) -> LegId:
-        """One more leg for a call; all legs of a call are on one worker.
+        """One more leg for a call; all legs of a call are on one worker, unless it is to be
+        `beside` another leg.
 
         With its phone's offer, as `take_offer`; what that refuses opens no leg. A snapshot, here
         and elsewhere, is what `store` would say next.
         """
-        opened = await self._open(call, control.Open(call, place, offer, snapshot), notify)
+        opened = await self._open(call, control.Open(call, place, offer, snapshot), notify, beside)
         return opened.leg
 
     async def open_offering(
@@ -199,10 +201,11 @@ class MediaClient(RecordingClient):
         notify: Notify,
         like: LegId | None = None,
         direction: Direction = "sendrecv",
+        beside: LegId | None = None,
     ) -> tuple[LegId, bytes]:
         """One more leg for a call with our offer, as `make_offer`."""
         verb = control.OpenOffering(call, place, like or "", direction)
-        opened = await self._open(call, verb, notify)
+        opened = await self._open(call, verb, notify, beside)
         return opened.leg, opened.sdp
 
     def adopt(self, leg: LegId, call: str, notify: Notify) -> None:
@@ -210,7 +213,24 @@ class MediaClient(RecordingClient):
         self._notify[leg] = notify
         self._call_of[leg] = call
         self._legs_of.setdefault(call, set()).add(leg)
-        self._worker_of[call] = _worker(leg)
+        self._worker_of.setdefault(call, _worker(leg))
+
+    def are_near(self, leg: LegId, other: LegId) -> bool:
+        """Whether one worker has both, so that they can be joined."""
+        return _worker(leg) == _worker(other)
+
+    async def move(self, leg: LegId, call: str) -> None:
+        """From now on it is a leg of another call."""
+        before = self._call_of.get(leg)
+        if before is None:
+            raise LegGone("the leg is not known")
+        await self._ask(leg, control.Move(leg, call))
+        if before in self._legs_of:
+            self._legs_of[before].discard(leg)
+            self._forget_call(before)
+        self._call_of[leg] = call
+        self._legs_of.setdefault(call, set()).add(leg)
+        self._worker_of.setdefault(call, _worker(leg))
 
     async def take_offer(self, leg: LegId, sdp: bytes) -> None:
         """The phone's offer; `OfferRefused` says how to refuse the INVITE."""
@@ -272,23 +292,29 @@ class MediaClient(RecordingClient):
         """End the legs of a call, with their last figures."""
         if not legs:
             return []
+        theirs: dict[int, list[LegId]] = {}
+        for leg in legs:
+            theirs.setdefault(_worker(leg), []).append(leg)
+        found: dict[LegId, LegStats | None] = {}
         try:
-            found = _stats(await self._ask(legs[0], control.Drop(tuple(legs), snapshot)))
-        except MediaError:
-            found = (None,) * len(legs)
+            for near in theirs.values():
+                with contextlib.suppress(MediaError):
+                    figures = _stats(await self._ask(near[0], control.Drop(tuple(near), snapshot)))
+                    found.update(zip(near, figures, strict=True))
         finally:
             for leg in legs:
                 self._forget(leg)
-        return [stats or LegStats() for stats in found]
+        return [found.get(leg) or LegStats() for leg in legs]
 
     # --- snapshots
 
     def store(self, call: str, snapshot: bytes) -> None:
         """Leave a call's state with the worker that holds its legs, until `forget`."""
-        index = self._worker_of.get(call)
-        if index is None:
+        indexes = {_worker(leg) for leg in self._legs_of.get(call, ())}
+        if not indexes:
             raise LegGone("the call has no leg")
-        self._links[index].say(control.Store(call, snapshot))
+        for index in indexes:
+            self._links[index].say(control.Store(call, snapshot))
 
     def forget(self, calls: Iterable[str]) -> None:
         """These calls are over and recorded."""
@@ -309,7 +335,7 @@ class MediaClient(RecordingClient):
                     break
                 found += page
                 after = page[-1].call
-        return found
+        return _merged(found)
 
     # --- inside
 
@@ -342,10 +368,14 @@ class MediaClient(RecordingClient):
             notify(event)
 
     async def _open(
-        self, call: str, verb: control.Open | control.OpenOffering, notify: Notify
+        self,
+        call: str,
+        verb: control.Open | control.OpenOffering,
+        notify: Notify,
+        beside: LegId | None,
     ) -> Opened:
-        index = self._worker_for(call)
-        self._worker_of[call] = index
+        index = _worker(beside) if beside else self._worker_for(call)
+        self._worker_of.setdefault(call, index)
         link = self._links[index]
         try:
             reply = await link.ask(verb)
@@ -396,6 +426,23 @@ class MediaClient(RecordingClient):
         if not self._legs_of.get(call):
             self._legs_of.pop(call, None)
             self._worker_of.pop(call, None)
+
+
+def _merged(found: list[StoredCall]) -> list[StoredCall]:
+    """A call may have legs in two workers, after somebody was put through."""
+    merged: dict[str, StoredCall] = {}
+    for part in found:
+        known = merged.get(part.call)
+        if known is None:
+            merged[part.call] = part
+        else:
+            merged[part.call] = StoredCall(
+                part.call,
+                (*known.legs, *part.legs),
+                known.snapshot or part.snapshot,
+                {**known.figures, **part.figures},
+            )
+    return list(merged.values())
 
 
 def _worker(leg: LegId) -> int:

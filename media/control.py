@@ -108,6 +108,13 @@ class Join(Verb, tag="join", frozen=True):
     other: LegId
 
 
+class Move(Verb, tag="move", frozen=True):
+    """The leg goes on in another call."""
+
+    leg: LegId
+    call: str
+
+
 class Part(Verb, tag="part", frozen=True):
     """The leg hears nobody and is heard by nobody, until joined or fed."""
 
@@ -173,7 +180,8 @@ class Ping(Verb, tag="ping", frozen=True):
 
 AnyVerb = (
     Open | OpenOffering | TakeOffer | MakeAnswer | MakeOffer | TakeAnswer | Bridge | Withdraw
-    | Join | Part | Feed | Digits | Stats | Drop | Store | Forget | ListCalls | Ping | RecordingVerb
+    | Join | Move | Part | Feed | Digits | Stats | Drop | Store | Forget | ListCalls | Ping
+    | RecordingVerb
 )  # fmt: skip
 
 

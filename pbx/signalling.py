@@ -33,6 +33,7 @@ from pbx.voicemail.lamps import Lamps
 
 METHODS = (
     "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "SUBSCRIBE",
+    "REFER",
 )  # fmt: skip
 
 
@@ -47,7 +48,7 @@ def _is_urgent(request: Request) -> bool:
 
 CAPABILITIES = Capabilities(
     methods=METHODS,
-    extensions=("100rel", "gruu", "outbound", "path", "timer"),
+    extensions=("100rel", "gruu", "norefersub", "outbound", "path", "replaces", "timer"),
     is_urgent=_is_urgent,
 )
 

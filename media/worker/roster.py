@@ -93,6 +93,8 @@ class Roster:
                 self._leg(leg).withdraw()
             case control.Join(leg, other):
                 self._join(self._leg(leg), self._leg(other))
+            case control.Move(leg, call):
+                self._move(self._leg(leg), call)
             case control.Part(leg):
                 self._leg(leg).part()
             case control.Feed(leg, player):
@@ -177,11 +179,19 @@ class Roster:
         del self._legs[name]
         self._kept.left(leg.call, name, stats)
         self._ports.give_back(leg.port)
-        legs = self._calls[leg.call]
+        self._left(leg.call, name)
+
+    def _move(self, leg: Leg, call: str) -> None:
+        before, leg.call = leg.call, call
+        self._calls.setdefault(call, set()).add(leg.name)
+        self._left(before, leg.name)
+
+    def _left(self, call: str, name: LegId) -> None:
+        legs = self._calls[call]
         legs.discard(name)
         if not legs:
-            del self._calls[leg.call]
-            self._kept.ended(leg.call)
+            del self._calls[call]
+            self._kept.ended(call)
 
     def _store(self, call: str, snapshot: bytes) -> None:
         if call not in self._calls:

@@ -8,13 +8,13 @@ only place where legs and ports are given back and the record is written.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from uuid import UUID
 
 import structlog
 
-from media.client import AnswerRefused, Held, MediaError, OfferRefused, Player, Silent
+from media.client import AnswerRefused, Held, LegStats, MediaError, OfferRefused, Player, Silent
 from pbx.b2bua.callee_leg import CalleeLeg, Invitation
 from pbx.b2bua.caller_leg import CallerLeg
 from pbx.b2bua.endings import CallOver, end_of
@@ -24,22 +24,25 @@ from pbx.b2bua.events import (
     HungUp,
     LegEvent,
     Reanswered,
+    Referred,
     RefreshDue,
     Reoffered,
+    Replacing,
     Told,
     Vanished,
 )
 from pbx.b2bua.identity import Caller, shown_to, wants_privacy
 from pbx.b2bua.leg import Leg, Phase
+from pbx.b2bua.pairing import Pairing
 from pbx.b2bua.ports import Contact
 from pbx.b2bua.snapshot import CallSnapshot, Resumed
 from pbx.b2bua.surroundings import Board, Serve, Surroundings
-from pbx.b2bua.written import record_of, route_name, snapshot_of
+from pbx.b2bua.written import leg_record_of, record_of, route_name, snapshot_of
 from pbx.dialplan.plan import Emergency, Route
 from pbx.sip.dialog import Dialog, uas_id
 from pbx.sip.events import RequestReceived
 from pbx.sip.message import Response
-from storage.calls import CallOutcome, CallRecord
+from storage.calls import CallOutcome, CallRecord, LegRecord
 from storage.identifiers import new_id
 
 log = structlog.get_logger()
@@ -62,9 +65,9 @@ class Call:
         self.directory = around.directory()
         self.id = id
         self.listen = board.listen
+        self.leg_in = board.leg_in
         self._board = board
         self._inbox: asyncio.Queue[LegEvent] = asyncio.Queue()
-        self._partner: dict[Leg, Leg] = {}
         self.started_at = started_at
         self.ended_at = 0
         self.outcome = CallOutcome.FAILED
@@ -72,10 +75,9 @@ class Call:
         self.route: Route | Resumed | None = None
         self.tenure: UUID | None = None
         self.callee_name = ""
-        self.waiting: Leg
-        """Who waits for somebody to answer."""
-        self.parties: set[Leg] = set()
-        """Whose end is the end of the call."""
+        self.pairing = Pairing(self)
+        self.given: list[LegRecord] = []
+        """What is kept of legs that went on in another call."""
         self.legs: list[Leg] = []
         self._has_early_dialog = False
         self.state = "beginning"
@@ -94,7 +96,7 @@ class Call:
         call.caller = CallerLeg(call, new_id(call.clock), device, event)
         call.caller.person = call.person_at(device)
         call.identity = call.directory.caller(device, wants_privacy=wants_privacy(event.request))
-        call.waiting, call.parties = call.caller, {call.caller}
+        call.pairing.await_for(call.caller)
         call.add(call.caller)
         return call
 
@@ -139,15 +141,22 @@ class Call:
         """Give everything back, whatever fails on the way."""
         self.state, self.ended_at = "ended", self.ended_at or max(self.clock(), self.started_at)
         for leg in self.legs:
-            if leg is not self.caller:
+            if not isinstance(leg, CallerLeg):
                 self._hang_up(leg)
+        await self.pairing.give_up()
         await self.drop_media(self.legs, self.sealed())
-        await self.caller.may_hang_up()
-        self._hang_up(self.caller)
+        for leg in self.legs:
+            await leg.may_hang_up()
+            self._hang_up(leg)
         while not self._inbox.empty():
             event = self._inbox.get_nowait()
-            if isinstance(event, Reoffered):
-                event.leg.refuse_offer(event, 481)
+            match event:
+                case Reoffered(leg):
+                    leg.refuse_offer(event, 481)
+                case Referred(leg):
+                    leg.answer_referral(event, 481)
+                case Replacing(leg):
+                    leg.reject(481)
 
     def _hang_up(self, leg: Leg) -> None:
         """What one leg's peer made of its dialog keeps no other leg from ending."""
@@ -193,6 +202,12 @@ class Call:
             case Reoffered() | RefreshDue() | Reanswered() | Acknowledged():
                 await self._change(event)
                 return False
+            case Referred(leg) if self.state != "talking" or self.partner_of(leg) is None:
+                leg.answer_referral(event, 491 if self.state == "transferring" else 403)
+                return False
+            case Replacing(leg) if self.state != "talking":
+                leg.reject(481)
+                return False
         return True
 
     async def _change(self, event: Reoffered | RefreshDue | Reanswered | Acknowledged) -> None:
@@ -214,11 +229,16 @@ class Call:
 
     def is_party(self, leg: Leg) -> bool:
         """Not one that rang in vain: a phone that lost the race may say what it likes."""
-        return leg in self.parties
+        return leg in self.pairing.parties
+
+    @property
+    def waiting(self) -> Leg:
+        """Who waits for somebody to answer."""
+        return self.pairing.waiting
 
     def partner_of(self, leg: Leg) -> Leg | None:
         """Whom the leg is joined with."""
-        return self._partner.get(leg)
+        return self.pairing.partner_of(leg)
 
     async def ring(self, device: UUID, contact: Contact, number: str) -> CalleeLeg:
         """Invite one contact of a device; a failure leaves nothing of the leg behind."""
@@ -226,10 +246,11 @@ class Call:
         leg.person = self.person_at(device)
         self.add(leg)
         place = self.directory.place_of(device)
+        who = self.identity_of(self.waiting)
         invitation = Invitation(
             domain=self.around.domain,
             number=number,
-            shown=shown_to(self.identity, place, is_emergency=self.is_emergency),
+            shown=shown_to(who, place, is_emergency=self.is_emergency),
             max_forwards=self.max_forwards,
             is_emergency=self.is_emergency,
         )
@@ -242,50 +263,22 @@ class Call:
             raise
         return leg
 
-    async def connect(self, callee: CalleeLeg, answer: bytes) -> None:
-        """Take the callee's answer, settle ours to the caller, let each hear the other.
-
-        Raises `AnswerRefused` for what was not offered: a failed call.
-        """
-        waiting = self.waiting
-        if callee.media is None or waiting.media is None:
-            raise AnswerRefused("the leg is gone")
-        if waiting.awaits_answer:
-            description = await self.media.bridge(
-                callee.media, answer, waiting.media, self.sealed()
-            )
-            self.caller.settled(description)
-        else:
-            await self.media.take_answer(callee.media, answer)
-            if waiting.is_described:
-                await self.media.join(waiting.media, callee.media)
-        callee.is_described = True
-        self.pair(waiting, callee)
-
-    def pair(self, one: Leg, other: Leg) -> None:
-        """These two are the call now."""
-        self._partner = {one: other, other: one}
-        self.parties = {one, other}
-
-    async def talk(self, callee: CalleeLeg) -> None:
-        """Answer the caller for a callee that is connected; stay until the call is over."""
+    async def begin(self, callee: CalleeLeg) -> None:
+        """Answer the caller for a callee that is connected."""
         if self.has_given_up:
             raise CallOver("caller-gave-up", CallOutcome.CANCELLED)
         await self.caller.accept(callee)
         self._conclude(CallOutcome.ANSWERED, "internal")
+        await self.talk()
+
+    async def talk(self) -> None:
+        """They talk, from now on or again."""
         self.state = "talking"
         await self.keep()
-        while True:
-            await self.next()
 
-    async def join(self, callee: Leg) -> None:
-        """Each hears the other."""
-        await self.caller.prepare(callee)
-        if self.has_given_up:
-            raise CallOver("caller-gave-up", CallOutcome.CANCELLED)
-        if self.caller.media is not None and callee.media is not None:
-            self.pair(self.caller, callee)
-            await self.media.join(self.caller.media, callee.media)
+    async def echo(self) -> None:
+        """The caller hears itself."""
+        await self.pairing.join(self.caller, self.caller)
 
     async def play(self, player: Player) -> None:
         """Let whoever waits hear something, on an open path."""
@@ -360,19 +353,47 @@ class Call:
     def early_dialog_of(self, response: Response) -> None:
         """Requests in the dialog of a provisional response are this call's too."""
         if not self._has_early_dialog:
-            self._has_early_dialog = self.dialog_of(response) is not None
+            self._has_early_dialog = self.dialog_of(response, self.caller) is not None
 
-    def dialog_of(self, answer: Response) -> Dialog | None:
+    def dialog_of(self, answer: Response, leg: Leg) -> Dialog | None:
         """The dialog that our answer made."""
         dialog = self.agent.dialog(uas_id(answer))
         if dialog is not None:
-            self._board.listen_dialog(dialog, self.caller)
+            self._board.listen_dialog(dialog, leg)
         return dialog
 
     def person_at(self, device: UUID) -> UUID | None:
         """Whose phone it is; None: nobody's."""
         holder = self.directory.holder_of(device)
         return holder.person if holder else None
+
+    def is_ours(self, leg: Leg, host: str) -> bool:
+        """Whether a URI that this leg's phone names points at us."""
+        facts = self.agent.facts(leg.flow)
+        return host.lower() == self.around.domain or (facts is not None and host == facts.local[0])
+
+    def identity_of(self, leg: Leg) -> Caller:
+        """Who is at this phone, as we know it."""
+        return self.identity if leg is self.caller else self.directory.caller(leg.device)
+
+    def give(self, legs: Sequence[Leg], to: Call, figures: Sequence[LegStats]) -> None:
+        """These legs go on in another call; ours is over for everybody else."""
+        for leg, stats in zip(legs, figures, strict=True):
+            self.given.append(leg_record_of(leg, stats, new_id(self.clock)))
+            self.legs.remove(leg)
+            self.pairing.parties.discard(leg)
+            self.ended(leg)
+            leg.call = to
+            self._board.move(leg, self, to)
+            to.take(leg)
+        waiting = [self._inbox.get_nowait() for _ in range(self._inbox.qsize())]
+        for event in waiting:
+            (to if event.leg in legs else self).tell(event)
+        self.tell(Told(None, "transferred"))
+
+    def take(self, leg: Leg) -> None:
+        """A leg of another call goes on in this one."""
+        self.add(leg)
 
     # -- what is kept and shown
 

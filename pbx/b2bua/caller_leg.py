@@ -82,7 +82,7 @@ class CallerLeg(Leg):
         body = await (self._offer(like) if asks else self._make_answer(like))
         answer = self._with_session(response_to(self.request, 200), body)
         # A CANCEL meanwhile makes the response a late one.
-        if self._respond(answer) and (dialog := self.call.dialog_of(answer)) is not None:
+        if self._respond(answer) and (dialog := self.call.dialog_of(answer, self)) is not None:
             self.status = 200
             self._confirm(dialog)
             self.is_described = not asks

@@ -13,8 +13,9 @@ import structlog
 from media.client import StoredCall
 from pbx import gruu
 from pbx.b2bua.call import Call
-from pbx.b2bua.caller_leg import user_of
+from pbx.b2bua.caller_leg import CallerLeg, user_of
 from pbx.b2bua.config import CallsConfig
+from pbx.b2bua.events import Replacing
 from pbx.b2bua.goodbyes import Goodbyes
 from pbx.b2bua.leg import Leg
 from pbx.b2bua.resumed import resume
@@ -29,6 +30,7 @@ from pbx.sip.events import TransactionId
 from pbx.sip.loops import forwards
 from pbx.sip.message import Request, response_to
 from storage.calls import CallRecord
+from storage.identifiers import new_id
 
 log = structlog.get_logger()
 
@@ -83,6 +85,11 @@ class Calls:
     def admit(self, event: sip.RequestReceived, device: UUID) -> None:
         """An INVITE of an authenticated device that begins a call."""
         around = self._around
+        if "Replaces" in event.request.headers:
+            refusal = self._replace(event, device)
+            if refusal:
+                around.agent.respond(event.transaction, response_to(event.request, refusal))
+            return
         route = self._route(device, event.request)
         is_emergency = isinstance(route, plan.Emergency)
         if refusal := self._over_emergencies(device) if is_emergency else self._over_limit(device):
@@ -124,6 +131,35 @@ class Calls:
         if entry is None or held is None:
             return plan.Refused(plan.Refusal.UNKNOWN_NUMBER)
         return plan.RingPerson(held.extension, held.tenure, held.person, (entry.id,), one.instance)
+
+    def _replace(self, event: sip.RequestReceived, device: UUID) -> int:
+        """A phone wants the place of another one in a call (RFC 3891 §3); or why it is refused."""
+        try:
+            replaces = event.request.replaces
+        except PeerError as error:
+            return error.status
+        around = self._around
+        holder = around.directory().holder_of(device)
+        person = holder.person if holder else None
+        found = replaces and self.leg_in(
+            DialogId(replaces.call_id, replaces.to_tag, replaces.from_tag)
+        )
+        if not replaces or not found or not found.belongs_to(device, person):
+            around.strangers(device, person)
+            return 403 if found else 481
+        if not found.is_confirmed:
+            return 603 if found.is_ended else 481
+        if replaces.is_early_only:
+            return BUSY_HERE
+        if found.call.is_emergency:
+            return 403
+        call = found.call
+        leg = CallerLeg(call, new_id(around.clock), device, event)
+        leg.person = person
+        call.take(leg)
+        self.listen(event.transaction, leg)
+        call.tell(Replacing(leg, found))
+        return 0
 
     def receive(self, event: sip.Event) -> bool:
         """An event of a transaction or dialog; False: it belongs to no call."""
@@ -251,6 +287,22 @@ class Calls:
         if self._by_dialog.get(dialog.id) is not leg:
             self._by_dialog[dialog.id] = leg
             self._of_call.setdefault(leg.call.id, []).append(dialog.id)
+
+    def leg_in(self, dialog: DialogId) -> Leg | None:
+        """Whose dialog it is."""
+        return self._by_dialog.get(dialog)
+
+    def move(self, leg: Leg, call: Call, to: Call) -> None:
+        """The leg goes on in another call: what it waits for is forgotten with that one."""
+        theirs = self._of_call.get(call.id, [])
+        moved = [key for key in theirs if self._waits_for(key) is leg]
+        self._of_call[call.id] = [key for key in theirs if key not in set(moved)]
+        self._of_call.setdefault(to.id, []).extend(moved)
+
+    def _waits_for(self, key: TransactionId | DialogId) -> Leg | None:
+        if isinstance(key, DialogId):
+            return self._by_dialog.get(key)
+        return self._by_transaction.get(key)
 
     def count(self, device: UUID) -> None:
         """The device is part of one more call."""

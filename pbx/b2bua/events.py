@@ -11,6 +11,7 @@ from pbx.sip.message import Request
 
 if TYPE_CHECKING:
     from pbx.b2bua.callee_leg import CalleeLeg
+    from pbx.b2bua.caller_leg import CallerLeg
     from pbx.b2bua.leg import Leg
 
 
@@ -93,6 +94,23 @@ class Acknowledged:
 
 
 @dataclass(frozen=True, slots=True)
+class Referred:
+    """A phone wants its partner put through to somebody (REFER)."""
+
+    leg: Leg
+    transaction: TransactionId
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Replacing:
+    """A phone wants to take the place of another one in this call (INVITE with Replaces)."""
+
+    leg: CallerLeg
+    replaced: Leg
+
+
+@dataclass(frozen=True, slots=True)
 class Vanished:
     """The phone does not answer any more; `cause` goes into the record."""
 
@@ -127,6 +145,8 @@ LegEvent = (
     | RefreshDue
     | Reanswered
     | Acknowledged
+    | Referred
+    | Replacing
     | Vanished
     | Heard
     | Told

@@ -34,11 +34,14 @@ from pbx.b2bua.events import (
     HungUp,
     LegEvent,
     Reanswered,
+    Referred,
     RefreshDue,
     Reoffered,
     Vanished,
 )
+from pbx.b2bua.news import News
 from pbx.b2bua.ports import Phones, UserAgent
+from pbx.b2bua.referral import Referral
 from pbx.sip import events as sip
 from pbx.sip.dialog import Dialog
 from pbx.sip.events import TransactionId
@@ -90,6 +93,7 @@ class Leg:
         self._offered_late = False
         """We offered in the answer to a re-INVITE: the ACK has to answer."""
         self.was_silent = False
+        self._refers = 0
         self.is_described = False
         """Both ends have said how the session is to be, where that came late."""
         self.is_held = False
@@ -106,9 +110,28 @@ class Leg:
         return self.phase is Phase.CONFIRMED and self.media is not None
 
     @property
+    def is_confirmed(self) -> bool:
+        """Answered and not ended."""
+        return self.phase is Phase.CONFIRMED and self.dialog is not None
+
+    def belongs_to(self, device: UUID, person: UUID | None) -> bool:
+        """The same device, or another one of the same person's."""
+        return device == self.device or (person is not None and person == self.person)
+
+    async def may_hang_up(self) -> None:
+        """Returns when a BYE is allowed."""
+
+    @property
+    def is_ended(self) -> bool:
+        return self.phase is Phase.ENDED
+
+    @property
     def awaits_answer(self) -> bool:
         """Its phone has offered, and hears from us when somebody takes the call."""
         return False
+
+    def settled(self, description: bytes) -> None:
+        """What our answer to its phone will say."""
 
     @property
     def partner(self) -> Leg | None:
@@ -260,6 +283,9 @@ class Leg:
                 self._pracked(event)  # with a description: the stack answers all others itself
             case "INFO" if request.body:
                 self._reply(event, 415)  # key presses in signalling would show us a PIN
+            case "REFER" if self.phase is Phase.CONFIRMED:
+                self._refers += 1
+                self.tell(Referred(self, event.transaction, request))
             case "INFO" | "OPTIONS":
                 self._reply(event, 200)
             case _:
@@ -322,6 +348,21 @@ class Leg:
             self._unkeyed()
         elif self.phase is not Phase.ENDED:
             self.tell(Heard(self, event))  # type: ignore[arg-type]
+
+    def answer_referral(self, asked: Referred, status: int, warning: str = "") -> News:
+        """Say whether we do what the phone asks; the news of it begin with a 202."""
+        response = response_to(asked.request, status)
+        wants_news = False
+        if status < 300:
+            response.headers.add("Contact", self.contact)
+            wants_news = Referral.of(asked.request).wants_news
+            if not wants_news:
+                response.headers.add("Refer-Sub", "false")
+        elif warning:
+            response.headers.add("Warning", f'399 {WARNING_HOST} "{warning}"')
+        self._agent.respond(asked.transaction, response)
+        number = asked.request.cseq.number if self._refers > 1 else None
+        return News(self, number, is_wanted=wants_news)
 
     # -- what every leg does
 

@@ -57,13 +57,14 @@ def resume(around: Surroundings, board: Board, snapshot: CallSnapshot, stored: S
     call.ended_at, call.outcome, call.cause = snapshot.ended_at, snapshot.outcome, snapshot.cause
     for was in snapshot.legs:
         _resume_leg(call, board, was, snapshot, stored)
-    call.waiting, call.parties = call.caller, {call.caller}
+    call.pairing.await_for(call.caller)
     by_id = {leg.id: leg for leg in call.legs}
     for was in snapshot.legs:
         one, other = by_id[was.id], by_id.get(was.partner) if was.partner else None
         if other is not None and one.is_talking and other.is_talking:
-            call.pair(one, other)
-    if not call.ended_at and not call.caller.is_talking:
+            call.pairing.pair(one, other)
+    call.pairing.take_trunk([leg for leg in snapshot.trunk if leg in stored.legs])
+    if not call.ended_at and not any(leg.is_talking for leg in call.pairing.parties):
         call.outcome, call.cause = CallOutcome.FAILED, RESTARTED
     return call
 

@@ -66,6 +66,7 @@ class Return:
     async def _resume(self, snapshot: CallSnapshot, stored: StoredCall) -> None:
         """Legs that the snapshot does not know yet rang: they ring no more."""
         names = {leg.media for leg in snapshot.legs if leg.phase == "confirmed"}
+        names.update(snapshot.trunk)
         await self.media.drop_all([leg for leg in stored.legs if leg not in names])
         self._seen.add(snapshot.id)
         self.calls.resume(snapshot, stored)

@@ -50,6 +50,8 @@ class CallSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     dialled: str
     legs: tuple[LegSnapshot, ...]
     callee_name: str = ""
+    trunk: tuple[str, ...] = ()
+    """Our own legs between two workers."""
     ended_at: int = 0
     """When it was over; 0: it goes on."""
     outcome: CallOutcome = CallOutcome.ANSWERED

@@ -13,7 +13,7 @@ from pbx.b2bua.goodbyes import Goodbyes
 from pbx.b2bua.ports import Phones, UserAgent
 from pbx.b2bua.snapshot import SnapshotKey
 from pbx.directory import Directory
-from pbx.sip.dialog import Dialog
+from pbx.sip.dialog import Dialog, DialogId
 from pbx.sip.events import TransactionId
 from storage.identifiers import Clock
 
@@ -35,6 +35,8 @@ class Surroundings:
     clock: Clock
     config: CallsConfig
     domain: str
+    strangers: Callable[[UUID, UUID | None], None] = lambda device, person: None
+    """Hears of a device (and whose it is) that named a dialog of somebody else's."""
     legs_per_worker: int = 0
     """How many legs a media worker has ports for; 0: as many as it says."""
     manners: dict[UUID, Manner] = field(default_factory=dict)
@@ -50,6 +52,8 @@ class Board(Protocol):
 
     def listen(self, transaction: TransactionId, leg: Leg) -> None: ...
     def listen_dialog(self, dialog: Dialog, leg: Leg) -> None: ...
+    def leg_in(self, dialog: DialogId) -> Leg | None: ...
+    def move(self, leg: Leg, call: Call, to: Call) -> None: ...
     def count(self, device: UUID) -> None: ...
     def uncount(self, device: UUID) -> None: ...
     def has_room(self, device: UUID) -> bool: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from media.client import LegStats
 from pbx.b2bua.leg import Leg
@@ -43,6 +44,7 @@ def snapshot_of(call: Call) -> CallSnapshot:
         caller_name=call.identity.name,
         dialled=call.caller.dialled,
         legs=tuple(map(_leg_snapshot_of, call.legs)),
+        trunk=call.pairing.trunk,
         callee_name=call.callee_name,
         ended_at=call.ended_at,
         outcome=call.outcome,
@@ -91,15 +93,15 @@ def record_of(call: Call) -> CallRecord:
             dialled=call.caller.dialled,
             callee_name=call.callee_name,
         ),
-        legs=tuple(map(_leg_record_of, call.legs)),
+        legs=(*(leg_record_of(leg, leg.stats, leg.id) for leg in call.legs), *call.given),
     )
 
 
-def _leg_record_of(leg: Leg) -> LegRecord:
+def leg_record_of(leg: Leg, figures: LegStats | None, id: UUID) -> LegRecord:
     """What is kept of one leg, with its encryption receipt."""
-    stats = leg.stats or LegStats()
+    stats = figures or LegStats()
     return LegRecord(
-        id=leg.id,
+        id=id,
         role=leg.role,
         device=leg.device,
         person=leg.person,

@@ -17,4 +17,4 @@ async def echo(call: Call) -> None:
     while True:
         event = await call.next()
         if isinstance(event, Heard) and isinstance(event.event, Fed):
-            await call.join(call.caller)
+            await call.echo()

@@ -16,7 +16,8 @@ from pbx.b2bua.call import Call
 from pbx.b2bua.callee_leg import CalleeLeg
 from pbx.b2bua.endings import CallOver
 from pbx.b2bua.events import Heard
-from pbx.features.ring_person import Ringing
+from pbx.features.ringing import Ringing
+from pbx.features.talk import talk
 from storage.calls import CallOutcome
 
 log = structlog.get_logger()
@@ -34,7 +35,7 @@ async def emergency(call: Call, devices: tuple[UUID, ...]) -> None:
         await call.play(NO_LINE)
     winner = await _ring(call, devices)
     if winner is not None:
-        await call.talk(winner)
+        await talk(call, winner)
     await call.play(NO_LINE_ONCE)
     while True:
         event = await call.next()

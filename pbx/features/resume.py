@@ -6,6 +6,7 @@ from pbx.b2bua.call import Call
 from pbx.b2bua.endings import CallOver
 from pbx.b2bua.resumed import RESTARTED
 from pbx.features.emergency import emergency
+from pbx.features.talk import go_on
 from storage.calls import CallOutcome
 
 
@@ -13,13 +14,13 @@ async def resume(call: Call) -> None:
     """Two that talked go on; an emergency call is announced and rung anew; others end."""
     if call.ended_at:
         raise CallOver(call.cause)  # it was ending
-    if not call.caller.is_talking:
+    parties = [leg for leg in call.pairing.parties if leg.is_talking]
+    if not parties:
         raise CallOver(RESTARTED)  # nobody had answered
-    is_alone = call.partner_of(call.caller) is None
+    is_alone = len(parties) < 2 and call.partner_of(parties[0]) is None
     if is_alone and call.is_emergency:
         await emergency(call, call.directory.emergency_devices)
     if is_alone and call.route_name != "echo":
         raise CallOver(RESTARTED, CallOutcome.ANSWERED)
     call.outcome, call.cause, call.state = CallOutcome.ANSWERED, "internal", "talking"
-    while True:
-        await call.next()
+    await go_on(call)

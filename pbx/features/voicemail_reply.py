@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pbx.dialplan import plan
 from pbx.features.dialogue import Dialogue
-from pbx.features.ring_person import Ringing
+from pbx.features.ringing import Ringing
+from pbx.features.talk import talk
 from pbx.features.voicemail_login import Listener
 from pbx.voicemail.office import Voicemail
 from storage import calls
@@ -57,5 +58,5 @@ async def reply(
     await dialogue.media.release(dialogue.leg)
     winner = await Ringing(call).first_answer(route.devices)
     if winner is not None:
-        await call.talk(winner)
+        await talk(call, winner)
     await dialogue.say("no-answer")

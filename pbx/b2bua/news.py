@@ -1,0 +1,39 @@
+"""How a transfer goes, told to the phone that asked for it (RFC 3515 §2.4.4, §2.4.5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pbx.sip.reasons import REASONS
+
+if TYPE_CHECKING:
+    from pbx.b2bua.leg import Leg
+
+FRAGMENT = "message/sipfrag;version=2.0"
+LASTS = 180
+"""Seconds that the implicit subscription is said to last: no target rings for longer."""
+
+
+class News:
+    """The implicit subscription of one REFER: each NOTIFY carries the status line so far."""
+
+    def __init__(self, leg: Leg, number: int | None, *, is_wanted: bool) -> None:
+        """`number` is the REFER's CSeq where it was not the first in its dialog."""
+        self._leg = leg
+        self._event = "refer" if number is None else f"refer;id={number}"
+        self._is_wanted = is_wanted
+        self._last = 0
+
+    def tell(self, status: int) -> None:
+        """The target said so; a final status ends the subscription."""
+        leg, dialog = self._leg, self._leg.dialog
+        if not self._is_wanted or status == self._last or dialog is None or not leg.is_confirmed:
+            return
+        self._last = status
+        self._is_wanted = status < 200
+        line = f"SIP/2.0 {status} {REASONS.get(status, 'Unknown')}\r\n".encode()
+        notify = dialog.request("NOTIFY", line, FRAGMENT)
+        notify.headers.add("Event", self._event)
+        state = f"active;expires={LASTS}" if status < 200 else "terminated;reason=noresource"
+        notify.headers.add("Subscription-State", state)
+        leg.send_in_dialog(notify)

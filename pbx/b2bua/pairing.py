@@ -1,0 +1,112 @@
+"""Who hears whom in a call: joined and joined again, without a word to their phones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from media.client import AnswerRefused, Ended, LegId, MediaError, MediaEvent, Place
+from pbx.b2bua.events import Heard
+
+if TYPE_CHECKING:
+    from pbx.b2bua.call import Call
+    from pbx.b2bua.leg import Leg
+
+LOOPBACK = "127.0.0.1"
+
+
+class Pairing:
+    """The parties of one call; the one that waits for somebody, or the two that talk."""
+
+    waiting: Leg
+    """Who waits for somebody to answer."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self.parties: set[Leg] = set()
+        """Whose end is the end of the call."""
+        self._partner: dict[Leg, Leg] = {}
+        self.trunk: tuple[LegId, ...] = ()
+        """Our own legs between two workers."""
+
+    def await_for(self, waiting: Leg) -> None:
+        """This one is alone in the call, and waits."""
+        self.waiting, self.parties, self._partner = waiting, {waiting}, {}
+
+    def partner_of(self, leg: Leg) -> Leg | None:
+        """Whom the leg is joined with."""
+        return self._partner.get(leg)
+
+    async def connect(self, callee: Leg, answer: bytes) -> None:
+        """Take the callee's answer, settle ours to a caller that waits for it, let each hear the
+        other. Raises `AnswerRefused` for what was not offered."""
+        waiting, media = self.waiting, self._call.media
+        if callee.media is None or waiting.media is None:
+            raise AnswerRefused("the leg is gone")
+        if waiting.awaits_answer:
+            sealed = self._call.sealed()
+            waiting.settled(await media.bridge(callee.media, answer, waiting.media, sealed))
+        else:
+            await media.take_answer(callee.media, answer)
+            if waiting.is_described:
+                await self._link(waiting.media, callee.media)
+        callee.is_described = True
+        self.pair(waiting, callee)
+
+    async def join(self, one: Leg, other: Leg) -> None:
+        """Each of two answered phones hears the other from now on."""
+        if one.media is None or other.media is None:
+            return
+        self.pair(one, other)
+        await self._link(one.media, other.media)
+
+    def pair(self, one: Leg, other: Leg) -> None:
+        """These two are the call now."""
+        self._partner = {one: other, other: one}
+        self.parties = {one, other}
+
+    async def part(self, waiting: Leg) -> None:
+        """From now on one of them waits, and the other is no party any more."""
+        self.await_for(waiting)
+        await self.close()
+        if waiting.media is not None:
+            await self._call.media.part(waiting.media)
+
+    async def close(self) -> None:
+        """Give back what the pairing itself has opened."""
+        trunk, self.trunk = self.trunk, ()
+        await self._call.media.drop_all(trunk)
+
+    def take_trunk(self, legs: Sequence[LegId]) -> None:
+        """They lived on while the exchange was away."""
+        self.trunk = tuple(legs)
+        for leg in legs:
+            self._call.media.adopt(leg, str(self._call.id), self.heard)
+
+    async def _link(self, one: LegId, other: LegId) -> None:
+        media = self._call.media
+        if media.are_near(one, other):
+            await media.join(one, other)
+            return
+        # After an attended transfer two workers may hold the legs of one call: a leg in each,
+        # keyed like any other, carries the sound between them over the loopback interface.
+        await self.close()
+        place, call = Place(local=LOOPBACK, peer=LOOPBACK), str(self._call.id)
+        here, offer = await media.open_offering(call, place, self.heard, one, beside=one)
+        self.trunk = (here,)
+        there = await media.open(call, place, self.heard, offer, beside=other)
+        self.trunk = (here, there)
+        await media.take_answer(here, await media.make_answer(there, like=other))
+        await media.join(one, here)
+        await media.join(other, there)
+
+    def heard(self, event: MediaEvent) -> None:
+        """A worker that is gone ends the call."""
+        if isinstance(event, Ended):
+            self._call.tell(Heard(self.waiting, event))
+
+    async def give_up(self) -> None:
+        """Whatever fails now fails in vain."""
+        with suppress(MediaError):
+            await self.close()

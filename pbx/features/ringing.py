@@ -1,0 +1,155 @@
+"""Phones that ring for one call; the first to answer has it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+import structlog
+
+from media.client import AnswerRefused, MediaError, Player, Tone
+from pbx import gruu
+from pbx.b2bua.call import Call
+from pbx.b2bua.callee_leg import ELSEWHERE, CalleeLeg
+from pbx.b2bua.events import Answered, LegEvent, Progressed, Rang, Refused
+from pbx.b2bua.news import News
+from storage.calls import CallOutcome
+
+log = structlog.get_logger()
+
+NONSENSE = 0
+"""No status of the phone's: it answered with what was not offered."""
+
+NO_ANSWER, OFFLINE, BUSY, DECLINED = 480, 480, 486, 603
+
+RINGBACK = Player(sounds=(Tone("ringback"),), times=0)
+
+
+class Ringing:
+    """The phones that ring for whoever waits in a call, and what they said."""
+
+    def __init__(
+        self,
+        call: Call,
+        *,
+        number: str = "",
+        news: News | None = None,
+        legs: Sequence[CalleeLeg] = (),
+        instance: str = "",
+    ) -> None:
+        """`number` is whom they are said to be; with `news` somebody is put through, who was
+        answered long ago; `legs` ring already. `instance`: only that one rings, of several with
+        one identity."""
+        self._call = call
+        self._instance = instance
+        self._number = number or call.caller.dialled
+        self._news = news
+        self._is_heard_ringing = False
+        self._legs: list[CalleeLeg] = list(legs)
+        self._refusals: list[int] = []
+        self._has_early_media = False
+        self._timed_out = False
+
+    async def first_answer(self, devices: Iterable[UUID]) -> CalleeLeg | None:
+        """Ring these devices until one answers, all refused, or the time is up."""
+        await self._invite(devices)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._call.around.config.ring_seconds
+        if self._news is None:
+            self._call.state = "ringing"
+        # One that has answered already is told of in what `next` is yet to give.
+        while any(not leg.is_ended for leg in self._legs):
+            event = await self._call.next(deadline)
+            if event is None:
+                self._timed_out = True
+                break
+            if isinstance(event, Answered) and await self._take(event):
+                await self._stop(event.leg, ELSEWHERE)
+                return event.leg
+            await self._heed(event)
+        await self._stop(None, None)
+        return None
+
+    def verdict(self) -> tuple[int, str, CallOutcome]:
+        """What the caller is told when nobody answered: status, prompt, outcome."""
+        if self._timed_out or 408 in self._refusals:
+            return NO_ANSWER, "no-answer", CallOutcome.NO_ANSWER
+        if NONSENSE in self._refusals:
+            return NO_ANSWER, "no-answer", CallOutcome.FAILED
+        if any(status >= 600 for status in self._refusals):
+            return DECLINED, "no-answer", CallOutcome.DECLINED
+        if 486 in self._refusals:
+            return BUSY, "busy", CallOutcome.BUSY
+        if self._refusals and all(status not in (480, 503) for status in self._refusals):
+            return NO_ANSWER, "no-answer", CallOutcome.DECLINED
+        return OFFLINE, "offline", CallOutcome.OFFLINE
+
+    async def _invite(self, devices: Iterable[UUID]) -> None:
+        call = self._call
+        for device in devices:
+            if not call.has_room(device):
+                self._refusals.append(BUSY)
+                continue
+            for contact in call.phones.contacts_of(device):
+                if self._instance and not gruu.names(self._instance, contact.instance):
+                    continue
+                try:
+                    self._legs.append(await call.ring(device, contact, self._number))
+                except MediaError:
+                    self._refusals.append(503)
+                except Exception:  # what one contact says of itself stops no other phone
+                    log.exception("a contact was not invited", call=str(call.id))
+                    self._refusals.append(503)
+
+    async def _heed(self, event: LegEvent) -> None:
+        match event:
+            case Rang():
+                await self._ring_back()
+            case Progressed(_, sdp) if len(self._legs) == 1 and not self._has_early_media:
+                await self._join_early(self._legs[0], sdp)
+            case Progressed():
+                await self._ring_back()  # one of several: the caller hears our ringback
+            case Refused(_, status):
+                self._refusals.append(status)
+
+    async def _join_early(self, leg: CalleeLeg, sdp: bytes) -> None:
+        try:
+            await self._call.pairing.connect(leg, sdp)
+        except AnswerRefused:
+            await self._ring_back()
+            return
+        self._has_early_media = True
+        if self._news is not None:
+            self._news.tell(183)
+        else:
+            await self._call.caller.progress(leg)
+
+    async def _ring_back(self) -> None:
+        """A caller's phone makes the sound itself; who is put through hears ours."""
+        if self._news is None:
+            self._call.caller.ring()
+        elif not self._is_heard_ringing and not self._has_early_media:
+            self._is_heard_ringing = True
+            self._news.tell(180)
+            await self._call.play(RINGBACK)
+
+    async def _take(self, answer: Answered) -> bool:
+        """An answer that was not offered is a failed call: BYE, and the others ring on."""
+        leg = answer.leg
+        try:
+            await self._call.pairing.connect(leg, answer.sdp)
+        except AnswerRefused as refusal:
+            log.warning("answer refused", call=str(self._call.id), reason=refusal.reason)
+            leg.status = 488
+            leg.hang_up('SIP;cause=488;text="Answer was not offered"')
+            self._refusals.append(NONSENSE)
+            return False
+        return True
+
+    async def _stop(self, winner: CalleeLeg | None, reason: str | None) -> None:
+        """The others ring no longer, and their ports are free for the next call."""
+        losers = [leg for leg in self._legs if leg is not winner]
+        for leg in losers:
+            leg.hang_up(reason)
+        await self._call.drop_media(losers)

@@ -1,0 +1,32 @@
+"""A phone takes the place of another one in a call: INVITE with Replaces (RFC 3891)."""
+
+from __future__ import annotations
+
+from media.client import MediaError, OfferRefused
+from pbx.b2bua.call import Call
+from pbx.b2bua.events import Replacing
+
+
+async def take_over(call: Call, asked: Replacing) -> None:
+    """The new phone is answered at once and hears whom the old one heard."""
+    new, old = asked.leg, asked.replaced
+    other = call.partner_of(old)
+    if other is None or not other.is_talking:
+        new.reject(481)
+        return
+    try:
+        await new.take_offer()
+        await new.accept(other)
+    except OfferRefused as refusal:
+        new.reject(refusal.status, warning=refusal.reason)
+        return
+    except MediaError:
+        new.reject(503)
+        return
+    if not new.is_talking or not other.is_talking:
+        new.hang_up()
+        return
+    await call.pairing.join(new, other)
+    old.hang_up()
+    await call.drop_media([old])
+    await call.talk()

@@ -1,0 +1,150 @@
+"""Put somebody through (RFC 3515, RFC 5589): resolved here, by our own plan, and nowhere else.
+
+The phone that asks says where to; who is put through need not know of it: its leg is joined anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+from media.client import Fed, Player, Prompt
+from pbx.b2bua.call import Call
+from pbx.b2bua.endings import CallOver
+from pbx.b2bua.events import Heard, Referred
+from pbx.b2bua.leg import Leg
+from pbx.b2bua.news import News
+from pbx.b2bua.referral import Referral
+from pbx.dialplan.plan import Emergency, EmergencyTest, LeaveMessage, Refused, RingPerson, route
+from pbx.features.consulted import consulted, put_through, rings_still, take_ringing
+from pbx.features.refusals import NO_EMERGENCY, NO_SERVICE, NO_TRANSFER, NOT_OURS, NotDone
+from pbx.features.ringing import Ringing
+from pbx.sip.errors import PeerError
+from pbx.sip.message import Request
+from pbx.sip.replaces import Replaces
+
+MUSIC = Player(sounds=(Prompt("music-on-hold"),), times=0)
+NOBODY = Player(sounds=(Prompt("no-answer"),))
+LONGEST = 20.0
+
+
+async def transfer(call: Call, asked: Referred) -> None:
+    """What a REFER comes to; the call goes on with whoever is in it then."""
+    transferor = asked.leg
+    other = call.partner_of(transferor)
+    try:
+        referral = _allowed(call, asked.request)
+        if other is None:
+            raise NotDone(403)
+        if referral.replaces is not None:
+            await _attended(call, asked, other, referral.replaces)
+            return
+        devices = _devices(call, transferor, other, referral)
+    except PeerError as error:
+        transferor.answer_referral(asked, error.status, error.rule)
+        return
+    except NotDone as refusal:
+        transferor.answer_referral(asked, refusal.status, refusal.why)
+        return
+    news = transferor.answer_referral(asked, 202)
+    news.tell(100)
+    ringing = Ringing(call, number=referral.user, news=news)
+    await ring_for(call, transferor, other, ringing, devices, news)
+
+
+async def _attended(call: Call, asked: Referred, other: Leg, replaces: Replaces) -> None:
+    found = consulted(call, asked.leg, replaces)
+    legs = rings_still(found)
+    if not legs:
+        await put_through(call, asked, found)
+        await call.talk()
+        return
+    news = asked.leg.answer_referral(asked, 202)
+    news.tell(100)
+    number = found.call.caller.dialled
+    await take_ringing(call, found, legs)
+    ringing = Ringing(call, number=number, news=news, legs=legs)
+    await ring_for(call, asked.leg, other, ringing, [], news)
+
+
+async def ring_for(
+    call: Call, transferor: Leg, other: Leg, ringing: Ringing, devices: Sequence[UUID], news: News
+) -> None:
+    """The target's phones ring, and whoever is put through waits for them."""
+    call.state = "transferring"
+    await call.pairing.part(other)
+    await call.play(MUSIC)
+    try:
+        winner = await ringing.first_answer(devices)
+    except CallOver:
+        news.tell(487)
+        raise
+    if winner is None:
+        news.tell(ringing.verdict()[0])
+        await come_back(call, transferor, other)
+        return
+    news.tell(200)
+    await leave(call, transferor)
+    await call.talk()
+
+
+async def leave(call: Call, transferor: Leg) -> None:
+    """Who has put somebody through is no part of the call any more."""
+    transferor.hang_up()
+    await call.drop_media([transferor])
+
+
+async def come_back(call: Call, transferor: Leg, other: Leg) -> None:
+    """The target did not take the call: so the transferor has it again, or is rung."""
+    if transferor.is_talking:
+        await call.pairing.join(other, transferor)
+        await call.talk()
+        return
+    await call.pairing.part(other)
+    await call.play(MUSIC)
+    holder = call.directory.holder_of(transferor.device)
+    ringing = Ringing(
+        call, number=holder.number if holder else "", news=News(transferor, None, is_wanted=False)
+    )
+    winner = await ringing.first_answer([transferor.device])
+    if winner is None:
+        await _end_kindly(call)
+    await call.talk()
+
+
+async def _end_kindly(call: Call) -> None:
+    await call.play(NOBODY)
+    event = None
+    deadline = asyncio.get_running_loop().time() + LONGEST
+    while not (isinstance(event, Heard) and isinstance(event.event, Fed)):
+        event = await call.next(deadline)
+        if event is None:
+            break
+    raise CallOver("transfer-failed")
+
+
+def _allowed(call: Call, request: Request) -> Referral:
+    referral = Referral.of(request)
+    if call.is_emergency:
+        raise NotDone(403, NO_TRANSFER)
+    return referral
+
+
+def _devices(call: Call, transferor: Leg, other: Leg, referral: Referral) -> list[UUID]:
+    """Which phones ring, by our plan and the transferor's rights; never anybody outside."""
+    if referral.host and not call.is_ours(transferor, referral.host):
+        raise NotDone(403, NOT_OURS)
+    match route(transferor.device, referral.user, call.directory):
+        case RingPerson(devices=devices):
+            ours = [device for device in devices if device != other.device]
+            if not ours:
+                raise NotDone(480)
+            return ours
+        case Emergency() | EmergencyTest():
+            raise NotDone(403, NO_EMERGENCY)
+        case Refused(reason):
+            raise NotDone(reason.status)
+        case LeaveMessage(is_wanted=False):
+            raise NotDone(480)
+    raise NotDone(403, NO_SERVICE)
