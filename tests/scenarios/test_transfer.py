@@ -11,14 +11,13 @@ import pytest
 from pbx.b2bua.config import CallsConfig
 from storage.calls import CallRecord
 from tests.support.baresip import BaresipPhone
-from tests.support.capture import Capture
 from tests.support.ear import MUSIC_HZ, Ear
 from tests.support.exchange import DOMAIN, SECRET, TestExchange
 from tests.support.pjsua import PjsuaPhone
 
 pytestmark = pytest.mark.slow
 
-HERTZ = {"alice": 770.0, "bob": 1000.0, "carol": 1250.0}
+HERTZ = {"alice": 880.0, "bob": 1000.0, "carol": 1250.0}
 RINGBACK_HZ = 480.0
 
 
@@ -70,10 +69,7 @@ async def the_records(exchange: TestExchange, count: int) -> list[CallRecord]:
 @pytest.mark.parametrize("transferor", ["callee", "caller"])
 @pytest.mark.parametrize("holds", [True, False])
 async def test_a_blind_transfer(exchange: TestExchange, transferor: str, holds: bool) -> None:
-    async with (
-        Capture(exchange.folder / "transfer.pcapng") as capture,
-        three(exchange, answer_with=180) as t,
-    ):
+    async with three(exchange, answer_with=180) as t:
         phone, number, waiting, at_waiting, hertz = (
             (t.bob, 0, t.alice, t.at_alice, "alice")
             if transferor == "callee"
@@ -103,7 +99,6 @@ async def test_a_blind_transfer(exchange: TestExchange, transferor: str, holds: 
     assert record.cause == "callee-hung-up"
     assert len(record.legs) == 3
     assert [leg.receipt.rekeys for leg in record.legs] == [0, 0, 0]
-    assert await capture.findings() == []
 
 
 @pytest.mark.parametrize(("carol", "status"), [({"answer_with": 486}, 486), ({}, 480)])
