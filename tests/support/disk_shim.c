@@ -1,0 +1,72 @@
+/* A disk with a will of its own, loaded before libc (LD_PRELOAD) into the process under test.
+
+   DISK_DELAY_MS   every fsync takes so long
+   DISK_KILL_AT    kill -9 at the nth call that makes something durable or takes it away
+   DISK_KILL_AFTER "1": after that call instead of before it
+   DISK_FULL_AT    from the nth fsync on, nothing more can be written to files (ENOSPC)
+*/
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static atomic_int calls, syncs;
+
+static int number(const char *name) {
+    const char *text = getenv(name);
+    return text ? atoi(text) : 0;
+}
+
+static void *next(const char *name) { return dlsym(RTLD_NEXT, name); }
+
+static void die(int call, int after) {
+    if (call == number("DISK_KILL_AT") && after == number("DISK_KILL_AFTER")) kill(getpid(), SIGKILL);
+}
+
+static int synced(const char *name, int fd) {
+    int call = atomic_fetch_add(&calls, 1) + 1, delay = number("DISK_DELAY_MS");
+    atomic_fetch_add(&syncs, 1);
+    die(call, 0);
+    struct timespec pause = {delay / 1000, delay % 1000 * 1000000L};
+    if (delay) nanosleep(&pause, NULL);
+    int result = ((int (*)(int))next(name))(fd);
+    die(call, 1);
+    return result;
+}
+
+int fsync(int fd) { return synced("fsync", fd); }
+int fdatasync(int fd) { return synced("fdatasync", fd); }
+int syncfs(int fd) { return synced("syncfs", fd); }
+
+int unlink(const char *path) {
+    int ours = strstr(path, ".sealed") || strstr(path, ".slot");
+    int call = ours ? atomic_fetch_add(&calls, 1) + 1 : -1;
+    die(call, 0);
+    int result = ((int (*)(const char *))next("unlink"))(path);
+    die(call, 1);
+    return result;
+}
+
+int ftruncate64(int fd, off_t size) {
+    int call = atomic_fetch_add(&calls, 1) + 1;
+    die(call, 0);
+    int result = ((int (*)(int, off_t))next("ftruncate64"))(fd, size);
+    die(call, 1);
+    return result;
+}
+
+ssize_t write(int fd, const void *data, size_t size) {
+    int full = number("DISK_FULL_AT");
+    struct stat found;
+    if (full && atomic_load(&syncs) >= full && !fstat(fd, &found) && S_ISREG(found.st_mode)) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return ((ssize_t (*)(int, const void *, size_t))next("write"))(fd, data, size);
+}
