@@ -4,6 +4,7 @@ import gc
 import secrets
 import signal
 import socket
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from media.worker.srtp import Packet
 from media.worker.vault import Vault
 
 SOCKET_NAME = "control.sock"
+SWITCH = 0.0005
+"""Seconds that a thread which seals or decodes keeps the relay waiting for the interpreter."""
 LOOK_FOR_ORPHANS = 10.0
 """Seconds."""
 
@@ -93,6 +96,7 @@ def run(
     ready()
     if room is not None:
         room.warm()
+        sys.setswitchinterval(SWITCH)
     try:
         loop.run()
     finally:

@@ -160,7 +160,7 @@ class Recorder:
         post = self._studio.crossing.post
         hears = Hears(
             started=lambda sealed: post(lambda: self._filed(sealed)),
-            stored=lambda durable, quiet: post(lambda: self._stored(durable, quiet)),
+            stored=lambda *what: post(lambda: self._stored(*what)),
             ended=lambda durable, fault: post(lambda: self._ended(durable, fault)),
             refused=lambda fault: post(lambda: self._denied(fault)),
         )
@@ -214,7 +214,7 @@ class Recorder:
 
     # --- the writer's words, back on the loop
 
-    def _stored(self, durable: Durable, quiet_ms: int) -> None:
+    def _stored(self, durable: Durable, quiet_ms: int, is_low: bool) -> None:
         self._durable = durable
         if self._cause is None and 0 < self._asked.silence_ms <= quiet_ms:
             self.finish("silence")
@@ -225,7 +225,7 @@ class Recorder:
                 durable.segments,
                 durable.digest,
                 durable.milliseconds,
-                self._studio.files.space(0).is_low,
+                is_low,
             )
         )
 

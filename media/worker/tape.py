@@ -5,6 +5,7 @@ a clock that jumped does not. Nothing is copied but from the worker's one buffer
 that will be sealed.
 """
 
+import random
 from collections.abc import Iterator
 
 from media.recordings import AudioCodec
@@ -13,6 +14,8 @@ from media.worker.codecs.conversion import PLACED
 SECOND_MS = 1000
 SLACK = 0.15
 """How much later than its time a packet may come."""
+SPREAD = 0.4
+"""Recordings that began together do not all go to the disk together."""
 ASTRAY_MS = 1500
 """A packet further from its time than this tells of a clock that began anew."""
 MAX_OPUS = 60_000
@@ -31,6 +34,7 @@ class Tape:
         """The timestamp at the tape's beginning."""
         self._seconds: dict[int, bytearray] = {}
         self._given = 0
+        self._slack = SLACK + SPREAD * random.random()  # noqa: S311 - no secret
 
     @property
     def seconds(self) -> int:
@@ -52,7 +56,7 @@ class Tape:
 
     def due(self, now: float) -> Iterator[bytearray]:
         """The seconds that are over."""
-        while now >= self.began + self._given + 1 + SLACK:
+        while now >= self.began + self._given + 1 + self._slack:
             yield self._second(self._given)
             self._seconds.pop(self._given)
             self._given += 1

@@ -46,8 +46,9 @@ class Hears:
     """Who is told, in the writer's thread."""
 
     started: Callable[[Sealed], None]
-    stored: Callable[[Durable, int], None]
-    """Each time more is durable; with how many milliseconds of silence it ends."""
+    stored: Callable[[Durable, int, bool], None]
+    """Each time more is durable: with how many milliseconds of silence it ends, and whether the
+    disk runs low."""
     ended: Callable[[Durable, str], None]
     """Once; with the disk's fault, or nothing."""
     refused: Callable[[str], None]
@@ -138,7 +139,7 @@ class Writer:
                 _wipe(pieces)
                 return self._durable, ""
             _wipe(pieces)
-            self._hears.stored(self._durable, self._quiet_ms)
+            self._hears.stored(self._durable, self._quiet_ms, self._files.space(0).is_low)
 
     def _listen(self, piece: Piece) -> None:
         quiet = self._is_quiet(piece.audio)

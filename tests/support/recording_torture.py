@@ -34,7 +34,7 @@ class Torture:
         content, over = self.dice.randbytes(16), threading.Event()
         name = content.hex()
 
-        def stored(durable: Durable, quiet: int) -> None:
+        def stored(durable: Durable, quiet: int, is_low: bool) -> None:
             say("stored", name, durable.segments, durable.digest.hex())
 
         def ended(durable: Durable, fault: str) -> None:
