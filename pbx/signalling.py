@@ -15,6 +15,7 @@ from uuid import UUID
 from pbx.access.authenticate import Admitted
 from pbx.b2bua.caller_leg import user_of
 from pbx.b2bua.calls import Calls
+from pbx.b2bua.location import PIDF
 from pbx.dialplan.emergency import is_emergency
 from pbx.dialplan.numbers import dialled
 from pbx.directory import Directory
@@ -28,6 +29,7 @@ from pbx.sip.errors import PeerError
 from pbx.sip.events import TransactionId
 from pbx.sip.flows import FlowFacts, FlowId
 from pbx.sip.message import Request, Response, response_to
+from pbx.sip.multipart import MIXED
 from pbx.sip.stack import Stack
 from pbx.voicemail.lamps import Lamps
 
@@ -49,6 +51,7 @@ def _is_urgent(request: Request) -> bool:
 CAPABILITIES = Capabilities(
     methods=METHODS,
     extensions=("100rel", "gruu", "norefersub", "outbound", "path", "replaces", "timer"),
+    accept=(*Capabilities().accept, MIXED, PIDF),
     is_urgent=_is_urgent,
 )
 

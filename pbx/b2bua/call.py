@@ -33,6 +33,7 @@ from pbx.b2bua.events import (
 )
 from pbx.b2bua.identity import Caller, shown_to, wants_privacy
 from pbx.b2bua.leg import Leg, Phase
+from pbx.b2bua.location import Location
 from pbx.b2bua.pairing import Pairing
 from pbx.b2bua.ports import Contact
 from pbx.b2bua.snapshot import CallSnapshot, Resumed
@@ -75,6 +76,8 @@ class Call:
         self.route: Route | Resumed | None = None
         self.tenure: UUID | None = None
         self.callee_name = ""
+        self.location: Location | None = None
+        """Where the phone of an emergency call says that it is."""
         self.pairing = Pairing(self)
         self.given: list[LegRecord] = []
         """What is kept of legs that went on in another call."""
@@ -253,6 +256,7 @@ class Call:
             shown=shown_to(who, place, is_emergency=self.is_emergency),
             max_forwards=self.max_forwards,
             is_emergency=self.is_emergency,
+            location=self.location,
         )
         try:
             await leg.invite(invitation, self.waiting)

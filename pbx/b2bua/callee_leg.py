@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from pbx.b2bua.caller_leg import own_uri
 from pbx.b2bua.events import Answered, Progressed, Rang, Refused
 from pbx.b2bua.identity import Shown
 from pbx.b2bua.leg import SDP, Leg, Phase
+from pbx.b2bua.location import Location
 from pbx.b2bua.ports import Contact
 from pbx.sip import events as sip
 from pbx.sip.dialog import Dialog, DialogId, new_tag
@@ -37,6 +38,7 @@ class Invitation:
     shown: Shown
     max_forwards: int
     is_emergency: bool = False
+    location: Location | None = None
 
 
 class CalleeLeg(Leg):
@@ -52,14 +54,22 @@ class CalleeLeg(Leg):
         """What forks of the phone described before they answered; a 2xx after a reliable 183
         need not say it again (RFC 3262 §5)."""
         self._is_cancelled = False
+        self._plainly: tuple[Invitation, bytes] | None = None
+        """What to ask of a phone that does not take the location beside our offer."""
 
     async def invite(self, invitation: Invitation, like: Leg) -> None:
         """Ring the phone with an offer of its own; raises `MediaError`."""
         offer = await self.open_offering(like.media)
         if self.phase is Phase.BEGINNING and self.call.is_wanted:
-            request = self._write(invitation, offer)
-            self._transaction = self._agent.request(self.flow, request)
-            self.call.listen(self._transaction, self)
+            self._ask(invitation, offer)
+
+    def _ask(self, invitation: Invitation, offer: bytes) -> None:
+        request = self._write(invitation, offer)
+        if invitation.location is not None:
+            invitation.location.write_into(request)
+            self._plainly = replace(invitation, location=None), offer
+        self._transaction = self._agent.request(self.flow, request)
+        self.call.listen(self._transaction, self)
 
     def hang_up(self, reason: str | None = None) -> None:
         """CANCEL while it rings (a 2xx that wins the race gets ACK and BYE), BYE afterwards."""
@@ -81,7 +91,10 @@ class CalleeLeg(Leg):
 
     def _answered(self, event: sip.ResponseReceived) -> None:
         response, dialog = event.response, event.dialog
-        if response.status >= 300:
+        if response.status in (400, 415, 488) and self._plainly and self.is_beginning:
+            plainly, self._plainly = self._plainly, None
+            self._ask(*plainly)  # it does not take a location, but it shall ring
+        elif response.status >= 300:
             self._refuse(response.status)
         elif response.status >= 200:
             if dialog is not None:

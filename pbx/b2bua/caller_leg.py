@@ -10,6 +10,7 @@ from media.client import AnswerRefused, LegGone
 from pbx.b2bua.endings import CallOver
 from pbx.b2bua.events import GaveUp, HungUp
 from pbx.b2bua.leg import WARNING_HOST, Leg, Phase
+from pbx.dialplan.emergency import SERVICE_NUMBER, is_service
 from pbx.dialplan.numbers import dialled
 from pbx.sip import events as sip
 from pbx.sip.flows import FlowFacts
@@ -225,7 +226,9 @@ class CallerLeg(Leg):
 
 
 def user_of(request: Request) -> str:
-    """The user part of the Request-URI, or the digits of a tel: URI."""
+    """The user part of the Request-URI, the digits of a tel: URI, or what stands for a service."""
+    if is_service(request.uri_text):
+        return SERVICE_NUMBER
     uri = request.uri
     return (uri.user or "") if isinstance(uri, SipUri) else getattr(uri, "digits", "")
 

@@ -18,6 +18,7 @@ from pbx.b2bua.config import CallsConfig
 from pbx.b2bua.events import Replacing
 from pbx.b2bua.goodbyes import Goodbyes
 from pbx.b2bua.leg import Leg
+from pbx.b2bua.location import unwrap
 from pbx.b2bua.resumed import resume
 from pbx.b2bua.snapshot import CallSnapshot, Resumed
 from pbx.b2bua.surroundings import Serve, Surroundings
@@ -100,8 +101,10 @@ class Calls:
         except PeerError as error:
             around.agent.respond(event.transaction, response_to(event.request, error.status))
             return
+        location = unwrap(event.request)
         call = Call.begun(around, self, event, device, max_forwards)
         call.route = route
+        call.location = location if is_emergency else None
         self.listen(event.transaction, call.caller)
         self._started(call)
         self._begin(call, route)
@@ -168,6 +171,8 @@ class Calls:
             dialog = getattr(event, "dialog", None)
             if dialog is not None:
                 self.listen_dialog(dialog, leg)
+            if isinstance(event, sip.RequestReceived | sip.Acknowledged):
+                unwrap(event.request)
             leg.receive(event)
             return True
         match event:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pbx.sip.dialog import FORMING, TARGET_REFRESHING, read_route
 from pbx.sip.errors import PeerError
 from pbx.sip.message import Message, Request, Response, response_to
+from pbx.sip.multipart import MIXED, parts_of
 
 METHODS = (
     "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE",
@@ -40,7 +41,8 @@ def inspect(request: Request, capabilities: Capabilities, *, is_merged: bool) ->
     """
     if request.method not in capabilities.methods:
         return _with(response_to(request, 405), "Allow", ", ".join(capabilities.methods))
-    if request.uri_text.partition(":")[0].lower() not in capabilities.schemes:
+    scheme = request.uri_text.partition(":")[0].lower()
+    if scheme not in capabilities.schemes and not capabilities.is_urgent(request):
         return response_to(request, 416)
     if is_merged:
         return response_to(request, 482)
@@ -78,9 +80,20 @@ def _inspect_body(request: Request, capabilities: Capabilities) -> Response | No
     if (headers.first("Content-Encoding") or "identity").strip().lower() != "identity":
         return _with(response_to(request, 415), "Accept-Encoding", "identity")
     kind = request.content_type
+    if kind == MIXED and kind in capabilities.accept:
+        return _inspect_parts(request, capabilities)
     if kind in capabilities.accept or (not kind and request.method not in ("INVITE", "UPDATE")):
         return None
     return _with(response_to(request, 415), "Accept", ", ".join(capabilities.accept))
+
+
+def _inspect_parts(request: Request, capabilities: Capabilities) -> Response | None:
+    """RFC 5621 §3.1: a part that has to be understood is, or the whole is refused."""
+    known = capabilities.is_urgent(request)
+    for part in parts_of(request):
+        if not (known or part.is_optional or part.content_type in capabilities.accept):
+            return _with(response_to(request, 415), "Accept", ", ".join(capabilities.accept))
+    return None
 
 
 def _with(response: Response, name: str, value: str) -> Response:

@@ -94,7 +94,13 @@ class Phone:
         """Take our binding away."""
         return await self.register(0)
 
-    def invite(self, target: str, body: bytes = b"", *headers: tuple[str, str]) -> Outgoing:
+    def invite(
+        self,
+        target: str,
+        body: bytes = b"",
+        *headers: tuple[str, str],
+        kind: str = "application/sdp",
+    ) -> Outgoing:
         """Begin a call; `await call.answered()` goes on. A bare number is one of our domain's."""
         uri = target if ":" in target else f"sip:{target}@{self.account.domain}"
         request = self.request("INVITE", uri)
@@ -102,7 +108,7 @@ class Phone:
         for name, value in headers:
             request.headers.add(name, value)
         if body:
-            request.headers.add("Content-Type", "application/sdp")
+            request.headers.add("Content-Type", kind)
             request.body = body
         call = Outgoing(self, request)
         self._calls[request.call_id] = call

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from certs.contexts import client_context
+from pbx.sip.multipart import Part, parts_of, write
 from storage.database import Database
 from tests.support.databases import sqlite_urls
 from tests.support.exchange import SECRET, TestExchange
@@ -136,3 +137,59 @@ async def test_a_phone_with_a_broken_route_in_its_answer_ends_and_gives_its_port
         assert await exchange.media.calls() == []
         media.close()
         theirs.close()
+
+
+PLACE = b"<presence xmlns='urn:ietf:params:xml:ns:pidf'><tuple id='exam-room-2'/></presence>"
+BOUNDARY = ("Content-Type", "multipart/mixed;boundary=b")
+WHERE = ("Geolocation", "<cid:where@alice>")
+
+
+def with_place(sdp: bytes) -> bytes:
+    place = Part(content_type="application/pidf+xml", body=PLACE, content_id="<where@alice>")
+    return write((Part(content_type="application/sdp", body=sdp), place), "b")
+
+
+@pytest.mark.parametrize("takes_it", [True, False])
+async def test_the_location_of_an_emergency_call_reaches_the_phone_that_answers(
+    exchange: TestExchange, takes_it: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with registered(exchange, "alice") as alice, registered(exchange, "bob") as bob:
+        ours, theirs = RtpPhone(), RtpPhone()
+        call = alice.invite("urn:service:sos.fire", with_place(ours.sdp()), WHERE, kind=BOUNDARY[1])
+        ours.read((await call.answered()).body)
+        incoming = await bob.incoming.get()
+        parts = parts_of(incoming.invite)
+        assert [part.content_type for part in parts] == ["application/sdp", "application/pidf+xml"]
+        assert (parts[1].body, parts[1].content_id) == (PLACE, "<where@alice>")
+        assert incoming.invite.headers.all("Geolocation") == [WHERE[1]]
+        sdp = parts[0].body
+        if not takes_it:
+            incoming.refuse(415)
+            incoming = await bob.incoming.get()
+            assert incoming.invite.headers.first("Geolocation") is None
+            sdp = incoming.invite.body
+        theirs.read(sdp)
+        incoming.answer(theirs.sdp())
+        await incoming.confirmed.wait()
+        assert incoming.invite.headers.first("Priority") == "emergency"
+        await call.bye()
+        async with asyncio.timeout(15):
+            await incoming.ended.wait()
+            [record] = await exchange.over()
+        assert (record.route, record.is_emergency) == ("emergency", True)
+        assert "exam-room-2" not in caplog.text
+        for media in (ours, theirs):
+            media.close()
+
+
+async def test_the_location_of_an_ordinary_call_goes_nowhere(exchange: TestExchange) -> None:
+    async with registered(exchange, "alice") as alice, registered(exchange, "bob") as bob:
+        media = RtpPhone()
+        call = alice.invite("1002", with_place(media.sdp()), WHERE, kind=BOUNDARY[1])
+        incoming = await bob.incoming.get()
+        assert b"presence" not in incoming.invite.encode()
+        assert incoming.invite.headers.first("Geolocation") is None
+        incoming.refuse(486)
+        with pytest.raises(CallFailed, match="486"):
+            await call.answered()
+        media.close()

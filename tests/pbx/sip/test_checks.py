@@ -1,10 +1,12 @@
 """RFC 3261 §8.2, in its order."""
 
 import pytest
+from msgspec.structs import replace
 
 from pbx.sip.checks import METHODS, Capabilities, inspect, options
 from pbx.sip.errors import PeerError
 from pbx.sip.message import response_to
+from pbx.sip.multipart import Part, write
 from tests.support.pair import request
 
 CAN = Capabilities()
@@ -110,3 +112,38 @@ def test_what_is_said_already_is_not_said_again():
     answer.headers.add("Supported", "timer")
     CAN.describe(answer)
     assert (answer.allow, answer.supported) == (("INVITE",), ("timer",))
+
+
+SDP = Part(content_type="application/sdp", body=b"v=0")
+PICTURE = Part(content_type="image/png", body=b"x")
+
+
+@pytest.mark.parametrize(
+    ("beside", "urgent", "expected"),
+    [
+        (PICTURE, False, 415),
+        (PICTURE, True, None),
+        (replace(PICTURE, is_optional=True), False, None),
+        (SDP, False, None),
+    ],
+)
+def test_every_part_that_has_to_be_understood_is(beside, urgent, expected):
+    can = Capabilities(
+        accept=("application/sdp", "multipart/mixed"), is_urgent=lambda request: urgent
+    )
+    kind = ("Content-Type", "multipart/mixed;boundary=b")
+    asked = request("INVITE", kind, body=write((SDP, beside), "b"))
+    refusal = inspect(asked, can, is_merged=False)
+    assert (refusal and refusal.status) == expected
+
+
+def test_parts_are_refused_where_nothing_but_one_body_is_taken():
+    kind = ("Content-Type", "multipart/mixed;boundary=b")
+    assert status("INVITE", kind, body=write((SDP,), "b")) == 415
+
+
+def test_an_urgent_request_may_be_to_a_service():
+    asked = request("INVITE")
+    asked.uri = "urn:service:sos"
+    assert inspect(asked, CAN, is_merged=False).status == 416
+    assert inspect(asked, Capabilities(is_urgent=lambda r: True), is_merged=False) is None
