@@ -23,6 +23,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "media.client",
         "media.config",
         "media.prompts",
+        "media.recordings",
+        "media.sound_files",
         "media.sdp",
     ),
 }

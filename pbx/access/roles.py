@@ -46,6 +46,12 @@ class Privilege(StrEnum):
     BREAK_GLASS_APPROVE = "break-glass-approve"
     BREAK_GLASS_END = "break-glass-end"
     BREAK_GLASS_LIST = "break-glass-list"
+    OWN_MESSAGES = "own-messages"
+    MESSAGE_PLAIN = "message-plain"
+    MESSAGE_UNDELETE = "message-undelete"
+    MESSAGE_PURGE = "message-purge"
+    MESSAGE_STATISTICS = "message-statistics"
+    HOLD = "hold"
     DEVICE_READ = "device-read"
     DEVICE_CHANGE = "device-change"
     DEVICE_UNLOCK = "device-unlock"
@@ -67,7 +73,7 @@ class Privilege(StrEnum):
 
 P = Privilege
 
-EVERYBODY = frozenset({P.OWN_SESSIONS, P.OWN_FACTORS, P.OWN_MAILBOX})
+EVERYBODY = frozenset({P.OWN_SESSIONS, P.OWN_FACTORS, P.OWN_MAILBOX, P.OWN_MESSAGES})
 """What every signed-in person may do, whatever their roles, and to themselves only."""
 
 CONTENT = frozenset(
@@ -117,6 +123,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.KEYS_READ,
             P.KEYS_CHANGE,
             P.RECOVERY_COLLECT,
+            P.MESSAGE_STATISTICS,
         }
     ),
     # Unlocks a person or a phone, looks a phone up, sees that calls work; changes nothing else.
@@ -154,6 +161,10 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.BREAK_GLASS_APPROVE,
             P.BREAK_GLASS_END,
             P.BREAK_GLASS_LIST,
+            P.MESSAGE_UNDELETE,
+            P.MESSAGE_PURGE,
+            P.MESSAGE_STATISTICS,
+            P.HOLD,
         }
     ),
     # Decides who gets access and when it ends; configures nothing technical.
@@ -182,11 +193,12 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.BREAK_GLASS_APPROVE,
             P.BREAK_GLASS_END,
             P.BREAK_GLASS_LIST,
+            P.MESSAGE_STATISTICS,
         }
     ),
     # Use their own extension, mailbox and history; administer nothing. Any of them may be trusted
     # with a share of the recovery secret.
-    Role.PHYSICIAN: CONTENT,
+    Role.PHYSICIAN: CONTENT | {P.MESSAGE_PLAIN},
     Role.CLINICAL_STAFF: CONTENT,
     Role.FRONT_DESK: CONTENT,
     Role.BILLING: CONTENT,
@@ -211,6 +223,7 @@ SENSITIVE_ROLES = frozenset({Role.COMPLIANCE_OFFICER, Role.PRACTICE_MANAGER})
 
 STEP_UP = frozenset(
     {
+        P.HOLD,
         P.PERSON_ADD,
         P.PERSON_SUSPEND,
         P.PERSON_LEAVE,

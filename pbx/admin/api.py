@@ -31,6 +31,7 @@ from pbx.admin import (
     history,
     keys,
     mailboxes,
+    messages,
     operators,
     people,
     phones,
@@ -39,6 +40,7 @@ from pbx.admin import (
     roles,
     sessions,
     sites,
+    voicemail,
 )
 from pbx.admin.context import AdminContext
 from pbx.admin.models import Problem, Status
@@ -95,6 +97,8 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     *extensions.ROUTES,
     *mailboxes.ROUTES,
     *breakglass.ROUTES,
+    *messages.ROUTES,
+    *voicemail.ROUTES,
     *devices.ROUTES,
     *phones.ROUTES,
     *calls.ROUTES,

@@ -23,6 +23,8 @@ async def followed(plane: Plane, unit: Unit, caller: Caller, proposal: UUID, act
             await reinstated(unit, caller.deed, plane.people, act)
         case acts.AddMember():
             member_added(unit, caller, act)
+        case acts.ReleaseHold(hold=hold):
+            await plane.holds.release(unit, caller.deed, hold)
         case acts.ReopenTenure():
             await _reopened(plane, unit, caller.deed, act)
 

@@ -25,6 +25,7 @@ from storage.errors import LedgerUnavailable, StorageUnavailable
 from storage.exceptions import Exceptions
 from storage.extensions import Extensions
 from storage.grants import Grants
+from storage.holds import Holds
 from storage.identifiers import Clock, new_id
 from storage.intents import intend
 from storage.keyholder import acts
@@ -117,6 +118,7 @@ class Plane:
     devices: Devices = field(init=False)
     exceptions: Exceptions = field(init=False)
     mailboxes: SharedMailboxes = field(init=False)
+    holds: Holds = field(init=False)
     sites: Sites = field(init=False)
 
     def __post_init__(self) -> None:
@@ -126,6 +128,7 @@ class Plane:
         self.devices = Devices(self.fields)
         self.exceptions = Exceptions(self.fields)
         self.mailboxes = SharedMailboxes(self.fields)
+        self.holds = Holds(self.fields)
         self.sites = Sites(self.fields)
 
     def deed(self, actor: Actor = SYSTEM) -> Deed:

@@ -300,6 +300,22 @@ def emergency(
 
 
 @app.command()
+def lamp(
+    label: LabelArgument,
+    no: Annotated[bool, typer.Option("--no", help="It stays dark, whatever comes.")] = False,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Let a phone's lamp tell of messages, or not where the public would see it.
+
+    Example: pbx device lamp "front desk" --no
+    """
+    with signed_in(data) as client:
+        answer = client.post(_path(label, "/lamp"), Changed, {"shows": not no})
+    as_json(answer) if json else say("The lamp stays dark." if no else "The lamp tells.")
+
+
+@app.command()
 def remove(
     label: LabelArgument,
     yes: YesOption = False,

@@ -8,6 +8,7 @@ import typer
 
 from pbx.admin.wire.fields import Changed
 from pbx.admin.wire.mailboxes import MailboxView
+from pbx.admin.wire.voicemail import RetentionView
 from pbx.cli.client import AdminClient
 from pbx.cli.moments import UntilOption, shown, until
 from pbx.cli.output import DataOption, JsonOption, YesOption, as_json, as_table, confirm, say
@@ -105,6 +106,35 @@ def close(
         path = f"/v1/mailboxes/{found.id}/closing"
         answer, _ = desk.perform(path, acts.CloseTenure(mailbox=found.id))
     tell(answer, "The mailbox is closed.", json=json)
+
+
+@app.command()
+def retention(
+    mailbox: Annotated[UUID, typer.Argument(help="From `pbx mailbox list`.")],
+    days: Annotated[
+        int | None, typer.Option("--days", min=1, max=3650, help="After it was heard.")
+    ] = None,
+    default: Annotated[bool, typer.Option("--default", help="As the policies say.")] = False,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show or set how long a mailbox keeps messages that were heard.
+
+    Example: pbx mailbox retention 0198c0de-0000-7000-8000-000000000000 --days 30
+    """
+    path = f"/v1/mailboxes/{mailbox}/retention"
+    with signed_in(data) as client:
+        found = client.get(path, RetentionView)
+        if days is None and not default:
+            as_json(found) if json else say(_kept(found.days))
+            return
+        body = {"version": found.version, "days": None if default else days}
+        answer = client.send("PUT", path, Changed, body=body)
+    as_json(answer) if json else say(_kept(None if default else days))
+
+
+def _kept(days: int | None) -> str:
+    return "As the policies say." if days is None else f"{days} days after they were heard."
 
 
 @member.command("add")

@@ -32,6 +32,7 @@ LINES: Final = {
     "site": "Sites: add, list, show, rename, locate, remove.",
     "extension": "Extensions: assign, release, show.",
     "mailbox": "Mailboxes: make shared ones, show them, members.",
+    "voicemail": "Voicemail: hear, export, delete, hold, purge.",
     "device": "Phones: add, place, assign, lock out.",
     "registrations": "Show which phones are registered, from where, and how they logged in.",
     "calls": "Show the calls that are up; no number, no name of a person.",

@@ -32,6 +32,8 @@ class Dialogue:
         self.call = call
         self.media = call.media
         self._loop = asyncio.get_running_loop()
+        self._ahead = ""
+        """A key that cut short what was only told: it answers the next question."""
 
     @property
     def leg(self) -> LegId:
@@ -50,6 +52,8 @@ class Dialogue:
 
     async def say(self, *sounds: str | Sound) -> str:
         """Play; the key that cut it short, or ""."""
+        if self._ahead:
+            return self._taken()
         await self.call.play(Player(sounds=tuple(_sound(sound) for sound in sounds)))
         deadline = self._loop.time() + LONGEST
         while (event := await self.hear(deadline)) is not None:
@@ -60,8 +64,22 @@ class Dialogue:
                 return ""
         return ""
 
+    async def tell(self, *sounds: str | Sound) -> None:
+        """Play what is no question; a key that cuts it short answers the next one."""
+        self._ahead = await self.say(*sounds)
+
+    def ahead(self, key: str) -> None:
+        """This key answers the next question."""
+        self._ahead = key
+
+    def _taken(self) -> str:
+        pressed, self._ahead = self._ahead, ""
+        return pressed
+
     async def key(self, seconds: float) -> str:
         """The next key; "" when none was pressed in time."""
+        if self._ahead:
+            return self._taken()
         deadline = self._loop.time() + seconds
         while (event := await self.hear(deadline)) is not None:
             if isinstance(event, Digit):

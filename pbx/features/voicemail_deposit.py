@@ -40,6 +40,7 @@ from storage.messages import Envelope
 
 log = structlog.get_logger()
 
+WORKER_LOST = "media-worker-lost"
 NOT_POSSIBLE = "vm-not-possible"
 REVIEWS = 10
 """How often a caller may hear, change or record it again."""
@@ -140,6 +141,9 @@ async def _record(dialogue: Dialogue, voicemail: Voicemail, mailbox: UUID) -> No
             recorded = await _listen(dialogue)
             if recorded is not None and recorded.cause in ("digit", "silence", "limit"):
                 is_again = await _review(dialogue, draft, recorded)
+        except CallOver as over:
+            draft.is_cut = over.cause == WORKER_LOST
+            raise
         finally:
             voicemail.deposits.conclude(draft)
         if not is_again:
@@ -212,10 +216,10 @@ async def _review(dialogue: Dialogue, draft: Draft, recorded: Recorded) -> bool:
                 return True
             case "4":
                 draft.is_urgent = not draft.is_urgent
-                await dialogue.say("vm-urgent-on" if draft.is_urgent else "vm-urgent-off")
+                await dialogue.tell("vm-urgent-on" if draft.is_urgent else "vm-urgent-off")
             case "5":
                 draft.is_private = not draft.is_private
-                await dialogue.say("vm-private-on" if draft.is_private else "vm-private-off")
+                await dialogue.tell("vm-private-on" if draft.is_private else "vm-private-off")
             case "*":
                 draft.is_unwanted = True
                 return False
@@ -227,6 +231,6 @@ async def _review(dialogue: Dialogue, draft: Draft, recorded: Recorded) -> bool:
 async def _hear_own(dialogue: Dialogue, recorded: Recorded) -> None:
     review = Playing(opening=Review(recorded.content), expect=Whole(recorded.digest))
     try:
-        await played(dialogue, review)
+        dialogue.ahead(await played(dialogue, review))
     except MediaError:
-        await dialogue.say("vm-fault")
+        await dialogue.tell("vm-fault")

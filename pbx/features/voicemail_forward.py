@@ -40,22 +40,22 @@ async def forward(
 ) -> None:
     """Ask whom, perhaps record a comment, send it."""
     if message.is_private or message.slot is None or message.adopted_at is None:
-        await dialogue.say("vm-not-for-them")
+        await dialogue.tell("vm-not-for-them")
         return
     first = await dialogue.ask("vm-whom", seconds=8)
     recipient = dialogue.call.directory.tenancies.get(await dialogue.digits(first))
     if recipient is None or recipient.mailbox is None or not await _may(voicemail, recipient):
-        await dialogue.say("vm-not-for-them")
+        await dialogue.tell("vm-not-for-them")
         return
     mailbox = recipient.mailbox
     key = voicemail.key_of(mailbox)
     if key is None:
-        await dialogue.say("vm-not-possible")
+        await dialogue.tell("vm-not-possible")
         return
     if await dialogue.ask("vm-comment", seconds=6, times=1) == "1":
         await _comment(dialogue, voicemail, listener, message, (mailbox, key))
     sent = await _send(voicemail, listener, message, (mailbox, key))
-    await dialogue.say("vm-sent" if sent else "vm-fault")
+    await dialogue.tell("vm-sent" if sent else "vm-fault")
 
 
 async def _may(voicemail: Voicemail, recipient: TenancyEntry) -> bool:
@@ -119,7 +119,7 @@ async def _comment(
     try:
         draft = await voicemail.deposits.begin(mailbox, key, _sender(listener, message))
     except NotPossible:
-        await dialogue.say("vm-not-possible")
+        await dialogue.tell("vm-not-possible")
         return
     try:
         await dialogue.say("vm-record")

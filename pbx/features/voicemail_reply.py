@@ -53,7 +53,7 @@ async def reply(
     number = await number_of(voicemail, listener, message)
     route = plan.route(call.caller.device, number, call.directory) if number else None
     if not isinstance(route, plan.RingPerson):
-        await dialogue.say("vm-fault")
+        await dialogue.tell("vm-fault")
         return
     await dialogue.media.release(dialogue.leg)
     winner = await Ringing(call).first_answer(route.devices)

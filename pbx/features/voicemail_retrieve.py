@@ -155,7 +155,7 @@ class Listening:
                     await self._again(message)
                 case "2":
                     await self._do(messages.save, message)
-                    await self._dialogue.say("vm-saved-it")
+                    await self._dialogue.tell("vm-saved-it")
                     return self._next()
                 case "3":
                     return await self._delete(message)
@@ -184,8 +184,9 @@ class Listening:
         """Row, ticket, sound; whether it plays."""
         ground, listener = self._ground, self._listener
         message = await self._adopted(message)
+        self._messages[self._at] = message
         if message.slot is None or message.adopted_at is None:
-            await self._dialogue.say("vm-fault")
+            await self._dialogue.tell("vm-fault")
             return False
         deed = self._deed()
         where = {"device": str(self._dialogue.call.caller.device), "purpose": "own messages"}
@@ -228,7 +229,7 @@ class Listening:
         log.error("a message was not opened", reason=fault)
         if fault in FILE_FAULTS:
             self._voicemail.damaged += 1
-        await self._dialogue.say("vm-damaged" if fault in FILE_FAULTS else "vm-fault")
+        await self._dialogue.tell("vm-damaged" if fault in FILE_FAULTS else "vm-fault")
 
     async def _again(self, message: Message) -> None:
         """From its beginning: within one listening, or as a new one with a row of its own."""
@@ -266,7 +267,7 @@ class Listening:
         await self._do(messages.delete, message, "owner")
         if await self._dialogue.ask("vm-deleted", seconds=2, times=1) == "3":
             await self._do(messages.undelete, message)
-            await self._dialogue.say("vm-undeleted")
+            await self._dialogue.tell("vm-undeleted")
             return self._next()
         del self._messages[self._at]
         await self._dialogue.media.release(self._dialogue.leg)
@@ -309,7 +310,7 @@ class Listening:
         try:
             await self._run(verb, self._deed(), message.id, *arguments)
         except Conflict:
-            await self._dialogue.say("vm-fault")
+            await self._dialogue.tell("vm-fault")
         self._voicemail.changed(message.mailbox)
 
     async def _run(self, verb: object, deed: Deed, message: UUID, *arguments: str) -> None:

@@ -61,7 +61,7 @@ async def _record(
 ) -> None:
     mailbox = _own_mailbox(dialogue, listener)
     if mailbox is None:
-        await dialogue.say("vm-fault")
+        await dialogue.tell("vm-fault")
         return
     for _ in range(TRIES):
         content = primitives.random(16)
@@ -69,7 +69,7 @@ async def _record(
         pressed = "" if taken is None else await _verdict(dialogue, taken)
         if taken is not None and pressed == "1":
             await _keep(voicemail, listener, mailbox, kind, taken)
-            await dialogue.say("vm-done")
+            await dialogue.tell("vm-done")
             return
         voicemail.remove(content)
         if pressed != "3":
@@ -85,7 +85,7 @@ async def _take(
         recording = Recording(seal=sealing, limit_ms=LIMIT_MS[kind], silence_ms=4_000)
         await dialogue.media.record(dialogue.leg, recording)
     except MessageRefused:
-        await dialogue.say("vm-fault")
+        await dialogue.tell("vm-fault")
         return None
     taken = await recorded(dialogue, LIMIT_MS[kind])
     return taken if taken is not None and taken.is_complete else None
@@ -97,11 +97,10 @@ async def _verdict(dialogue: Dialogue, taken: Recorded) -> str:
         if pressed != "2":
             return pressed
         try:
-            await played(
-                dialogue, Playing(opening=Review(taken.content), expect=Whole(taken.digest))
-            )
+            review = Playing(opening=Review(taken.content), expect=Whole(taken.digest))
+            dialogue.ahead(await played(dialogue, review))
         except MediaError:
-            await dialogue.say("vm-fault")
+            await dialogue.tell("vm-fault")
     return ""
 
 
@@ -146,10 +145,10 @@ async def _choose(dialogue: Dialogue, voicemail: Voicemail, listener: Listener) 
     try:
         await ground.committer.run(work)
     except NotFound:
-        await dialogue.say("vm-fault")
+        await dialogue.tell("vm-fault")
         return
     await voicemail.greetings.refresh()
-    await dialogue.say("vm-done")
+    await dialogue.tell("vm-done")
 
 
 async def _change_pin(dialogue: Dialogue, voicemail: Voicemail, listener: Listener) -> None:
@@ -162,16 +161,16 @@ async def _change_pin(dialogue: Dialogue, voicemail: Voicemail, listener: Listen
         ):
             outcome = await secret(dialogue, entry, prompt)
             if outcome != "complete":
-                await dialogue.say("vm-different" if outcome == "different" else "vm-refused")
+                await dialogue.tell("vm-different" if outcome == "different" else "vm-refused")
                 return
         act = acts.SetPin(extensions=(listener.number,))
         subject = Subject("person", listener.person)
         await perform(dialogue, voicemail, act, Action.FACTORS_CHANGED, listener, subject)
-        await dialogue.say("vm-done")
+        await dialogue.tell("vm-done")
     except InvalidRequest:
-        await dialogue.say("vm-weak-pin")
+        await dialogue.tell("vm-weak-pin")
     except Refused:
-        await dialogue.say("vm-refused")
+        await dialogue.tell("vm-refused")
     finally:
         await dialogue.media.release(dialogue.leg)
         await dialogue.open()

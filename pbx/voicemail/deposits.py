@@ -64,6 +64,8 @@ class Draft:
     is_private: bool = False
     is_unwanted: bool = False
     """Whoever left it took it back."""
+    is_cut: bool = False
+    """Its worker is gone."""
     recorded: Recorded | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -92,6 +94,8 @@ class Deposits:
         self.changed: Callable[[UUID], None] = lambda mailbox: None
         """Told of each mailbox that has a new message."""
         self._waiting: set[bytes] = set()
+        self.needs_recovery = True
+        """There may be files that no row tells of: at a start, and after a worker's end."""
 
     @property
     def waiting(self) -> int:
@@ -155,10 +159,11 @@ class Deposits:
 
     async def _conclude(self, draft: Draft) -> None:
         try:
-            async with asyncio.timeout(RECORDED_WITHIN):
+            async with asyncio.timeout(0 if draft.is_cut else RECORDED_WITHIN):
                 await draft.ended.wait()
         except TimeoutError:
-            log.warning("a recording did not end in time; recovery will find it")
+            log.warning("a recording was cut off; recovery will find it")
+            self.needs_recovery = True
             return
         finally:
             self._drafts.pop(draft.content, None)

@@ -19,6 +19,7 @@ from pbx.voicemail.config import VoicemailConfig
 from pbx.voicemail.deposit_keys import DepositKeys
 from pbx.voicemail.deposits import Deposits
 from pbx.voicemail.greeting_copy import GreetingCopy
+from pbx.voicemail.purge import Purge
 from pbx.voicemail.recovery import Recovery
 from pbx.voicemail.watch import Watch
 from storage.database import Database
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+PURGE_FIRST = 300.0
+"""Seconds after the start, or after a purge that was not finished."""
 EVERY = 10.0
 """Seconds between two tries at what had to wait."""
 
@@ -74,9 +77,11 @@ class Voicemail:
         self.adoption = Adoption(
             ground.database, ground.committer, ground.keyholder, ground.media, ground.clock
         )
+        self.purge = Purge(
+            ground.database, ground.committer, ground.keyholder, ground.clock, self.remove
+        )
         self.watch = Watch(ground.keyholder, ground.media, ground.clock)
         self.greetings = GreetingCopy(ground.database)
-        self._is_recovered = False
         self._unwanted: set[bytes] = set()
         self._news = asyncio.Event()
         self._entered = AsyncExitStack()
@@ -93,10 +98,12 @@ class Voicemail:
     async def start(self) -> None:
         """Greetings are there for the first caller; the rest follows by itself."""
         await self.greetings.refresh()
+        self.purge.changed = self.changed
         for name, work in (
             ("deposit keys", self.deposit_keys.run()),
             ("voicemail watch", self.watch.run()),
             ("voicemail chores", self._run()),
+            ("voicemail purge", self._purge()),
         ):
             task = asyncio.create_task(work, name=name)
             self._entered.push_async_callback(_cancelled, task)
@@ -162,8 +169,10 @@ class Voicemail:
 
     async def chores(self) -> None:
         """What had to wait: recovery, commits, adoption, files that nobody wants."""
-        if not self._is_recovered:
-            self._is_recovered = await self.recovery.run()
+        if self.deposits.needs_recovery:
+            self.deposits.needs_recovery = False
+            if not await self.recovery.run():
+                self.deposits.needs_recovery = True
         elif self.deposits.waiting:
             await self.deposits.retry()
         await self.adoption.run()
@@ -178,6 +187,18 @@ class Voicemail:
         except MediaError:
             return
         self._unwanted.difference_update(contents)
+
+    async def _purge(self) -> None:
+        """By the retention rules; a purge that could not be done is tried again soon."""
+        while True:
+            await asyncio.sleep(PURGE_FIRST)
+            try:
+                left = (await self.purge.run()).left
+            except Exception:
+                log.exception("messages were not purged")
+                left = 1
+            if not left:
+                await asyncio.sleep(self.config.purge_hours * 3_600 - PURGE_FIRST)
 
     # -- what is shown
 

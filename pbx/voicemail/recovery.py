@@ -36,6 +36,7 @@ class Recovery:
 
     async def run(self) -> bool:
         """One look; False: look again, a worker or the database is away or still records."""
+        held = self._deposits.log.open_.keys() | self._deposits.under_way
         try:
             left = {one.content: one for one in await self._media.left_behind()}
             recording = (await self._media.spool()).recordings
@@ -48,6 +49,7 @@ class Recovery:
                 known |= {one.content for one in await greetings.all_(connection)}
         except StorageError:
             return False
+        known |= frozenset(held)  # whatever was committed while we looked
         return await self._match(left, known, is_recording=recording > 0)
 
     async def _match(
@@ -67,7 +69,7 @@ class Recovery:
                 is_done = False  # a call that outlived us may still be recording it
             else:
                 await self._deposits.lost(one)
-        ours = held.keys() | known | under_way | self._deposits.log.open_.keys()
+        ours = known | under_way | self._deposits.log.open_.keys()
         for content, file in left.items():
             if content not in ours:
                 await self._take_unknown(file)

@@ -13,6 +13,7 @@ import structlog
 from media.client import MediaClient, MediaError, Spool
 from storage.identifiers import Clock
 from storage.keyholder.client import KeyHolder, KeyHolderError
+from storage.keyholder.protocol import State
 
 log = structlog.get_logger()
 
@@ -36,12 +37,13 @@ class Watch:
 
     async def look(self) -> None:
         try:
-            await self._keyholder.report()
+            is_open = (await self._keyholder.ping()).state is State.READY
         except KeyHolderError:
-            if self.away_since is None:
-                self.away_since = self._clock()
-        else:
+            is_open = False
+        if is_open:
             self.away_since = None
+        elif self.away_since is None:
+            self.away_since = self._clock()
         await self.look_at_disk()
 
     async def look_at_disk(self) -> None:

@@ -10,6 +10,7 @@ from storage.database import Database
 from storage.messages import MessageState
 from tests.support.calling import database
 from tests.support.message_exchange import PIN, Caller, MessageExchange
+from tests.support.rtp_phone import RtpPhone
 
 __all__ = ["database"]
 HERTZ = 700.0
@@ -61,3 +62,237 @@ async def test_a_message_left_on_hanging_up_is_heard_by_its_owner_alone(
     actions = await exchange.ledger_actions()
     assert actions.index("message.deposited") < actions.index("message.adopted")
     assert actions.index("session.opened") < actions.index("message.heard")
+
+
+async def sign_in(caller: Caller, pin: str = PIN) -> None:
+    caller.speak()
+    await asyncio.sleep(0.4)
+    await caller.press_slowly(pin + "#")
+
+
+async def states(exchange: MessageExchange, number: str = "1002") -> list[MessageState]:
+    return [message.state for message in await exchange.kept(number)]
+
+
+async def until(condition: object, seconds: float = 10.0) -> None:
+    """Until an awaitable question is answered with yes."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # type: ignore[operator]  # noqa: ASYNC110 - many causes
+            await asyncio.sleep(0.05)
+
+
+async def test_a_caller_hears_changes_and_takes_back_what_was_said(
+    exchange: MessageExchange,
+) -> None:
+    async with exchange.calling("alice", "*981002") as caller:
+        caller.speak()
+        await to_beep(caller)
+        caller.speak(HERTZ)
+        await asyncio.sleep(1.5)
+        await caller.press_slowly("#")  # enough
+        caller.speak()
+        await asyncio.sleep(0.3)
+        await caller.press_slowly("2")  # hear it
+        await caller.hears(HERTZ, 1.0)
+        await caller.press_slowly("3")  # again
+        await caller.hears(1000, 0.2)
+        caller.speak(500)
+        await asyncio.sleep(1.5)
+        await caller.press_slowly("#")
+        caller.speak()
+        await caller.press_slowly("4", gap=0.6)  # urgent
+        await caller.press_slowly("5", gap=0.6)  # private
+        await caller.press_slowly("1", gap=0.3)  # leave it
+        await caller.hang_up()
+    [message] = await exchange.kept()
+
+    assert (message.is_urgent, message.is_private) == (True, True)
+    assert len(exchange.files) == 1, "what was recorded again is gone"
+
+    async with exchange.calling("alice", "*981002") as caller:
+        caller.speak()
+        await to_beep(caller)
+        caller.speak(HERTZ)
+        await asyncio.sleep(1.3)
+        await caller.press_slowly("#", gap=0.4)
+        await caller.press_slowly("*")
+        await caller.call.ended.wait()
+    await exchange.kept()
+    await exchange.office.chores()
+
+    assert len(await exchange.kept()) == 1
+    assert len(exchange.files) == 1
+
+
+async def test_silence_ends_a_message(exchange: MessageExchange) -> None:
+    async with exchange.calling("alice", "*981002") as caller:
+        caller.speak()
+        await to_beep(caller)
+        caller.speak(HERTZ)
+        await asyncio.sleep(1.5)
+        caller.speak()
+        await asyncio.wait_for(caller.call.ended.wait(), 40)
+    [message] = await exchange.kept()
+
+    assert 4_000 < message.milliseconds < 6_000
+
+
+async def test_nobody_there_busy_or_declined_comes_to_the_mailbox(
+    exchange: MessageExchange,
+) -> None:
+    for status in (486, 603, 480):
+        async with exchange.phone("bob") as bob, exchange.phone("alice") as alice:
+            media = RtpPhone()
+            call = alice.invite("1002", media.sdp())
+            (await bob.incoming.get()).refuse(status)
+            media.read((await call.answered()).body)
+            await call.bye()
+            media.close()
+    async with exchange.calling("alice", "1002") as caller:  # offline
+        await caller.hang_up()
+    records = await exchange.over()
+
+    causes = {record.cause for record in records}
+    assert all(record.outcome.value == "answered" for record in records)
+    assert causes == {"caller-hung-up"}
+    assert await exchange.kept() == []  # nobody said anything
+
+
+async def test_what_was_left_while_the_key_holder_and_the_ledger_were_away_comes_home(
+    exchange: MessageExchange,
+) -> None:
+    await exchange.key_holder_away()
+    full = exchange.office.ground.committer
+    async with exchange.database.begin():  # nobody else can write: SQLite has one writer
+        async with exchange.calling("alice", "*981002") as caller:
+            caller.speak()
+            await to_beep(caller)
+            caller.speak(HERTZ)
+            await asyncio.sleep(1.6)
+            await caller.hang_up()
+        await until(lambda: _waits(exchange), 30)
+        assert "wait" in " ".join(exchange.office.alarms())
+    await exchange.office.deposits.idle()
+    await full.retry()
+    await exchange.office.chores()
+    [message] = await exchange.kept()
+    assert message.adopted_at is None
+
+    await exchange.key_holder_back()
+    await exchange.office.chores()
+
+    [message] = await exchange.kept()
+    assert message.adopted_at is not None
+    assert exchange.office.deposits.waiting == 0
+
+
+async def test_a_wrong_pin_opens_nothing_and_a_phone_of_nobodys_is_refused(
+    exchange: MessageExchange,
+) -> None:
+    await leave(exchange, seconds=1.5)
+    async with exchange.calling("bob", "*97") as bob:
+        bob.speak()
+        for _ in range(3):
+            await asyncio.sleep(0.6)
+            await bob.press_slowly("998877#")
+        await asyncio.wait_for(bob.call.ended.wait(), 40)
+    await exchange.lobby()
+    async with exchange.calling("lobby", "*97") as lobby:
+        lobby.speak()
+        await asyncio.wait_for(lobby.call.ended.wait(), 30)
+
+    assert await states(exchange) == [MessageState.NEW]
+    records = {record.cause for record in await exchange.over()}
+    assert {"not-signed-in", "not-here"} <= records
+    actions = await exchange.ledger_actions()
+    assert "message.heard" not in actions
+
+
+async def test_delete_take_back_and_send_on(exchange: MessageExchange) -> None:
+    await leave(exchange, seconds=1.5)
+    async with exchange.calling("bob", "*97") as bob:
+        await sign_in(bob)
+        await bob.hears(HERTZ, 0.5)
+        await bob.press_slowly("3", gap=0.8)
+        assert await states(exchange) == [MessageState.DELETED]
+        await bob.press_slowly("3", gap=0.8)
+        assert await states(exchange) == [MessageState.SAVED]
+        await bob.hang_up()
+
+    async with exchange.calling("bob", "*97") as bob:
+        await sign_in(bob)
+        await bob.hears(HERTZ, 0.5)
+        await bob.press_slowly("8", gap=0.5)
+        await bob.press_slowly("1001#", gap=0.3)
+        await asyncio.sleep(0.5)
+        await bob.press_slowly("#")
+        await until(lambda: _has(exchange, "1001"))
+        await bob.hang_up()
+    [sent] = await exchange.kept("1001")
+    [original] = await exchange.kept()
+    assert sent.forwarded_from == original.id
+    assert sent.content != original.content
+    await exchange.office.chores()
+
+    async with exchange.calling("alice", "*97") as alice:
+        await sign_in(alice)
+        await alice.hears(HERTZ, 0.9)
+        await alice.hang_up()
+
+
+async def _has(exchange: MessageExchange, number: str) -> bool:
+    return bool(await exchange.kept(number))
+
+
+async def test_a_crashed_worker_leaves_a_message_that_says_it_was_cut(
+    exchange: MessageExchange,
+) -> None:
+    async with exchange.calling("alice", "*981002") as caller:
+        caller.speak()
+        await to_beep(caller)
+        caller.speak(HERTZ)
+        await asyncio.sleep(3.4)
+        await exchange.workers[0].kill()
+        await caller.call.ended.wait()
+    await exchange.workers[0].start()
+    await exchange.office.deposits.idle()
+    await until(lambda: _recorded(exchange, "message.interrupted"))
+    [message] = await exchange.kept()
+    assert (message.is_complete, 2 <= message.segments <= 4) == (False, True)
+    assert "message.interrupted" in await exchange.ledger_actions()
+    await exchange.office.chores()
+
+    async with exchange.calling("bob", "*97") as bob:
+        await sign_in(bob)
+        await bob.hears(HERTZ, 1.8)
+        await bob.hang_up()
+
+
+async def test_one_flipped_bit_is_refused_recorded_and_harms_no_other_message(
+    exchange: MessageExchange,
+) -> None:
+    await leave(exchange, seconds=1.5)
+    [broken] = exchange.files
+    await leave(exchange, seconds=1.5)
+    data = bytearray(broken.read_bytes())
+    data[len(data) // 2] ^= 4
+    broken.chmod(0o600)
+    broken.write_bytes(data)
+
+    async with exchange.calling("bob", "*97") as bob:
+        await sign_in(bob)
+        await until(lambda: _recorded(exchange, "message.damaged"))
+        await bob.press_slowly("#", gap=0.5)
+        await bob.hears(HERTZ, 1.0)
+        await bob.hang_up()
+
+    assert await states(exchange) == [MessageState.NEW, MessageState.SAVED]
+    assert "damaged" in " ".join(exchange.office.alarms())
+
+
+async def _waits(exchange: MessageExchange) -> bool:
+    return exchange.office.deposits.waiting > 0
+
+
+async def _recorded(exchange: MessageExchange, action: str) -> bool:
+    return action in await exchange.ledger_actions()

@@ -34,17 +34,28 @@ READS = {
 }
 GLASS = {f"break-glass-{verb}" for verb in ("request", "approve", "end", "list")}
 ORACLE = {
-    "system-administrator": set(Privilege) - EVERYBODY - GLASS - {"call-parties"},
+    "system-administrator": set(Privilege)
+    - EVERYBODY
+    - GLASS
+    - {"call-parties", "message-plain", "message-undelete", "message-purge", "hold"},
     "help-desk": {"person-read", "person-unlock", "site-read", "extension-read", "device-read"}
     | {"device-unlock", "call-watch", "call-test"},
     "compliance-officer": {f"{noun}-read" for noun in READS}
     | {"keys-read", "call-watch", "call-read", "call-parties"}
-    | (GLASS - {"break-glass-request"}),
+    | (GLASS - {"break-glass-request"})
+    | {"message-undelete", "message-purge", "message-statistics", "hold"},
     "practice-manager": {f"{noun}-read" for noun in READS}
-    | {"mailbox-members", "person-change", "person-suspend", "person-leave", "exception-close"}
+    | {
+        "message-statistics",
+        "mailbox-members",
+        "person-change",
+        "person-suspend",
+        "person-leave",
+        "exception-close",
+    }
     | {"enrolment-request", "role-request", "proposal-approve", "role-revoke"}
     | (GLASS - {"break-glass-request"}),
-    "physician": GLASS - {"break-glass-approve"},
+    "physician": GLASS - {"break-glass-approve"} | {"message-plain"},
     "clinical-staff": GLASS - {"break-glass-approve"},
     "front-desk": GLASS - {"break-glass-approve"},
     "billing": GLASS - {"break-glass-approve"},
@@ -109,6 +120,7 @@ KEY_HOLDER = {
     acts.Rotate: Privilege.KEYS_CHANGE,
     acts.Backup: Privilege.KEYS_CHANGE,
     acts.CollectShare: Privilege.RECOVERY_COLLECT,
+    acts.Hold: Privilege.HOLD,
 }
 
 

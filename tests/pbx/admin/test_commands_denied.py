@@ -36,6 +36,7 @@ OWN = {
     "pbx second-factor",
     "pbx sessions end",
     "pbx sessions list",
+    "pbx voicemail list",
     "pbx whoami",
 }
 """What everybody may do, to themselves."""

@@ -18,9 +18,11 @@ from tests.support.privileges import USES
 
 COPIED = (
     "person", "role_grant", "session", "extension", "tenure", "device", "phone_identity",
-    "shared_mailbox", "organisation", "site",
+    "shared_mailbox", "organisation", "site", "message", "legal_hold",
 )  # fmt: skip
 RULES = ("policy_value", "exception")
+OPENINGS = ("listening", "export", "plain-export")
+"""What the key holder decides by mailbox, whatever the role: here it refuses, after the intent."""
 Route = tuple[str, str, Rule]
 
 
@@ -81,6 +83,11 @@ async def check_allowed(clinic: Clinic, who: Member, route: Route) -> None:
     method, path, rule = route
     count = await clinic.row_count()
     response = await USES[method, path](clinic, who)
+    if path.split("/")[-1] in OPENINGS:
+        assert response.status_code == 403, (who.login, route, response.text)
+        found = (await rows_after(clinic, count))[-2:]
+        assert found == [(rule.action, "intended"), (rule.action, "refused")], (who.login, route)
+        return
     assert response.is_success, (who.login, route, response.status_code, response.text)
     waits = isinstance(response.json(), dict) and response.json().get("proposal")
     expected = Action.PROPOSAL_MADE if waits else rule.action
