@@ -17,7 +17,7 @@ from pbx.cli.output import CommandError, DataOption, Exit, initialised, say, war
 from pbx.config import load
 from pbx.paths import Layout
 from storage.identifiers import system_clock
-from storage.keyholder import backup, founding, recovery
+from storage.keyholder import backup, founding, recovery, segments
 from storage.keyholder.client import (
     KeyHolderError,
     KeyHolderUnavailable,
@@ -145,7 +145,11 @@ def restored(keys: Path, sources: Sources, pair: Pair, keystore: KeyStore) -> Pi
     with tempfile.TemporaryDirectory(prefix="pbx-restore-") as private:
         near = Path(private)
         file = _copied(sources.file, near / "backup")
-        journal = sources.journal and _copied(sources.journal, near / "journal")
+        journal = None
+        if sources.journal is not None:
+            journal = _copied(sources.journal, near / "journal")
+            for part in segments.closed(sources.journal):
+                _copied(part, near / f"journal{part.name.removeprefix(sources.journal.name)}")
         _hand_over(near, keys)
         with acting_as_owner_of(keys):
             return backup.restore(

@@ -10,6 +10,7 @@ from pathlib import Path
 from pbx.paths import Layout
 from storage.keyholder import founding
 from storage.keyholder.client import KeyHolder, KeyHolderError
+from storage.keyholder.signing import BadKey, Pin
 from storage.ledger.journalled import Journalled, read_file
 
 
@@ -21,7 +22,7 @@ async def read_journal(layout: Layout, into: Journalled) -> None:
     """Raises `JournalError` for an altered or missing journal, `NotCompared` for an absent one."""
     file = layout.keys / founding.JOURNAL
     if _may_read(file) or (_may_read(layout.keys) and founding.exists(layout.keys)):
-        read_file(file, into)
+        read_file(file, into, _pinned(layout))
         return
     client = KeyHolder(layout.keyholder_exchange_socket)
     try:
@@ -34,6 +35,13 @@ async def read_journal(layout: Layout, into: Journalled) -> None:
         ) from None
     finally:
         await client.close()
+
+
+def _pinned(layout: Layout) -> bytes | None:
+    try:
+        return Pin.read(layout.keyholder_pin).signing_key
+    except BadKey:
+        return None  # verify says by itself that there is no pin
 
 
 def _may_read(path: Path) -> bool:

@@ -13,9 +13,9 @@ from uuid import UUID
 
 import msgspec
 
-from storage.keyholder import founding, signing
+from storage.keyholder import founding, segments, signing
 from storage.keyholder.clock import SECOND, Clock
-from storage.keyholder.journal import Entry, Event, JournalError, Position, surviving
+from storage.keyholder.journal import Entry, Event, JournalError, Position
 from storage.keyholder.keystores import KeyStore
 from storage.keyholder.records import (
     AnyRow,
@@ -80,7 +80,7 @@ def write(directory: Path, store: Store, settings: Settings, now: int) -> Path:
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
-        founding.sync_directory(directory)
+        segments.sync(directory)
     except OSError:
         partial.unlink(missing_ok=True)
         raise BackupError("backup: cannot be written there") from None
@@ -168,14 +168,14 @@ def restore(
 def _since(path: Path | None, sequence: int) -> list[Entry] | None:
     if path is None:
         return None
-    return [entry for entry in surviving(path) if entry.sequence > sequence]
+    return [entry for entry in segments.surviving(path) if entry.sequence > sequence]
 
 
 def _dead_by_journal(path: Path | None) -> set[UUID]:
     if path is None:
         return set()
     try:
-        entries = surviving(path)
+        entries = segments.surviving(path)
     except JournalError:
         raise BackupError("restore: the surviving journal is damaged; leave it out") from None
     destroyed = [entry for entry in entries if entry.event is Event.MESSAGE_DESTROYED]

@@ -7,14 +7,17 @@ back from an older copy.
 """
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
+from storage.keyholder import segments
 from storage.keyholder.clock import Clock
-from storage.keyholder.journal import Entry, Journal, JournalError, Position
+from storage.keyholder.journal import Entry, Event, Journal, JournalError, Position
+from storage.keyholder.records import SETTINGS, Settings
 from storage.keyholder.store import Change, Store, StoreError
 
 Crash = Callable[[str], None]
@@ -42,6 +45,7 @@ class Books:
     def __init__(self, store: Store, journal: Journal, clock: Clock, at: Crash = going_on) -> None:
         self.store = store
         self.journal = journal
+        self.longest = segments.LONGEST
         self.turn = asyncio.Lock()
         self._clock = clock
         self._at = at
@@ -64,9 +68,12 @@ class Books:
 
     async def write(self, entry: Entry, change: Change = NOTHING) -> Position:
         """Durable when it returns. The caller holds `turn` if it decided on what it read."""
-        return await self._on_disk(
+        place = await self._on_disk(
             lambda position, now: self.store.commit(change, position, now), entry
         )
+        if self.journal.size > self.longest:
+            await self._cut()
+        return place
 
     def write_now(self, entry: Entry, change: Change = NOTHING) -> Position:
         """Before the event loop runs: at founding and at start."""
@@ -76,6 +83,20 @@ class Books:
         return await self._on_disk(
             lambda position, now: self.store.rekey(key, wrapped, position, now), entry
         )
+
+    async def _cut(self) -> None:
+        """A new part of the journal; a disk that refuses is asked again at the next entry."""
+        settings = self.store.get(Settings, SETTINGS)
+        if settings is not None:
+            loop = asyncio.get_running_loop()
+            with contextlib.suppress(CannotWrite, OSError):
+                key = settings.signing_key
+                await asyncio.shield(loop.run_in_executor(self._disk, self._cut_now, key))
+
+    def _cut_now(self, key: bytearray) -> None:
+        if self.journal.size > self.longest:
+            self.write_now(Entry(event=Event.CHECKPOINTED))
+            segments.cut(self.journal, key, self._at)
 
     async def _on_disk(self, apply: Callable[[Position, int], None], entry: Entry) -> Position:
         loop = asyncio.get_running_loop()

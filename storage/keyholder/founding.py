@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from storage.keyholder import segments
 from storage.keyholder.books import Books, Crash, going_on
 from storage.keyholder.clock import Clock, SafeClock
 from storage.keyholder.config import KeyHolderConfig
@@ -65,7 +66,8 @@ def found(
     unfinished = directory / _UNFINISHED
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=0o700)
-    chain = Journal(_journal_copy(unfinished, journal))
+    names = _journal_copies(unfinished, journal)
+    chain = Journal(unfinished / JOURNAL)
     if journal is None:
         chain.start(place or Position())
     else:
@@ -76,25 +78,22 @@ def found(
     books = Books(store, chain, clock)
     books.write_now(entry, Change(put=list(rows)))
     books.close()
-    for name in (JOURNAL, STORE):
+    for name in (*names, JOURNAL, STORE):
         os.replace(unfinished / name, directory / name)
     unfinished.rmdir()
-    sync_directory(directory)
+    segments.sync(directory)
 
 
-def _journal_copy(directory: Path, journal: Path | None) -> Path:
-    copy = directory / JOURNAL
-    if journal is not None:
-        shutil.copyfile(journal, copy)
-    return copy
-
-
-def sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _journal_copies(directory: Path, journal: Path | None) -> list[str]:
+    """The journal that survived and its closed parts; answers the names of those."""
+    if journal is None:
+        return []
+    shutil.copyfile(journal, directory / JOURNAL)
+    names = []
+    for part in segments.closed(journal):
+        names.append(JOURNAL + part.name.removeprefix(journal.name))
+        shutil.copyfile(part, directory / names[-1])
+    return names
 
 
 def open_core(
@@ -115,6 +114,7 @@ def open_core(
     finally:
         primitives.wipe(key)
     clock = SafeClock(wall, monotonic, store.state.clock)
+    segments.finish(directory / JOURNAL)
     books = Books.open(store, Journal(directory / JOURNAL), clock, at)
     books.write_now(Entry(event=Event.STARTED))
     return Core(

@@ -23,6 +23,7 @@ from storage.keyholder.messages import Messages
 from storage.keyholder.proofs import open_proof
 from storage.keyholder.protocol import Answer, Evidence, State
 from storage.keyholder.records import Mailbox, Person, Share
+from storage.keyholder.segments import Pages
 from storage.keyholder.store import StoreError
 from storage.keyholder.surroundings import Surroundings
 from storage.keyholder.upkeep import Upkeep
@@ -49,6 +50,7 @@ class Holder:
         self._add_special_acts(Upkeep(core, self._keyring, keystore, directory))
         self._messages = Messages(core, self._keyring)
         self._due = Due(core)
+        self._pages = Pages(core.books.journal)
         self._operations: OrderedDict[UUID, None] = OrderedDict()
         self._handlers = self._table(self._messages)
 
@@ -189,8 +191,8 @@ class Holder:
         return protocol.ProposalList(self._administering.proposals())
 
     async def _read_journal(self, request: protocol.ReadJournal) -> Answer:
-        journal = self._core.books.journal
-        return protocol.JournalPage(journal.page(request.start), journal.position.sequence)
+        entries = self._pages.page(request.start)
+        return protocol.JournalPage(entries, self._core.books.journal.position.sequence)
 
     def report(self, surroundings: Surroundings) -> protocol.KeyReport:
         settings, state = self._core.settings(), self._core.store.state
@@ -213,6 +215,7 @@ class Holder:
 
     def close(self) -> None:
         self._core.sessions.clear()
+        self._pages.close()
         self._core.stretcher.close()
         self._core.books.close()
 

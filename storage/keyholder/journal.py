@@ -22,6 +22,9 @@ GENESIS = bytes(32)
 _HASH = 32
 _MAGIC = b"hpbxjrn1"
 _HEADER = 48
+_CUT_MAGIC = b"hpbxjrn2"
+_SIGNATURE = 64
+"""A part that goes on after a closed one is signed by the key holder over where that ends."""
 _PENDING, _APPLIED, _ABANDONED = b"\0", b"\1", b"\2"
 
 
@@ -53,6 +56,8 @@ class Event(StrEnum):
     HEAD_SIGNED = "head-signed"
     BACKED_UP = "backed-up"
     RESTORED = "restored"
+    CHECKPOINTED = "checkpointed"
+    """The last entry of a closed part (`segments`)."""
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -94,7 +99,7 @@ class Journal:
     def __init__(
         self, path: Path, sync: Callable[[int], None] = os.fsync, *, evidence: bool = False
     ) -> None:
-        self._sync = sync
+        self.path, self._sync = path, sync
         self._evidence = evidence
         flags = os.O_RDONLY if evidence else os.O_RDWR | os.O_CREAT
         self._file = os.open(path, flags | os.O_CLOEXEC, 0o600)
@@ -105,25 +110,45 @@ class Journal:
         self.position = Position()
         self.applied = Position()
         """The last entry that took effect: where the store stands."""
+        self.signature = b""
 
-    def start(self, base: Position) -> None:
-        """A new file, which goes on after `base` (the genesis, or a restored backup's place)."""
-        header = _MAGIC + base.sequence.to_bytes(8, "big") + base.chain
+    def start(self, base: Position, signature: bytes = b"") -> None:
+        """A new file, which goes on after `base`: the genesis, a restored backup's place, or,
+        with the signature, the end of a closed part."""
+        magic = _CUT_MAGIC if signature else _MAGIC
+        header = magic + base.sequence.to_bytes(8, "big") + base.chain + signature
         os.pwrite(self._file, header, 0)
         self._sync(self._file)
-        self._begin(base)
+        self._begin(base, signature)
 
-    def _begin(self, base: Position) -> None:
-        self._end, self._mark = _HEADER, _APPLIED
+    def _begin(self, base: Position, signature: bytes) -> None:
+        self._end, self._mark = _HEADER + len(signature), _APPLIED
         self.base = self.position = self.applied = base
+        self.signature = signature
+
+    @property
+    def size(self) -> int:
+        return self._end
+
+    def flush(self) -> None:
+        """The last marks too, which are otherwise written without fsync."""
+        self._sync(self._file)
+
+    def go_on_in(self, following: "Journal") -> None:
+        """The next part takes over; this one stays closed under its other name."""
+        os.close(self._file)
+        self._file, self._offsets = following._file, following._offsets
+        self._begin(following.base, following.signature)
 
     def load(self, place: Position | None = None) -> None:
         """Reads and verifies the chain. What a crash tore at the end is cut off, but only if the
         store stands (at `place`) where the whole part ends; else it stays, as evidence."""
-        header = os.pread(self._file, _HEADER, 0)
-        if len(header) != _HEADER or not header.startswith(_MAGIC):
+        header = os.pread(self._file, _HEADER + _SIGNATURE, 0)
+        is_cut = header.startswith(_CUT_MAGIC) and len(header) == _HEADER + _SIGNATURE
+        if not is_cut and (len(header) < _HEADER or not header.startswith(_MAGIC)):
             raise JournalError("journal: missing or not a journal")
-        self._begin(Position(int.from_bytes(header[8:16], "big"), header[16:]))
+        base = Position(int.from_bytes(header[8:16], "big"), header[16:_HEADER])
+        self._begin(base, header[_HEADER:] if is_cut else b"")
         size = os.fstat(self._file).st_size
         while (record := self._next(size)) is not None:
             self._accept(*record)
@@ -212,19 +237,6 @@ class Journal:
 
     def close(self) -> None:
         os.close(self._file)
-
-
-def surviving(path: Path) -> list[Entry]:
-    """The entries of a journal that outlived its store; the file is not touched."""
-    try:
-        journal = Journal(path, evidence=True)
-    except OSError:
-        raise JournalError("journal: missing or not readable") from None
-    try:
-        journal.load()
-        return journal.entries()
-    finally:
-        journal.close()
 
 
 def decode(body: bytes) -> Entry:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-from storage.keyholder.journal import Entry, Event, Journal, JournalError, parse_record
+from storage.keyholder.journal import Entry, Event, JournalError, parse_record
+from storage.keyholder.segments import walk
 
 OPENINGS = frozenset((Event.MESSAGE_OPENED, Event.RECORDS_OPENED, Event.NUMBER_LOOKED_UP))
 """What lets protected content out: each needs a ledger row of its own, committed before."""
@@ -108,19 +109,13 @@ class Journalled:
             self.answers[entry.operation, entry.ledger_row] = entry.event
 
 
-def read_file(path: Path, into: Journalled) -> None:
-    """From the journal's own file, chain verified, nothing changed; raises `JournalError`."""
-    try:
-        journal = Journal(path, evidence=True)
-    except OSError:
-        raise JournalError("journal: missing or not readable") from None
-    try:
-        journal.load()
-        start = journal.base.sequence + 1
-        while records := journal.page(start, PAGE):
+def read_file(path: Path, into: Journalled, pinned: bytes | None = None) -> None:
+    """From the journal's own files, every closed part too, chain (and with the pin signatures)
+    verified, nothing changed; raises `JournalError`."""
+    for part in walk(path, pinned):
+        start = part.base.sequence + 1
+        while records := part.page(start, PAGE):
             into.take(records)
             start += len(records)
         if into.first is None:
-            into.end = journal.base.sequence
-    finally:
-        journal.close()
+            into.end = part.base.sequence

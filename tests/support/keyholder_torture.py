@@ -86,6 +86,7 @@ async def main() -> None:
     house.at = stop if left else going_on
     say("ready")
     house.open()
+    house.core.books.longest = 4_000  # a new part every dozen entries
     await house.log_in(admin)
     await work(house, admin, random.Random(seed))
 

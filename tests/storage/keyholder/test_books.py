@@ -1,5 +1,6 @@
 """storage/keyholder/books.py"""
 
+import asyncio
 import shutil
 import sqlite3
 from pathlib import Path
@@ -7,11 +8,13 @@ from uuid import UUID
 
 import pytest
 
+from storage.keyholder import segments
 from storage.keyholder.books import Books, CannotWrite, RolledBack, going_on
 from storage.keyholder.journal import Entry, Event, Journal, Position
-from storage.keyholder.records import Tombstone
+from storage.keyholder.records import SETTINGS, Settings, Tombstone
 from storage.keyholder.store import Change, Store
 from tests.support.full_store import full
+from tests.support.keyholder import House
 
 KEY = b"k" * 32
 ENTRY = Entry(event=Event.CHANGED)
@@ -174,3 +177,62 @@ async def test_a_new_store_key_is_one_step_too(tmp_path: Path) -> None:
     again = Books.open(store, chain, lambda: 6)
     assert again.store.get(Tombstone, UUID(int=1)) is not None
     again.close()
+
+
+async def test_a_long_journal_goes_on_in_a_new_part_and_a_start_reads_that_alone(
+    house: House,
+) -> None:
+    await house.administrator()
+    books = house.core.books
+    books.longest = 2_000
+    while len(segments.closed(books.journal.path)) < 3:
+        await books.write(Entry(event=Event.STARTED))
+    end, base = books.journal.position, books.journal.base
+
+    house.reopen()
+
+    again = house.core.books.journal
+    assert (again.base, again.position.sequence) == (base, end.sequence + 1)
+    assert again.size < 2_000
+    assert house.pin is not None
+    *_, last = segments.walk(again.path, house.pin.signing_key)
+    assert last.position == again.position
+    checkpoints = [e for e in segments.surviving(again.path) if e.event is Event.CHECKPOINTED]
+    assert len(checkpoints) == 3
+
+
+async def test_a_disk_that_refuses_a_new_part_stops_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = house.core.books
+    books.longest = 0
+
+    def refuse(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(segments, "cut", refuse)
+    await books.write(Entry(event=Event.STARTED))
+    assert segments.closed(books.journal.path) == []
+    monkeypatch.undo()
+    await books.write(Entry(event=Event.STARTED))
+    assert len(segments.closed(books.journal.path)) == 1
+
+
+async def test_without_settings_there_is_nothing_to_sign_with(house: House) -> None:
+    books = house.core.books
+    books.longest = 0
+    store = books.store
+    store.commit(Change(delete=[(Settings, SETTINGS)]), store.state.position, 0)
+
+    await books.write(Entry(event=Event.STARTED))
+
+    assert segments.closed(books.journal.path) == []
+
+
+async def test_of_two_who_find_it_long_one_cuts(house: House) -> None:
+    books = house.core.books
+    books.longest = books.journal.size + 100
+
+    await asyncio.gather(*(books.write(Entry(event=Event.STARTED)) for _ in range(4)))
+
+    assert len(segments.closed(books.journal.path)) == 1

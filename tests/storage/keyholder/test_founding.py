@@ -8,10 +8,11 @@ import pytest
 
 from storage.keyholder import founding
 from storage.keyholder.config import KeyHolderConfig
-from storage.keyholder.journal import Entry, Event, surviving
+from storage.keyholder.journal import Entry, Event
 from storage.keyholder.keystores import KeyStoreError
 from storage.keyholder.keystores.file import FileKeyStore
 from storage.keyholder.records import Tombstone
+from storage.keyholder.segments import surviving
 from storage.keyholder.store import StoreError
 from tests.support.keyholder import FakeTime, House
 

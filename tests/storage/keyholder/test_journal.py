@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.keyholder import journal
+from storage.keyholder import journal, segments
 from storage.keyholder.journal import Entry, Event, Journal, JournalError, Position
 
 HEADER = 48
@@ -120,15 +120,15 @@ def test_reading_evidence_changes_nothing(tmp_path: Path) -> None:
     torn = path.read_bytes()[:-1]
     path.write_bytes(torn)
 
-    assert len(journal.surviving(path)) == 1
+    assert len(segments.surviving(path)) == 1
     assert path.read_bytes() == torn
     broken = bytearray(torn + b"\0")
     broken[60] ^= 1
     path.write_bytes(broken)
     with pytest.raises(JournalError, match="chain"):
-        journal.surviving(path)
+        segments.surviving(path)
     with pytest.raises(JournalError, match="missing"):
-        journal.surviving(tmp_path / "none")
+        segments.surviving(tmp_path / "none")
 
 
 def test_what_is_no_journal_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.keyholder import backup, recovery
+from storage.keyholder import backup, recovery, segments
 from storage.keyholder.records import HeadRow, MessageSecret, Tombstone
 from tests.support.keyholder import FakeTime, House, text
 from tests.support.keyholder_torture import WRITER
@@ -39,6 +39,8 @@ def killed(directory: Path, seed: int, points: int | None, after: float) -> list
 
 def check(directory: Path, said: list[list[str]]) -> None:
     house = House(directory, time=FakeTime(wall=FakeTime().wall + 10**12))
+    parts = list(segments.walk(directory / "journal", house.pin.signing_key if house.pin else None))
+    assert parts[-1].position == house.core.books.journal.position
     store = house.core.store
     kept = {str(row.id) for row in store.all(MessageSecret)}
     dead = {str(row.id) for row in store.all(Tombstone)}
