@@ -3,7 +3,7 @@
 import os
 
 from pbx import logs
-from tests.support.clinic import clinic
+from tests.support.clinic import clinic, field_key
 from tests.support.databases import database, database_urls, postgres_cluster, sqlite_template
 from tests.support.directories import open_path
 from tests.support.installation import installation
@@ -13,6 +13,7 @@ __all__ = [
     "clinic",
     "database",
     "database_urls",
+    "field_key",
     "installation",
     "open_path",
     "postgres_cluster",

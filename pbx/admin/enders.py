@@ -37,6 +37,8 @@ Ender = Callable[[UUID], Awaitable[int]]
 class Enders:
     """The registry: kind of thing → what ends it."""
 
+    seconds: float = ENDER_SECONDS
+    """What each part has."""
     _enders: dict[str, Ender] = field(default_factory=dict)
 
     def register(self, kind: str, ender: Ender) -> None:
@@ -50,15 +52,14 @@ class Enders:
         """Everything registered, at once."""
         return list(
             await asyncio.gather(
-                *(_end(kind, ender, person) for kind, ender in self._enders.items())
+                *(self._end(kind, ender, person) for kind, ender in self._enders.items())
             )
         )
 
-
-async def _end(kind: str, ender: Ender, person: UUID) -> Ended:
-    try:
-        async with asyncio.timeout(ENDER_SECONDS):
-            return Ended(kind, await ender(person))
-    except Exception as failure:
-        log.error("a part did not end what a person had", kind=kind, exc_info=failure)
-        return Ended(kind, 0, complete=False)
+    async def _end(self, kind: str, ender: Ender, person: UUID) -> Ended:
+        try:
+            async with asyncio.timeout(self.seconds):
+                return Ended(kind, await ender(person))
+        except Exception as failure:
+            log.error("a part did not end what a person had", kind=kind, exc_info=failure)
+            return Ended(kind, 0, complete=False)

@@ -80,6 +80,8 @@ class Clinic:
     edge_place: Place
     answer: Callable[[protocol.Request], Awaitable[protocol.Answer]]
     server: AdminServer
+    performed: set[type[acts.Act]]
+    """Every kind of act that was asked of the key holder."""
     members: dict[str, Member] = field(default_factory=dict)
 
     @property
@@ -285,12 +287,16 @@ class Clinic:
         who.recovery = enrolment.recovery_codes
 
 
-def answering(house: House) -> Callable[[protocol.Request], Awaitable[protocol.Answer]]:
-    """As the process answers: its report is about its surroundings too."""
+def answering(
+    house: House, performed: set[type[acts.Act]]
+) -> Callable[[protocol.Request], Awaitable[protocol.Answer]]:
+    """As the process answers: its report is about its surroundings too. Remembers every act."""
 
     async def answer(request: protocol.Request) -> protocol.Answer:
         if isinstance(request, protocol.KeyStatus):
             return house.holder.report(Surroundings(False, False, False))
+        if isinstance(request, protocol.Perform):
+            performed.add(type(request.act))
         return await house.holder.answer(request)
 
     return answer
@@ -332,7 +338,15 @@ def telephony_of(layout: Layout, plane: Plane) -> Telephony:
 
 
 @pytest.fixture
-async def clinic(open_path: Path, sqlite_template: Path) -> AsyncIterator[Clinic]:
+def field_key() -> FieldKey:
+    """What the exchange seals names and numbers with; a test may bring one that watches."""
+    return FieldKey(bytes(range(32)), "directory")
+
+
+@pytest.fixture
+async def clinic(
+    open_path: Path, sqlite_template: Path, field_key: FieldKey
+) -> AsyncIterator[Clinic]:
     layout = Layout(open_path / "pbx")
     for directory in (
         layout.admin_socket.parent,
@@ -351,7 +365,8 @@ async def clinic(open_path: Path, sqlite_template: Path) -> AsyncIterator[Clinic
     assert house.pin is not None
     house.pin.write(layout.keyholder_pin)
     place = Place(layout.keyholder_exchange_socket, frozenset({os.geteuid()}))
-    answer = answering(house)
+    performed: set[type[acts.Act]] = set()
+    answer = answering(house, performed)
     edge = Edge(place, REQUESTS[protocol.Edge.EXCHANGE], answer)
     await edge.start()
     database = await Database.open(sqlite_urls(layout.database_file).service)
@@ -362,7 +377,7 @@ async def clinic(open_path: Path, sqlite_template: Path) -> AsyncIterator[Clinic
             database=database,
             committer=committer,
             keyholder=keyholder,
-            fields=FieldKey(bytes(range(32)), "directory"),
+            fields=field_key,
             clock=clock,
             pinned=house.pin.signing_key,
         )
@@ -379,8 +394,9 @@ async def clinic(open_path: Path, sqlite_template: Path) -> AsyncIterator[Clinic
         transport = httpx.AsyncHTTPTransport(uds=str(layout.admin_socket))
         async with httpx.AsyncClient(transport=transport, base_url="http://pbx") as http:
             made = Clinic(
-                layout, house, plane, http, Lifecycle(plane), context, edge, place, answer, server
-            )
+                layout, house, plane, http, Lifecycle(plane), context, edge, place, answer, server,
+                performed,
+            )  # fmt: skip
             yield made
         await server.stop()
         await telephony.stop()

@@ -50,6 +50,12 @@ class Watched(FieldKey):
         return super().open(sealed, cell)
 
 
+@pytest.fixture
+def field_key() -> Watched:
+    """In place of the clinic's own."""
+    return Watched(bytes(range(32)), "directory")
+
+
 def openers_in_source() -> set[str]:
     """Every function of a store in which a sealed field is opened."""
     found = set()
@@ -65,56 +71,37 @@ def openers_in_source() -> set[str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-async def test_every_route_and_every_opening_leaves_a_row(clinic: Clinic) -> None:
+async def test_every_route_and_every_opening_leaves_a_row(
+    clinic: Clinic, field_key: Watched
+) -> None:
     await clinic.staffed()
     root, manager = clinic.members["root"], clinic.members["manager"]
     officer = await clinic.with_role("officer", Role.COMPLIANCE_OFFICER)
-    watched = Watched(bytes(range(32)), "directory")
-    for store in (
-        "people",
-        "grants",
-        "extensions",
-        "devices",
-        "exceptions",
-        "mailboxes",
-        "sites",
-        "holds",
-    ):
-        getattr(clinic.plane, store)._fields = watched
-    performed: set[type] = set()
-    perform = clinic.plane.keyholder.perform
-
-    async def remembering(act: Any, *arguments: Any) -> Any:
-        performed.add(type(act))
-        return await perform(act, *arguments)
-
-    clinic.plane.keyholder.perform = remembering  # type: ignore[method-assign]
-
     for method, path, _, rule in declared(create_app(clinic.context)):
         who = manager if "proposals" in path else root
         if "holds" in path or "glass" in path:
             who = officer
         await clinic.present(who)
         count = await clinic.row_count()
-        opened = len(watched.openers)
+        opened = len(field_key.openers)
         response = await USES[method, path](clinic, who)
         rows = [row.action for row in await clinic.rows(after=count)]
         if rule.action is not None:
             assert rows, (method, path, response.text)
         else:
             assert rule.privilege is None
-            assert len(watched.openers) == opened, (method, path)
+            assert len(field_key.openers) == opened, (method, path)
         if method == "DELETE" or path.startswith("/v1/own/"):
             who.token = ""
 
     await _check_closed(clinic)
-    assert openers_in_source() <= watched.openers
+    assert openers_in_source() <= field_key.openers
     await _undone(clinic)
     wanted = {
         act for act in vars(acts).values() if isinstance(act, type) and issubclass(act, acts.Act)
     }
-    assert wanted - LATER - {acts.Act} <= performed
-    assert set(decisions.RULES) <= performed | LATER
+    assert wanted - LATER - {acts.Act} <= clinic.performed
+    assert set(decisions.RULES) <= clinic.performed | LATER
     await _check_closed(clinic)
 
 

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import time
 
-import pytest
 from sqlalchemy import text
 
 from pbx.access.policy import DAY
@@ -351,11 +350,8 @@ async def test_who_waits_longer_than_the_key_holder_allows_is_suspended_by_it_al
     assert clinic.members["root"].id not in {e.subject for e in ended}
 
 
-async def test_a_part_that_fails_or_hangs_keeps_no_other_part_alive(
-    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pbx.admin.enders.ENDER_SECONDS", 0.05)
-    enders, ended = Enders(), []
+async def test_a_part_that_fails_or_hangs_keeps_no_other_part_alive(clinic: Clinic) -> None:
+    enders, ended = Enders(seconds=0.05), []
 
     async def fails(_person: object) -> int:
         raise ValueError

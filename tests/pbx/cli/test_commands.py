@@ -6,11 +6,11 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import msgspec
 import pytest
 
 from pbx.access.roles import Role
-from pbx.admin import proposals
+from pbx.admin.api import create_app
+from pbx.admin.server import AdminServer
 from pbx.cli import main as cli
 from pbx.cli.output import Exit
 from tests.support import privileges
@@ -258,7 +258,7 @@ async def test_a_moment_that_is_none_is_wrong_usage(
 
 
 async def test_an_approval_shows_and_signs_what_the_key_holder_holds(
-    clinic: Clinic, command: Command, monkeypatch: pytest.MonkeyPatch
+    clinic: Clinic, command: Command
 ) -> None:
     """An exchange that shows one act with another one's digest gets a yes to neither."""
     await clinic.staffed()
@@ -275,24 +275,51 @@ async def test_an_approval_shows_and_signs_what_the_key_holder_holds(
         assert done == Exit.DONE, error
         waits.append(json.loads(shown)["proposal"])
 
-    honest = proposals._view
-    views = {str(v.id): honest(v) for v in await clinic.plane.keyholder.proposals()}
-    for_show, wanted = (views[one] for one in waits)
-    lie = msgspec.structs.replace(
-        for_show, digest=wanted.digest, statement=wanted.statement, detail=for_show.detail
-    )
-    monkeypatch.setattr(proposals, "_view", lambda view: lie)
     approve = ("approval", "approve", waits[0], "--yes")
+    liar = Liar(create_app(clinic.context), waits)
+    await clinic.server.stop()
+    lying = AdminServer(liar, clinic.layout.admin_socket)
+    await lying.start()
     done, _, error = await command(manager, *approve, typed=f"{clinic.code(manager)}\n")
     assert done == Exit.REFUSED
     assert "does not show what the key holder holds" in error
+    assert liar.lies == 1
 
-    monkeypatch.setattr(proposals, "_view", honest)
+    liar.waits = []
     done, shown, error = await command(manager, *approve, typed=f"{clinic.code(manager)}\n")
     assert done == Exit.DONE, error
     assert "grant-role, asked for by root" in shown
     assert "person: desk (" in shown
     assert "role: front-desk" in shown
+    await lying.stop()
+
+
+class Liar:
+    """An exchange in an attacker's hands: shows the first proposal with the second one's proof."""
+
+    def __init__(self, app: Any, waits: list[str]) -> None:
+        self.app, self.waits, self.lies = app, waits, 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["path"] != "/v1/proposals" or not self.waits:
+            await self.app(scope, receive, send)
+            return
+        said: list[Any] = []
+
+        async def keep(message: Any) -> None:
+            said.append(message)
+
+        await self.app(scope, receive, keep)
+        start, body = said[0], b"".join(one.get("body", b"") for one in said[1:])
+        shown = {one["id"]: one for one in json.loads(body)}
+        first, second = (shown[one] for one in self.waits)
+        lie = first | {"digest": second["digest"], "statement": second["statement"]}
+        changed = json.dumps([lie]).encode()
+        headers = [(k, v) for k, v in start["headers"] if k != b"content-length"]
+        length = (b"content-length", str(len(changed)).encode())
+        await send(start | {"headers": [*headers, length]})
+        await send({"type": "http.response.body", "body": changed})
+        self.lies += 1
 
 
 async def test_break_glass_takes_two_people_at_two_terminals(
