@@ -81,7 +81,8 @@ class DepositKeys:
         answered = True
         for mailbox in wanted:
             held = self._keys.get(mailbox, ())
-            if held and max(key.until for key in held) > self._clock() + 7 * DAY:
+            lasts = bool(held) and max(key.until for key in held) > self._clock() + 7 * DAY
+            if lasts or not answered:  # a key holder that is away is asked once, not for each
                 found[mailbox] = held
                 continue
             try:

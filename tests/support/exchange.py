@@ -245,7 +245,9 @@ class TestExchange:
                 tenancies=(*entries.tenancies, tenancy),
             )
         )
-        await self.committer.run(partial(self._store, devices=devices))
+        for start in range(0, len(devices), 100):  # one unit of work has ten seconds
+            part = devices[start : start + 100]
+            await self.committer.run(partial(self._store, devices=part))
         return [device.id for device in devices]
 
     async def _store(self, unit: Unit, *, devices: list[DeviceEntry]) -> None:
