@@ -43,7 +43,7 @@ class RegistrationJournal:
         self._clock = clock
         self._presence: dict[UUID, Presence] = {}
         """The latest of each device; what is overtaken need not be written."""
-        self._kept: dict[UUID, tuple[tuple[str, str], int]] = {}
+        self._kept: dict[str, tuple[tuple[str, str], int]] = {}
         """Where each device was, and when that was last written."""
         self._entries: deque[Entry] = deque()
         self._proved: set[UUID] = set()
@@ -56,10 +56,10 @@ class RegistrationJournal:
     def changed(self, change: Change, expires_in: float) -> None:
         """A binding was made, refreshed or ended; only first and last are ledger rows."""
         binding, now = change.binding, self._clock()
+        if isinstance(change, Bound) and not self._is_worth_keeping(change, now):
+            return
         device = UUID(binding.device)
         if isinstance(change, Bound):
-            if not self._is_worth_keeping(device, change, now):
-                return
             self._presence[device] = Presence(
                 device=device,
                 first_seen_at=now,
@@ -74,8 +74,9 @@ class RegistrationJournal:
         elif change.is_last:
             self._note(Action.REGISTRATION_ENDED, device, {"cause": change.cause.value}, now)
 
-    def _is_worth_keeping(self, device: UUID, change: Bound, now: int) -> bool:
+    def _is_worth_keeping(self, change: Bound, now: int) -> bool:
         """A refresh from the same place within a few minutes tells the inventory nothing."""
+        device = change.binding.device
         place = (change.binding.source, change.binding.user_agent)
         kept = self._kept.get(device)
         is_fresh = kept is not None and kept[0] == place and 0 <= now - kept[1] < SEEN_EVERY

@@ -195,7 +195,7 @@ class Signalling:
             expires_at = change.binding.expires_at
             self._p.changed(change, expires_at - now)
             first = min(first, expires_at)
-            if isinstance(change, Bound):
+            if self._p.calls.goodbyes and isinstance(change, Bound):
                 self._p.calls.goodbyes.reachable(UUID(change.binding.device))
         if self._expiry is None or first < self._expiry.when():
             self._arm()  # else it rings early enough
