@@ -267,6 +267,7 @@ class Telephony:
             domain=domain,
             legs_per_worker=config.media.pairs_per_worker,
             voicemail=self.voicemail,
+            strangers=self.recorder.claimed,
         )
         self.calls = Calls(around, serve, self.recorder.started, self._call_ended)
         self.returned = Return(

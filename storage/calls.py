@@ -75,6 +75,23 @@ class LegRecord:
     receipt: Receipt
 
 
+class Transfer(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody was put through, or was to be."""
+
+    at: int
+    kind: str
+    """blind, attended (the target was spoken with), ringing (it rang still), or taken-over."""
+    by: UUID
+    """The device that asked for it."""
+    by_person: UUID | None
+    who: UUID | None
+    """The device that was put through."""
+    number: str
+    """To whom, as dialled."""
+    status: int
+    """200: done; else why the call stayed with, or came back to, who asked."""
+
+
 class Parties(msgspec.Struct, frozen=True, kw_only=True):
     """Who spoke with whom; sealed."""
 
@@ -82,6 +99,7 @@ class Parties(msgspec.Struct, frozen=True, kw_only=True):
     caller_name: str = ""
     dialled: str = ""
     callee_name: str = ""
+    transfers: tuple[Transfer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from pbx.sip import events as sip
 from pbx.sip.message import Request, Response
 
 if TYPE_CHECKING:
+    from pbx.b2bua.identity import Shown
     from pbx.b2bua.leg import Leg
     from pbx.sip.dialog import Dialog
     from pbx.sip.events import TransactionId
@@ -38,6 +39,8 @@ class Asking:
         self._open: TransactionId | None = None
         self._is_described = False
         self._wants_offer = self._had_to_offer = False
+        self._shown: Shown | None = None
+        self._named: Shown | None = None
         self._tries = 0
         self._again: asyncio.TimerHandle | None = None
 
@@ -50,6 +53,11 @@ class Asking:
     def offer(self) -> None:
         """Describe the session to the phone anew, as soon as it can be."""
         self._wants_offer = True
+        self._leg.tell(RefreshDue(self._leg))
+
+    def show(self, shown: Shown) -> None:
+        """Tell the phone who is at the other end now (RFC 4916; RFC 3325 to those without it)."""
+        self._shown = shown
         self._leg.tell(RefreshDue(self._leg))
 
     async def ask(self) -> None:
@@ -80,7 +88,7 @@ class Asking:
 
     async def _reinvite(self, dialog: Dialog) -> None:
         leg = self._leg
-        offer = await leg.describe(leg.partner if self._wants_offer else None)
+        offer = await leg.describe(leg.call.pairing.beside(leg) if self._wants_offer else None)
         if not leg.is_talking:  # it hung up while we described the session
             return
         if not dialog.is_settled:  # the phone was faster
@@ -92,7 +100,21 @@ class Asking:
 
     def _send(self, request: Request, *, is_described: bool) -> None:
         self._is_described = is_described
+        if self._shown is not None:
+            self._name(request, self._shown)
+        self._named = self._shown
         self._open = self._leg.send_in_dialog(request)
+
+    def _name(self, request: Request, shown: Shown) -> None:
+        leg, dialog = self._leg, self._leg.dialog
+        domain = leg.call.around.domain
+        if dialog is not None and "from-change" in leg.supported:
+            dialog.rename(shown.address(domain, dialog.id.local_tag))
+            request.headers.set("From", dialog.state.local)
+        asserted = shown.asserted(domain)
+        if asserted is not None:
+            quoted = shown.quoted
+            request.headers.set("P-Asserted-Identity", f"{quoted}{asserted}")
 
     def _answered(self, event: sip.ResponseReceived) -> None:
         leg, response = self._leg, event.response
@@ -110,7 +132,9 @@ class Asking:
             self._once_more(delay)
         else:
             self._tries = 0
-            if self._wants_offer:  # somebody has wanted it meanwhile
+            if self._shown is self._named:
+                self._shown = None
+            if self._wants_offer or self._shown is not None:  # somebody has wanted it meanwhile
                 leg.tell(RefreshDue(leg))
 
     def _over(self, status: int, sdp: bytes = b"") -> None:

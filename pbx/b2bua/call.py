@@ -43,7 +43,7 @@ from pbx.dialplan.plan import Emergency, Route
 from pbx.sip.dialog import Dialog, uas_id
 from pbx.sip.events import RequestReceived
 from pbx.sip.message import Response
-from storage.calls import CallOutcome, CallRecord, LegRecord
+from storage.calls import CallOutcome, CallRecord, LegRecord, Transfer
 from storage.identifiers import new_id
 
 log = structlog.get_logger()
@@ -81,6 +81,7 @@ class Call:
         self.pairing = Pairing(self)
         self.given: list[LegRecord] = []
         """What is kept of legs that went on in another call."""
+        self.transfers: list[Transfer] = []
         self.legs: list[Leg] = []
         self._has_early_dialog = False
         self.state = "beginning"
@@ -379,6 +380,25 @@ class Call:
     def identity_of(self, leg: Leg) -> Caller:
         """Who is at this phone, as we know it."""
         return self.identity if leg is self.caller else self.directory.caller(leg.device)
+
+    def introduce(self, leg: Leg, other: Leg) -> None:
+        """Tell this leg's phone whom it hears now, as far as its place may show it."""
+        place = self.directory.place_of(leg.device)
+        leg.asking.show(shown_to(self.identity_of(other), place))
+
+    def transferred(self, kind: str, by: Leg, who: Leg | None, number: str, status: int) -> None:
+        """Somebody was put through, or not: for the record."""
+        self.transfers.append(
+            Transfer(
+                at=self.clock(),
+                kind=kind,
+                by=by.device,
+                by_person=by.person,
+                who=who.device if who else None,
+                number=number,
+                status=status,
+            )
+        )
 
     def give(self, legs: Sequence[Leg], to: Call, figures: Sequence[LegStats]) -> None:
         """These legs go on in another call; ours is over for everybody else."""

@@ -10,7 +10,7 @@ from uuid import UUID
 from pbx.b2bua.caller_leg import own_uri
 from pbx.b2bua.events import Answered, Progressed, Rang, Refused
 from pbx.b2bua.identity import Shown
-from pbx.b2bua.leg import SDP, Leg, Phase
+from pbx.b2bua.leg import SDP, Leg, Phase, extensions_of
 from pbx.b2bua.location import Location
 from pbx.b2bua.ports import Contact
 from pbx.sip import events as sip
@@ -98,6 +98,7 @@ class CalleeLeg(Leg):
             self._refuse(response.status)
         elif response.status >= 200:
             if dialog is not None:
+                self.supported = extensions_of(response)
                 self._accepted(event.transaction, dialog, response.body)
         elif self.phase is Phase.BEGINNING:
             if response.body and dialog is not None and self._keep_early(dialog, response.body):

@@ -6,10 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from media.client import AnswerRefused, LegGone
+from media.client import AnswerRefused, LegGone, LegId
 from pbx.b2bua.endings import CallOver
 from pbx.b2bua.events import GaveUp, HungUp
-from pbx.b2bua.leg import WARNING_HOST, Leg, Phase
+from pbx.b2bua.leg import WARNING_HOST, Leg, Phase, extensions_of
 from pbx.dialplan.emergency import SERVICE_NUMBER, is_service
 from pbx.dialplan.numbers import dialled
 from pbx.sip import events as sip
@@ -31,6 +31,7 @@ class CallerLeg(Leg):
         facts = call.agent.facts(event.flow)
         super().__init__(call, id, device, event.flow, own_uri(facts, event.request))
         self.request = event.request
+        self.supported = extensions_of(event.request)
         user = user_of(event.request)
         self.dialled = dialled(user) or user
         """The number in the form that the plan compares; what is no number, as it came."""
@@ -145,7 +146,7 @@ class CallerLeg(Leg):
     async def _offer(self, like: Leg | None) -> bytes:
         if self.media is None:
             raise LegGone("the caller's leg has no ports")
-        return await self._media.make_offer(self.media, like=like.media if like else None)
+        return await self._media.make_offer(self.media, like=self._near(like))
 
     async def _take_late_answer(self, like: Leg | None) -> None:
         """Wait for the answer to our offer; nothing can be heard before."""
@@ -157,8 +158,14 @@ class CallerLeg(Leg):
         except AnswerRefused:
             raise CallOver("caller-answer-refused", CallOutcome.FAILED) from None
         self.is_described = True
-        if like is not None and like.media is not None:
-            await self._media.join(self.media, like.media)
+        if (near := self._near(like)) is not None:
+            await self._media.join(self.media, near)
+
+    def _near(self, like: Leg | None) -> LegId | None:
+        """The other leg, where one worker has both."""
+        if like is None or like.media is None or self.media is None:
+            return None
+        return like.media if self._media.are_near(self.media, like.media) else None
 
     def _pracked(self, event: sip.RequestReceived) -> None:
         """A PRACK with a description: the answer to our offer in a reliable 183, or another offer
@@ -217,7 +224,7 @@ class CallerLeg(Leg):
         if not self._answer:
             if self.media is None:
                 raise LegGone("the caller's leg has no ports")
-            other = like.media if like else None
+            other = self._near(like)
             self._answer = await self._media.make_answer(self.media, like=other)
         return self._answer
 

@@ -49,12 +49,16 @@ class Shown:
     user: str
     is_anonymous: bool = False
 
+    @property
+    def quoted(self) -> str:
+        """The display name as written before an address."""
+        quoted = "".join(c for c in self.display.translate(_QUOTED) if c.isprintable())
+        return f'"{quoted}" ' if quoted else ""
+
     def address(self, domain: str, tag: str) -> str:
         """The From header field of the INVITE to this phone."""
         host = ANONYMOUS_HOST if self.is_anonymous else domain
-        quoted = "".join(c for c in self.display.translate(_QUOTED) if c.isprintable())
-        display = f'"{quoted}" ' if quoted else ""
-        return f"{display}<sip:{self.user or 'phone'}@{host}>;tag={tag}"
+        return f"{self.quoted}<sip:{self.user or 'phone'}@{host}>;tag={tag}"
 
     def asserted(self, domain: str) -> str | None:
         """P-Asserted-Identity; a caller who wants privacy is not asserted to a phone."""

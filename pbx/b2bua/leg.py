@@ -44,9 +44,10 @@ from pbx.b2bua.ports import Phones, UserAgent
 from pbx.b2bua.referral import Referral
 from pbx.sip import events as sip
 from pbx.sip.dialog import Dialog
+from pbx.sip.errors import PeerError
 from pbx.sip.events import TransactionId
 from pbx.sip.flows import FlowFacts, FlowId
-from pbx.sip.message import Request, Response, response_to
+from pbx.sip.message import Message, Request, Response, response_to
 from storage.calls import Signalling
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ class Leg:
         """We offered in the answer to a re-INVITE: the ACK has to answer."""
         self.was_silent = False
         self._refers = 0
+        self.supported: tuple[str, ...] = ()
+        """Extensions that its phone knows."""
         self.is_described = False
         """Both ends have said how the session is to be, where that came late."""
         self.is_held = False
@@ -151,7 +154,7 @@ class Leg:
     async def open_offering(self, like: LegId | None) -> bytes:
         """Ports for this leg, and our offer; raises `MediaError` where none are to be had."""
         self.media, offer = await self._media.open_offering(
-            str(self.call.id), self._place(), self.heard, like
+            str(self.call.id), self._place(), self.heard, like, beside=like
         )
         self.media_name = self.media
         return offer
@@ -185,8 +188,7 @@ class Leg:
             self._accept(reoffer, b"")  # a refresh that describes nothing
             return True
         try:
-            other = self.partner
-            body = await self._describe(self.media, reoffer, other.media if other else None)
+            body = await self._describe(self.media, reoffer, self.call.pairing.beside(self))
         except MediaError as error:
             reason = error.reason if isinstance(error, OfferRefused) else ""
             self.refuse_offer(reoffer, 488, reason)
@@ -209,12 +211,12 @@ class Leg:
         if self.media is not None and self.phase is Phase.CONFIRMED:
             await self._media.take_answer(self.media, sdp)
 
-    async def describe(self, like: Leg | None) -> bytes:
+    async def describe(self, like: LegId | None) -> bytes:
         """An offer of ours within the dialog, as agreed or with what another phone takes; raises
         `MediaError`."""
         if self.media is None:
             raise LegGone("the leg has no media")
-        return await self._media.make_offer(self.media, like=like.media if like else self.media)
+        return await self._media.make_offer(self.media, like=like or self.media)
 
     async def withdraw(self) -> None:
         """An offer was refused, or never sent: what was agreed stays."""
@@ -284,7 +286,6 @@ class Leg:
             case "INFO" if request.body:
                 self._reply(event, 415)  # key presses in signalling would show us a PIN
             case "REFER" if self.phase is Phase.CONFIRMED:
-                self._refers += 1
                 self.tell(Referred(self, event.transaction, request))
             case "INFO" | "OPTIONS":
                 self._reply(event, 200)
@@ -355,6 +356,7 @@ class Leg:
         wants_news = False
         if status < 300:
             response.headers.add("Contact", self.contact)
+            self._refers += 1
             wants_news = Referral.of(asked.request).wants_news
             if not wants_news:
                 response.headers.add("Refer-Sub", "false")
@@ -434,3 +436,11 @@ class Leg:
     @property
     def _media(self) -> MediaClient:
         return self.call.media
+
+
+def extensions_of(message: Message) -> tuple[str, ...]:
+    """What its sender says it knows; nothing that can be read is nothing."""
+    try:
+        return message.supported
+    except PeerError:
+        return ()

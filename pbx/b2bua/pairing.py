@@ -38,6 +38,14 @@ class Pairing:
         """Whom the leg is joined with."""
         return self._partner.get(leg)
 
+    def beside(self, leg: Leg) -> LegId | None:
+        """What the leg is joined with in its own worker."""
+        partner, media = self._partner.get(leg), self._call.media
+        legs = [partner.media, *self.trunk] if partner else []
+        if leg.media is None:
+            return None
+        return next((near for near in legs if near and media.are_near(near, leg.media)), None)
+
     async def connect(self, callee: Leg, answer: bytes) -> None:
         """Take the callee's answer, settle ours to a caller that waits for it, let each hear the
         other. Raises `AnswerRefused` for what was not offered."""

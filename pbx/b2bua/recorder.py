@@ -17,7 +17,7 @@ from pbx.rounds import Rounds, note_all
 from storage import calls
 from storage.calls import CallRecord
 from storage.errors import StorageError
-from storage.identifiers import Clock
+from storage.identifiers import Clock, new_id
 from storage.ledger.actions import Action, Outcome
 from storage.ledger.committer import Committer
 from storage.ledger.entry import Actor, ActorKind, Entry, Subject
@@ -29,6 +29,7 @@ log = structlog.get_logger()
 BATCH = 200
 MOST_WAITING = 20_000
 RETRY_SECONDS = 5.0
+CLAIMS_EVERY = 60_000_000
 GATHER_SECONDS = 0.1
 """A commit costs the same for one call as for many: 0.9 ms of CPU on the development machine."""
 
@@ -51,7 +52,8 @@ class CallRecorder:
         self._waiting: deque[CallRecord] = deque()
         self._noted: deque[CallRecord] = deque()
         """Their ledger rows are in the spool; only the records are still to be written."""
-        self._emergencies: deque[Entry] = deque()
+        self._urgent: deque[Entry] = deque()
+        self._claimed: dict[UUID, int] = {}
         self._rounds = Rounds(GATHER_SECONDS, RETRY_SECONDS)
         self.lost = 0
         """Records dropped because too many waited."""
@@ -63,11 +65,30 @@ class CallRecorder:
     def started(self, call: Call) -> None:
         """An emergency call is recorded as it begins, before anybody answers."""
         if call.is_emergency:
-            self._emergencies.append(
+            self._urgent.append(
                 _entry(Action.EMERGENCY_CALL_STARTED, call.id, call.caller.device,
                        call.caller.person, call.started_at)
             )  # fmt: skip
             self._rounds.news(urgent=True)
+
+    def claimed(self, device: UUID, person: UUID | None) -> None:
+        """A phone named a dialog of somebody else's; a row a minute says so of each device."""
+        now = self._clock()
+        if now - self._claimed.get(device, -CLAIMS_EVERY) < CLAIMS_EVERY:
+            return
+        self._claimed[device] = now
+        actor = Actor(ActorKind.PERSON, person) if person else Actor(ActorKind.DEVICE, device)
+        self._urgent.append(
+            Entry(
+                action=Action.CALL_CLAIMED,
+                outcome=Outcome.REFUSED,
+                actor=actor,
+                operation=new_id(self._clock),
+                subject=Subject("device", device),
+                occurred_at=now,
+            )
+        )
+        self._rounds.news(urgent=True)
 
     def ended(self, record: CallRecord) -> None:
         """A call is over."""
@@ -99,7 +120,7 @@ class CallRecorder:
             log.exception("call records were not written")
 
     async def _write(self) -> None:
-        await self._write_emergencies()
+        await self._write_urgent()
         while batch := self._take(self._waiting):
             try:
                 await self._store(batch, with_rows=True)
@@ -108,7 +129,7 @@ class CallRecorder:
                 self._noted.extend(batch)
             except Exception:  # noqa: BLE001 - one bad record must not hold up all others
                 await self._store_each(batch)
-            await self._write_emergencies()
+            await self._write_urgent()
         while batch := self._take(self._noted):
             try:
                 await self._store(batch, with_rows=False)
@@ -118,9 +139,9 @@ class CallRecorder:
             except Exception:  # noqa: BLE001 - one bad record must not hold up all others
                 await self._store_each(batch, with_rows=False)
 
-    async def _write_emergencies(self) -> None:
-        while self._emergencies:
-            await self._note([self._emergencies.popleft()])
+    async def _write_urgent(self) -> None:
+        while self._urgent:
+            await self._note([self._urgent.popleft()])
 
     async def _note(self, entries: list[Entry]) -> None:
         """Rows that cannot be refused; a committer that has stopped takes none at all."""
@@ -168,11 +189,16 @@ def ended(record: CallRecord) -> Entry:
     """The ledger row of a call that is over: how it went and how it was protected."""
     action = Action.EMERGENCY_CALL_ENDED if record.is_emergency else Action.CALL_ENDED
     entry = _entry(action, record.id, record.caller_device, record.caller_person, record.ended_at)
+    transfers = [
+        {"kind": one.kind, "device": str(one.by), "status": one.status}
+        for one in record.parties.transfers
+    ]
     after = {
         "route": record.route,
         "outcome": record.outcome,
         "cause": record.cause,
         "seconds": (record.ended_at - record.started_at) // 1_000_000,
+        **({"transfers": transfers} if transfers else {}),
         "legs": [
             {"role": leg.role, "device": str(leg.device), "suite": leg.receipt.suite}
             for leg in record.legs

@@ -55,6 +55,7 @@ def resume(around: Surroundings, board: Board, snapshot: CallSnapshot, stored: S
     call.tenure, call.callee_name = snapshot.tenure, snapshot.callee_name
     call.identity = Caller(snapshot.caller_number, snapshot.caller_name)
     call.ended_at, call.outcome, call.cause = snapshot.ended_at, snapshot.outcome, snapshot.cause
+    call.transfers = list(snapshot.transfers)
     for was in snapshot.legs:
         _resume_leg(call, board, was, snapshot, stored)
     call.pairing.await_for(call.caller)

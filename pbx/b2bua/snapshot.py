@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from pbx.sip.dialog import DialogState
-from storage.calls import CallOutcome, Signalling
+from storage.calls import CallOutcome, Signalling, Transfer
 from storage.sealed import primitives
 
 _CONTEXT = b"hipaa-pbx call snapshot v1"
@@ -50,6 +50,7 @@ class CallSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     dialled: str
     legs: tuple[LegSnapshot, ...]
     callee_name: str = ""
+    transfers: tuple[Transfer, ...] = ()
     trunk: tuple[str, ...] = ()
     """Our own legs between two workers."""
     ended_at: int = 0

@@ -45,6 +45,7 @@ def snapshot_of(call: Call) -> CallSnapshot:
         dialled=call.caller.dialled,
         legs=tuple(map(_leg_snapshot_of, call.legs)),
         trunk=call.pairing.trunk,
+        transfers=tuple(call.transfers),
         callee_name=call.callee_name,
         ended_at=call.ended_at,
         outcome=call.outcome,
@@ -92,6 +93,7 @@ def record_of(call: Call) -> CallRecord:
             caller_name=call.identity.name,
             dialled=call.caller.dialled,
             callee_name=call.callee_name,
+            transfers=tuple(call.transfers),
         ),
         legs=(*(leg_record_of(leg, leg.stats, leg.id) for leg in call.legs), *call.given),
     )

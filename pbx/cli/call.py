@@ -107,6 +107,9 @@ def _parties(spoke: PartiesView) -> None:
     caller = " ".join(word for word in (found.caller_number, found.caller_name) if word)
     callee = " ".join(word for word in (found.dialled, found.callee_name) if word)
     as_table(("CALLER", "DIALLED"), [(caller, callee)])
+    if found.transfers:
+        rows = [(one.kind, one.number, str(one.by), str(one.status)) for one in found.transfers]
+        as_table(("TRANSFER", "TO", "BY PHONE", "STATUS"), rows)
 
 
 app.command("test")(call_test.test)

@@ -50,6 +50,9 @@ async def put_through(call: Call, asked: Referred, found: Leg) -> None:
     await _move_media(call, [target])
     await call.pairing.join(other, target)
     news.tell(200)
+    call.transferred("attended", transferor, other, donor.caller.dialled, 200)
+    call.introduce(other, target)
+    call.introduce(target, other)
     transferor.hang_up()
     await call.drop_media([transferor])
 

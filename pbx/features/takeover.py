@@ -27,6 +27,9 @@ async def take_over(call: Call, asked: Replacing) -> None:
         new.hang_up()
         return
     await call.pairing.join(new, other)
+    call.transferred("taken-over", new, old, "", 200)
+    call.introduce(other, new)
+    call.introduce(new, other)
     old.hang_up()
     await call.drop_media([old])
     await call.talk()

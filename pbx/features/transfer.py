@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from media.client import Fed, Player, Prompt
@@ -27,6 +28,16 @@ from pbx.sip.replaces import Replaces
 MUSIC = Player(sounds=(Prompt("music-on-hold"),), times=0)
 NOBODY = Player(sounds=(Prompt("no-answer"),))
 LONGEST = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """Who puts whom through to whom."""
+
+    kind: str
+    by: Leg
+    who: Leg
+    number: str
 
 
 async def transfer(call: Call, asked: Referred) -> None:
@@ -50,7 +61,8 @@ async def transfer(call: Call, asked: Referred) -> None:
     news = transferor.answer_referral(asked, 202)
     news.tell(100)
     ringing = Ringing(call, number=referral.user, news=news)
-    await ring_for(call, transferor, other, ringing, devices, news)
+    journey = Journey("blind", transferor, other, referral.user)
+    await ring_for(call, journey, ringing, devices, news)
 
 
 async def _attended(call: Call, asked: Referred, other: Leg, replaces: Replaces) -> None:
@@ -65,28 +77,35 @@ async def _attended(call: Call, asked: Referred, other: Leg, replaces: Replaces)
     number = found.call.caller.dialled
     await take_ringing(call, found, legs)
     ringing = Ringing(call, number=number, news=news, legs=legs)
-    await ring_for(call, asked.leg, other, ringing, [], news)
+    await ring_for(call, Journey("ringing", asked.leg, other, number), ringing, [], news)
 
 
 async def ring_for(
-    call: Call, transferor: Leg, other: Leg, ringing: Ringing, devices: Sequence[UUID], news: News
+    call: Call, journey: Journey, ringing: Ringing, devices: Sequence[UUID], news: News
 ) -> None:
     """The target's phones ring, and whoever is put through waits for them."""
+    transferor, other = journey.by, journey.who
     call.state = "transferring"
     await call.pairing.part(other)
     await call.play(MUSIC)
     try:
         winner = await ringing.first_answer(devices)
     except CallOver:
-        news.tell(487)
+        _told(call, journey, news, 487)
         raise
     if winner is None:
-        news.tell(ringing.verdict()[0])
+        _told(call, journey, news, ringing.verdict()[0])
         await come_back(call, transferor, other)
         return
-    news.tell(200)
+    _told(call, journey, news, 200)
     await leave(call, transferor)
+    call.introduce(other, winner)
     await call.talk()
+
+
+def _told(call: Call, journey: Journey, news: News, status: int) -> None:
+    news.tell(status)
+    call.transferred(journey.kind, journey.by, journey.who, journey.number, status)
 
 
 async def leave(call: Call, transferor: Leg) -> None:

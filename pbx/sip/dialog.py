@@ -163,6 +163,10 @@ class Dialog:
         ours = self._open_ours.keys() & {"INVITE", "UPDATE with offer"}
         return not ours and not self._open_theirs.keys() & {"INVITE", "UPDATE"}
 
+    def rename(self, local: str) -> None:
+        """We are somebody else from now on, under the same tag (RFC 4916)."""
+        self.state = replace(self.state, local=local)
+
     def answered(self, request: Request, response: Response) -> None:
         """We sent a response to a request of theirs."""
         if response.status >= 200:

@@ -110,6 +110,8 @@ class Action(StrEnum):
     DEVICE_LOCKED = "device.locked"
 
     CALL_ENDED = "call.ended"
+    CALL_CLAIMED = "call.claimed"
+    """A phone named a dialog that is not its own (Replaces): it is told nothing of it."""
     CALL_READ = "call.read"
     CALL_PARTIES_READ = "call.parties_read"
     CALL_LISTED = "call.listed"

@@ -127,6 +127,7 @@ class TestExchange:
             agent=agent, phones=self.phones, media=self.media,
             directory=lambda: self.directory, snapshots=SnapshotKey(bytes(32)), clock=clock,
             config=self._calls_config, domain=DOMAIN, voicemail=self.voicemail,
+            strangers=self.recorder.claimed,
         )  # fmt: skip
         self.calls = Calls(around, serve, self.recorder.started, self.recorder.ended)
         self.failures: list[Failure] = []

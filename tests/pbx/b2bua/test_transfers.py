@@ -1,0 +1,302 @@
+"""REFER and Replaces at the borders: whose dialog it is, how it is told, and across two workers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy import select
+
+from pbx.sip.message import Request, Response
+from storage.calls import CallOutcome
+from storage.models.ledger import ledger
+from tests.support.calling import talking
+from tests.support.exchange import DOMAIN, TestExchange
+from tests.support.phone import Phone
+from tests.support.phone_call import Call, CallFailed, Incoming, Outgoing
+from tests.support.rtp_phone import RtpPhone
+
+
+def replaced(call: Call) -> str:
+    """A dialog as its Replaces names it to the exchange."""
+    ours, theirs = (text.partition(";tag=")[2] for text in (call._local, call._remote))
+    return f"{call.call_id};to-tag={theirs};from-tag={ours}"
+
+
+async def refer(call: Call, to: str, **fields: str) -> Response:
+    request = call.message("REFER")
+    request.headers.add("Refer-To", to)
+    request.headers.add("Contact", call.phone.contact)
+    for name, value in fields.items():
+        request.headers.add(name.replace("_", "-"), value)
+    return await call.ask(request)
+
+
+def attended(dialog: str) -> str:
+    return f"<sip:1003@{DOMAIN}?Replaces={quote(dialog, safe='')}>"
+
+
+async def news(call: Call, seconds: float = 15.0) -> str:
+    """The next NOTIFY, answered; what it says."""
+    while True:
+        request = await asyncio.wait_for(call.requests.get(), seconds)
+        call.answer_in_dialog(request, 200)
+        if request.method == "NOTIFY":
+            assert request.headers.first("Event") == "refer"
+            assert request.content_type == "message/sipfrag"
+            state = request.headers.first("Subscription-State") or ""
+            final = not request.body.startswith(b"SIP/2.0 1")
+            assert state.startswith("terminated" if final else "active")
+            return request.body.decode().split()[1]
+
+
+async def change(call: Call, method: str = "INVITE") -> Request:
+    """The next re-INVITE or UPDATE, still unanswered."""
+    while True:
+        request = await asyncio.wait_for(call.requests.get(), 15)
+        if request.method == method:
+            return request
+        call.answer_in_dialog(request, 200)
+
+
+@asynccontextmanager
+async def call_between(
+    caller: Phone, number: str, callee: Phone
+) -> AsyncIterator[tuple[Outgoing, Incoming, RtpPhone, RtpPhone]]:
+    ours, theirs = RtpPhone(), RtpPhone()
+    outgoing = caller.invite(number, ours.sdp())
+    async with asyncio.timeout(20):
+        incoming = await callee.incoming.get()
+        theirs.read(incoming.invite.body)
+        incoming.answer(theirs.sdp())
+        ours.read((await outgoing.answered()).body)
+        await incoming.confirmed.wait()
+    try:
+        yield outgoing, incoming, ours, theirs
+    finally:
+        ours.close()
+        theirs.close()
+
+
+async def hear_each_other(one: RtpPhone, other: RtpPhone) -> None:
+    for speaker, listener, octet in ((one, other, b"\x31"), (other, one, b"\x32")):
+        async with asyncio.timeout(10):
+            while not any(heard.payload == octet * 160 for heard in listener.heard):
+                speaker.send(octet * 160)
+                await asyncio.to_thread(listener.listen, 0.05)
+
+
+@pytest.fixture
+async def carol(exchange: TestExchange) -> AsyncIterator[Phone]:
+    await exchange.enrol("1003", "carol")
+    async with exchange.phone("carol") as phone:
+        yield phone
+
+
+async def test_only_who_holds_both_dialogs_joins_what_is_behind_them(
+    exchange: TestExchange, carol: Phone
+) -> None:
+    await exchange.enrol("1009", "mallory")
+    async with talking(exchange) as talk, exchange.phone("mallory") as mallory:
+        async with call_between(talk.bob, "1003", carol) as (second, at_carol, _, carol_media):
+            wrong = replaced(second).replace("from-tag=", "from-tag=x")
+            assert (await refer(talk.incoming, attended(wrong))).status == 481
+            async with stranger(exchange, mallory) as theirs:
+                refused = await refer(theirs, attended(replaced(second)))
+                assert refused.status == 403
+                await theirs.bye()
+
+            accepted = await refer(talk.incoming, attended(replaced(second)))
+            assert accepted.status == 202
+            assert await news(talk.incoming) == "100"
+            assert await news(talk.incoming) == "200"
+            await asyncio.wait_for(talk.incoming.ended.wait(), 15)
+            await asyncio.wait_for(second.ended.wait(), 15)
+            await hear_each_other(talk.alice_media, carol_media)
+            await talk.outgoing.bye()
+            await asyncio.wait_for(at_carol.ended.wait(), 15)
+    records = await exchange.over()
+    assert exchange.calls.waiting_for == 0
+    assert (await exchange.ledger_actions()).count("call.claimed") == 2  # one for each device
+    joined = next(record for record in records if record.cause == "caller-hung-up")
+    assert joined.outcome is CallOutcome.ANSWERED
+    assert {leg.role for leg in joined.legs} == {"caller", "callee"}
+
+
+async def transfers(exchange: TestExchange) -> list[dict[str, Any]]:
+    """What the ledger's row of the call says of them: no number."""
+    async with exchange.database.read() as connection:
+        query = select(ledger.c.after).where(ledger.c.action == "call.ended")
+        rows = [json.loads(after) for after in (await connection.scalars(query)).all()]
+    assert all(
+        set(one) == {"kind", "device", "status"} for row in rows for one in row.get("transfers", ())
+    )
+    return [one for row in rows for one in row.get("transfers", ())]
+
+
+def answer_to(media: RtpPhone, offer: bytes) -> bytes:
+    media.read(offer)
+    return media.sdp()
+
+
+@asynccontextmanager
+async def stranger(exchange: TestExchange, phone: Phone) -> AsyncIterator[Outgoing]:
+    """A call of somebody who has nothing to do with it, to a colleague."""
+    await exchange.enrol("1010", "peer")
+    async with exchange.phone("peer") as peer, call_between(phone, "1010", peer) as call:
+        yield call[0]
+
+
+@pytest.mark.parametrize("offers_late", [False, True])
+async def test_another_phone_of_the_same_person_takes_the_place_of_the_first(
+    exchange: TestExchange, offers_late: bool
+) -> None:
+    await exchange.enrol("1005", "desk", "mobile")
+    await exchange.enrol("1009", "mallory")
+    async with (
+        exchange.phone("alice") as alice,
+        exchange.phone("desk") as desk,
+        exchange.phone("mobile", registers=False) as mobile,
+        exchange.phone("mallory") as mallory,
+        call_between(alice, "1005", desk) as (outgoing, at_desk, alice_media, _),
+    ):
+        media = RtpPhone()
+        name = replaced(at_desk)
+        for thief, dialog, status in ((mallory, name, "403"), (mallory, name + "x", "481")):
+            with pytest.raises(CallFailed, match=status):
+                await thief.invite("1005", media.sdp(), ("Replaces", dialog)).answered()
+        with pytest.raises(CallFailed, match="486"):
+            early = name + ";early-only"
+            await mobile.invite("1005", media.sdp(), ("Replaces", early)).answered()
+
+        taking = mobile.invite("1005", b"" if offers_late else media.sdp(), ("Replaces", name),
+                               ("Require", "replaces"))  # fmt: skip
+        taking.answers_late = (lambda offer: answer_to(media, offer)) if offers_late else None
+        answer = await taking.answered()
+        if not offers_late:
+            media.read(answer.body)
+        await asyncio.wait_for(at_desk.ended.wait(), 15)
+        await hear_each_other(alice_media, media)
+        await taking.bye()
+        await asyncio.wait_for(outgoing.ended.wait(), 15)
+        media.close()
+    [record] = await exchange.over()
+    assert len(record.legs) == 3
+    assert [(one["kind"], one["status"]) for one in await transfers(exchange)] == [
+        ("taken-over", 200)
+    ]
+
+
+async def test_a_phone_that_wants_no_news_gets_none(exchange: TestExchange, carol: Phone) -> None:
+    async with talking(exchange) as talk:
+        accepted = await refer(talk.incoming, f"<sip:1003@{DOMAIN}>", Refer_Sub="false")
+        assert accepted.status == 202
+        assert accepted.headers.first("Refer-Sub") == "false"
+        at_carol = await asyncio.wait_for(carol.incoming.get(), 15)
+        media = RtpPhone()
+        media.read(at_carol.invite.body)
+        at_carol.answer(media.sdp())
+        await asyncio.wait_for(talk.incoming.ended.wait(), 15)
+        assert talk.incoming.requests.empty()
+        await hear_each_other(talk.alice_media, media)
+        await talk.outgoing.bye()
+        media.close()
+    assert len(await exchange.over()) == 1
+
+
+@pytest.mark.parametrize(
+    ("to", "status"),
+    [
+        (f"<sip:1003@{DOMAIN};method=BYE>", 403),
+        ("<mailto:somebody@elsewhere.example>", 416),
+        ("nonsense", 400),
+        (f"<sip:1003@{DOMAIN}?Replaces=nonsense>", 400),
+        (f"<sip:911@{DOMAIN};user=phone>", 403),
+        ("<tel:+15550100>", 404),
+        (f"<sip:{DOMAIN}>", 416),
+    ],
+)
+async def test_what_cannot_be_done_is_refused_and_the_call_goes_on(
+    exchange: TestExchange, to: str, status: int
+) -> None:
+    async with talking(exchange) as talk:
+        assert (await refer(talk.incoming, to)).status == status
+        assert (await talk.incoming.ask(talk.incoming.message("INFO"))).status == 200
+        await hear_each_other(talk.alice_media, talk.bob_media)
+        await talk.outgoing.bye()
+    assert len(await exchange.over()) == 1
+
+
+async def test_one_transfer_at_a_time_and_none_before_the_answer(
+    exchange: TestExchange, carol: Phone
+) -> None:
+    async with talking(exchange) as talk:
+        assert (await refer(talk.incoming, f"<sip:1003@{DOMAIN}>")).status == 202
+        at_carol = await asyncio.wait_for(carol.incoming.get(), 15)
+        at_carol.ring()
+        assert await news(talk.incoming) == "100"
+        assert await news(talk.incoming) == "180"
+        assert (await refer(talk.incoming, f"<sip:1003@{DOMAIN}>")).status == 491
+        assert (await refer(talk.outgoing, f"<sip:1003@{DOMAIN}>")).status == 491
+        await talk.outgoing.bye()  # who waits hangs up: everybody else hears of it
+        await asyncio.wait_for(at_carol.cancelled.wait(), 15)
+        assert await news(talk.incoming) == "487"
+        await asyncio.wait_for(talk.incoming.ended.wait(), 15)
+    [record] = await exchange.over()
+    assert record.cause == "caller-hung-up"
+    assert [(one["kind"], one["status"]) for one in await transfers(exchange)] == [("blind", 487)]
+
+
+async def test_who_is_put_through_and_who_they_hear_are_told_of_each_other(
+    exchange: TestExchange, carol: Phone
+) -> None:
+    says = (("Supported", "from-change"), ("Allow", "INVITE, ACK, BYE, UPDATE"))
+    async with talking(exchange, says=says) as talk:
+        async with call_between(talk.alice, "1003", carol) as (second, at_carol, _, media):
+            assert (await refer(talk.outgoing, attended(replaced(second)))).status == 202
+            told = await change(talk.incoming, "UPDATE")  # Bob hears Carol: a new From
+            assert told.from_.uri.user == "1003"
+            assert told.from_.display == "Person 1003"
+            assert told.from_.tag == talk.incoming._remote.partition(";tag=")[2]
+            talk.incoming.answer_in_dialog(told, 200)
+            told = await change(at_carol)  # Carol's phone knows neither: it is asserted to
+            assert told.headers.first("P-Asserted-Identity") == f'"Person 1002" <sip:1002@{DOMAIN}>'
+            assert told.from_.uri.user == "1001"
+            at_carol.answer_in_dialog(told, 200, media.sdp())
+            await hear_each_other(talk.bob_media, media)
+            assert (await talk.incoming.ask(talk.incoming.message("BYE"))).status == 200
+            await asyncio.wait_for(at_carol.ended.wait(), 15)
+    assert len(await exchange.over()) == 2
+
+
+async def test_legs_in_two_workers_hear_each_other(open_path, database) -> None:  # type: ignore[no-untyped-def]
+    async with TestExchange(open_path / "x", database, workers=2) as exchange:
+        for number, name in (("1001", "alice"), ("1002", "bob"), ("1003", "carol")):
+            await exchange.enrol(number, name)
+        async with exchange.phone("carol") as carol, talking(exchange) as talk:
+            async with call_between(talk.bob, "1003", carol) as (second, at_carol, _, media):
+                workers = {
+                    leg.split(".")[0] for c in await exchange.media.calls() for leg in c.legs
+                }
+                assert len(workers) == 2
+                talk.outgoing.answers_with = talk.alice_media.sdp()
+                at_carol.answers_with = media.sdp()
+                assert (await refer(talk.incoming, attended(replaced(second)))).status == 202
+                await hear_each_other(talk.alice_media, media)
+                assert (
+                    await talk.outgoing.reinvite(talk.alice_media.sdp("sendonly"))
+                ).status == 200
+                media.heard.clear()
+                await asyncio.to_thread(media.listen, 5.0, until=20)
+                assert len(media.heard) >= 20  # music, over both
+                assert (await talk.outgoing.reinvite(talk.alice_media.sdp())).status == 200
+                await hear_each_other(talk.alice_media, media)
+                await talk.outgoing.bye()
+                await asyncio.wait_for(at_carol.ended.wait(), 15)
+        assert len(await exchange.over()) == 2
+        assert not any(call.legs for call in await exchange.media.calls())
