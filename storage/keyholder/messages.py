@@ -96,8 +96,9 @@ class Messages:
             if request.content not in secret.contents:
                 # Asked again after a crash: the same secret, no second entry.
                 contents = (*secret.contents, request.content)
+                deposits = (*secret.deposits, request.key)
                 draft = self._core.draft()
-                draft.put(msgspec.structs.replace(secret, contents=contents))
+                draft.put(msgspec.structs.replace(secret, contents=contents, deposits=deposits))
                 entry = _entry(Event.MESSAGE_ADOPTED, request.evidence, request.message)
                 await self._core.books.write(entry, draft.change())
                 self._holding[request.content] = request.message
@@ -199,6 +200,9 @@ class Messages:
         backup, lapses = settings.last_backup, now
         if backup is not None and backup >= secret.adopted:
             lapses = max(now, backup + self._core.config.backup_days * DAY)
+        weeks = [self._core.store.get(KeyRow, deposit) for deposit in secret.deposits]
+        ends = (row.signed.until + DEPOSIT_GRACE for row in weeks if row is not None)
+        lapses = max(lapses, *ends, now)
         facts = {
             "what": f"voicemail message {request.message}",
             "content": " ".join(str(content_id(content)) for content in secret.contents),

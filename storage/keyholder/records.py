@@ -134,6 +134,8 @@ class MessageSecret(Row, frozen=True, tag="message"):
     adopted: int
     contents: tuple[bytes, ...] = ()
     """Of the files it opens: none of them is ever adopted again once it is destroyed."""
+    deposits: tuple[UUID, ...] = ()
+    """The deposit keys they came under: until these go, an old copy's slot opens with the store."""
 
 
 class Tombstone(Row, frozen=True, tag="tombstone"):

@@ -258,7 +258,8 @@ async def test_a_destroyed_message_is_gone_for_good(house: House, box: Box) -> N
     assert signing.is_signed(house.pin.signing_key, statement)
     facts = json.loads(statement.text)
     assert facts["what"].endswith(str(box.message))
-    assert facts["destroyed"] == facts["last backup that could open it lapses"]
+    week = messages._date(box.key.until + 7 * DAY)
+    assert facts["last backup that could open it lapses"] == week, "the deposit key's last day"
 
 
 async def test_a_content_belongs_to_one_message_and_goes_with_it(house: House, box: Box) -> None:
@@ -318,6 +319,16 @@ async def test_the_certificate_names_the_day_the_last_backup_lapses(house: House
 
     assert facts["by"] == "retention"
     assert facts["last backup that could open it lapses"] == messages._date(now + 35 * DAY)
+
+
+async def test_what_is_destroyed_after_its_week_is_gone_at_once(house: House, box: Box) -> None:
+    house.time.pass_(15 * 86_400)
+    await house.ask(DestroyDepositKey(box.key.id, evidence()), Done)
+    request = DestroyMessage(box.message, "", None, evidence())
+
+    facts = json.loads((await house.ask(request, Statement)).statement.text)
+
+    assert facts["destroyed"] == facts["last backup that could open it lapses"]
 
 
 async def test_a_hold_stops_destruction(house: House, box: Box) -> None:
