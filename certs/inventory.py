@@ -46,7 +46,7 @@ _REMEDY = {
     Kind.ISSUING: "Run `pbx cert renew --root-key FILE`.",
     Kind.SERVER: "Run `pbx cert renew`.",
     Kind.DEVICE: "Issue the device's next certificate and install it on the device.",
-    Kind.OPERATOR: "Issue the operator's next certificate: pbx person certificate.",
+    Kind.OPERATOR: "Issue the operator's next certificate: pbx operator certify.",
     Kind.IMPORTED: "Get the next certificate from its issuer and run `pbx cert import`.",
     Kind.REVOCATION_LIST: "Run `pbx cert renew`.",
 }

@@ -1,5 +1,7 @@
 """What `pbx cert list` warns of, and when."""
 
+from uuid import UUID
+
 import pytest
 
 from certs.authority import Authority
@@ -76,3 +78,21 @@ def test_a_clock_that_is_behind_is_named(authority: Authority, clock: HandClock)
 
     assert status.state is State.NOT_YET_VALID
     assert "clock" in status.remedy
+
+
+def test_an_operators_certificate_is_listed_by_person_and_ends_in_a_year(
+    authority: Authority, clock: HandClock
+) -> None:
+    person = UUID("f81d4fae-7dec-11d0-a765-00a0c91e6bf6")
+    first = authority.issue_operator(person)
+    clock.now += 340 * DAY
+
+    (status,) = of(authority, Kind.OPERATOR)
+    assert (status.names, status.state) == ((f"person {person}",), State.EXPIRING)
+    assert "pbx operator certify" in status.remedy
+
+    second = authority.issue_operator(person)
+    assert set(authority.operator_serials(person)) == {first.serial, second.serial}
+    states = [status.state for status in of(authority, Kind.OPERATOR)]
+    assert states == [State.REPLACED, State.VALID]
+    assert of(authority, Kind.DEVICE) == []

@@ -284,3 +284,14 @@ async def test_a_registration_for_another_act_is_refused(desk: Desk) -> None:
 
     assert answer == Invalid("security key: the registration is not for this act")
     assert nothing == Invalid("security key: the registration is not valid")
+
+
+async def test_whoever_lost_key_and_app_uses_a_recovery_code(desk: Desk) -> None:
+    await desk.add()
+    paper = desk.someone.recovery[0]
+
+    opened = await desk.house.log_in(desk.someone, totp="", recovery_code=paper)
+    again = await desk.house.log_in(desk.someone, totp="", recovery_code=paper)
+
+    assert isinstance(opened, Opened)
+    assert again == Refusal()
