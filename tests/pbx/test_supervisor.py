@@ -48,6 +48,21 @@ async def test_everything_is_ready_and_nothing_is_left_afterwards(installation: 
     assert not [path for path in installation.run.rglob("*") if path.is_socket()]
 
 
+async def test_management_over_tls_opens_where_it_is_told_to_and_nowhere_else(
+    installation: Layout,
+) -> None:
+    with installation.config_file.open("a") as file:
+        file.write('[admin]\nlisten = "127.0.0.1:0"\n')
+    async with serving(installation) as served:
+        address, _, port = served.facts["management over TLS"].rpartition(":")
+        with socket.create_connection((address, int(port))) as probe:
+            probe.sendall(b"GET /v1/status HTTP/1.1\r\nHost: pbx\r\n\r\n")
+            assert b"HTTP" not in await asyncio.to_thread(probe.recv, 100)
+        with AdminClient(installation) as client:
+            status = await asyncio.to_thread(client.get, "/v1/status", Status)
+    assert not [alarm for alarm in status.alarms if "management" in alarm]
+
+
 @pytest.mark.parametrize("name", CHILDREN)
 async def test_a_killed_child_comes_back_alone(installation: Layout, name: str) -> None:
     async with serving(installation) as served:
