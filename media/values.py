@@ -96,6 +96,8 @@ class LegStats(Struct, kw_only=True, frozen=True):
     """STUN, DTLS, plaintext and anything else that is not (S)RTP."""
     early: int = 0
     """Media that came before there was a key to open it with."""
+    coded: int = 0
+    """Frames of the phone's that were made over: its partner has none of its codecs."""
     unmapped: int = 0
     """Authenticated, but of a payload type the other leg has no number for."""
     unreachable: int = 0

@@ -52,6 +52,14 @@ STATIC = {
 OURS = {0: PCMU, 8: PCMA, 9: G722, 101: TELEPHONE_EVENT}
 """What we can play and understand ourselves."""
 
+OPUS = Codec("opus", 48_000, 2)
+"""Always called so, whatever is in it (RFC 7587 §7)."""
+CODED = (PCMU, PCMA, G722, OPUS)
+"""What we can make of each other, cheapest first."""
+CODED_KINDS = frozenset(codec.kind for codec in CODED)
+FREE = 107
+"""Where numbers of ours begin; phones seldom use them."""
+
 WRITTEN = {"pcmu": "PCMU", "pcma": "PCMA", "gsm": "GSM", "cn": "CN", "opus": "opus"}
 
 Formats = dict[int, Codec]
@@ -99,6 +107,21 @@ def common(offered: Formats, wanted: Iterable[Codec]) -> Formats:
         if number is not None and number not in found:
             found[number] = offered[number]
     return found
+
+
+def with_coded(formats: Formats) -> Formats:
+    """And, less preferred, what the first of them can be made into by us."""
+    if not any(codec.kind in CODED_KINDS for codec in formats.values()):
+        return dict(formats)
+    events = {n: codec for n, codec in formats.items() if codec.is_event}
+    found = {n: codec for n, codec in formats.items() if n not in events}
+    for codec in CODED:
+        if number_of(found, codec) is None:
+            numbers = [n for n, known in STATIC.items() if known.kind == codec.kind]
+            free = [n for n in (*numbers, *range(FREE, 128), *range(96, FREE)) if n not in formats]
+            if free:
+                found[free[0]] = codec
+    return found | events
 
 
 def renumbered(wanted: Formats, used: Formats) -> Formats:

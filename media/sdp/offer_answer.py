@@ -22,7 +22,17 @@ from media.sdp.audio import (
 from media.sdp.crypto_attribute import SUITES, CryptoAttribute, Suite
 from media.sdp.dtls_terms import Dtls, DtlsTerms
 from media.sdp.fingerprint import Fingerprint
-from media.sdp.formats import OURS, Codec, Formats, attributes_of, common, number_of, renumbered
+from media.sdp.formats import (
+    CODED_KINDS,
+    OURS,
+    Codec,
+    Formats,
+    attributes_of,
+    common,
+    number_of,
+    renumbered,
+    with_coded,
+)
 from media.sdp.ice import Ice
 from media.sdp.model import Attribute, Connection, Media, SessionDescription
 from media.sdp.parser import Malformed, parse
@@ -212,7 +222,7 @@ class Negotiation:
             raise Misuse("the phone's own offer is still unanswered")
         if self._asked:
             return self._asked.sdp
-        formats = dict(like or OURS)
+        formats = with_coded(like) if like else dict(OURS)
         if self.agreed:
             formats = renumbered(formats, self.agreed.receive)
         lines = self._lines()
@@ -321,18 +331,21 @@ def _choose(session: SessionDescription) -> _Offered:
 
 
 def _answered(offered: Formats, like: Formats | None) -> Formats:
-    """The voice codecs the other leg takes, else the first we can play; and the phone's events."""
-    if like:
-        wanted = [codec for codec in like.values() if not codec.is_event]
-    else:
-        kinds = {codec.kind for codec in OURS.values()}
-        wanted = [c for c in offered.values() if c.is_voice and c.kind in kinds][:1]
+    """The voice codecs the other leg takes, else the first we can code; and the phone's events."""
+    wanted = [codec for codec in (like or {}).values() if not codec.is_event]
     formats = common(offered, wanted)
     if not any(codec.is_voice for codec in formats.values()):
-        return {}
+        is_coded = like is None or any(codec.kind in CODED_KINDS for codec in wanted)
+        coded = [n for n, codec in offered.items() if codec.kind in CODED_KINDS] if is_coded else []
+        if not coded:
+            return {}
+        cheap = [n for n in coded if number_of(OURS, offered[n]) is not None]
+        number = (cheap or coded)[0]
+        formats = {number: offered[number]}
     clocks = {codec.clock for codec in formats.values()}
-    events = {n: c for n, c in offered.items() if c.is_event and c.clock in clocks}
-    return formats | {n: replace(c, fmtp="0-16") for n, c in events.items()}
+    events = {n: c for n, c in offered.items() if c.is_event}
+    fitting = {n: c for n, c in events.items() if c.clock in clocks} or events
+    return formats | {n: replace(c, fmtp="0-16") for n, c in fitting.items()}
 
 
 def _agreed_dtls(remote: Audio) -> Dtls:

@@ -16,6 +16,7 @@ def of_leg(
     reports: Reports,
     keying: Keying,
     silent: float,
+    coded: int,
 ) -> LegStats:
     """All of it."""
     clock = path.clock
@@ -39,6 +40,7 @@ def of_leg(
         replayed=path.replayed,
         junk=path.junk,
         early=path.early,
+        coded=coded,
         unmapped=path.unmapped,
         unreachable=path.endpoint.unreachable,
         relatches=path.endpoint.relatches,

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from media.config import MediaConfig
-from media.errors import Misuse
-from media.sdp.formats import Codec, Formats
+from media.errors import MediaFull, Misuse
+from media.sdp.formats import Codec, Formats, number_of
 from media.sdp.ice import Ice
 from media.sdp.offer_answer import Agreed, Negotiation
 from media.values import (
@@ -24,6 +24,7 @@ from media.values import (
     Unkeyed,
 )
 from media.worker import figures, payloads
+from media.worker.codecs.coder import WIDEST, is_known, recoded
 from media.worker.control_path import ControlPath
 from media.worker.demux import Demux
 from media.worker.dtls import Identity
@@ -38,6 +39,7 @@ from media.worker.reports import Reports
 from media.worker.sounds import CODECS, WAITING, Sounds
 from media.worker.srtp import Packet
 from media.worker.stream import Stream
+from media.worker.transcoder import Coding, Transcoder
 from media.worker.watchdog import Watchdog
 from media.worker.whereabouts import Whereabouts, named_by
 
@@ -52,6 +54,7 @@ class Surroundings:
     sounds: Sounds
     tell: Callable[[MediaEvent], None]
     identity: Identity = field(default_factory=Identity)
+    coding: Coding = field(default_factory=Coding)
 
 
 class Leg:
@@ -108,7 +111,10 @@ class Leg:
         self._digits: EventDecoder | None = None
         self._reports_digits = False
         self._keys: Callable[[str], bool] | None = None
-        self._is_tapped = False
+        self._tap: VoiceSink | None = None
+        self._coder: Transcoder | None = None
+        self.coded = 0
+        """Frames of its phone's that were made over for a partner with other codecs."""
         self._reporting: Deadline = loop.at(loop.now() + self.reports.interval(), self._report)
         self.watchdog = Watchdog(name, self.path, self.control, around.config, loop, tell)
         self.path.latched = self._latched
@@ -151,8 +157,19 @@ class Leg:
         """Whether the two could hear each other; raises before anything has changed."""
         if self._applied is None or other._applied is None:
             raise Misuse("both legs are answered before they are joined")
-        if not payloads.have_voice_in_common(self._applied.receive, other._applied.send):
+        self._check_coding(other._applied)
+        other._check_coding(self._applied)
+
+    def _check_coding(self, other: Agreed) -> None:
+        """Whether what this phone says can be heard there, as it is or made over."""
+        if self._applied is None or payloads.have_voice_in_common(
+            self._applied.receive, other.send
+        ):
+            return
+        if not payloads.can_be_coded(self._applied.receive, other.send):
             raise Misuse("the legs have no codec in common")
+        if not self._around.coding.has_room():
+            raise MediaFull("too many calls between phones without a common codec")
 
     def lead_to(self, other: "Leg") -> None:
         """The other leg hears this one's phone."""
@@ -174,9 +191,10 @@ class Leg:
     def play(self, player: Player, ended: Callable[[], None]) -> None:
         """It hears a player; whoever asked is told the end."""
         _, codec = self.voice
-        if codec.name not in CODECS:
+        frames = self._frames(player, codec)
+        if frames is None:
             raise Misuse("nothing can be played in the codec of this leg")
-        self.hear(self._around.sounds.frames(player, codec.name), ended)
+        self.hear(frames, ended)
 
     def hear(
         self,
@@ -212,9 +230,7 @@ class Leg:
 
     def tap(self, sink: VoiceSink | None) -> None:
         """Let what its phone says be heard by us, while nobody else hears it."""
-        self._is_tapped = sink is not None
-        if sink is not None:
-            self.path.receive_voice = sink
+        self._tap = sink
         if self._partner is None:
             self.path.lead(None, self._unheard())
 
@@ -246,8 +262,9 @@ class Leg:
     def stats(self) -> LegStats:
         """How it is doing."""
         silent = self._around.loop.now() - self.path.heard_at
+        coded = self.coded + (self._coder.frames if self._coder else 0)
         return figures.of_leg(
-            self._applied, self.path, self.stream, self.reports, self.keying, silent
+            self._applied, self.path, self.stream, self.reports, self.keying, silent, coded
         )
 
     def close(self) -> None:
@@ -259,6 +276,7 @@ class Leg:
             self._partner._end_music()
             self._partner._feeder = None
             self._partner = None
+        self._stop_coding()
         self.path.lead(None, NOTHING)
         self.keying.close()
         self._stop_looking()
@@ -335,6 +353,7 @@ class Leg:
             return
         partner = self._partner
         if partner is not None and partner is not self:
+            self._stop_coding()
             if self.is_held:
                 # Whoever waits hears our music and nothing of the room that put them on hold.
                 self.path.lead(None, payloads.table(self._applied.receive, None))
@@ -345,13 +364,49 @@ class Leg:
         stream = partner.stream if partner else None
         table = payloads.table(self._applied.receive, send) if partner else self._unheard()
         self.path.lead(stream, table)
+        if partner and send and partner is not self:
+            self.path.receive_voice = self._make_over
+            if not payloads.have_voice_in_common(self._applied.receive, send):
+                self._code_for(partner)
+
+    def _make_over(self, number: int, timestamp: int, payload: memoryview) -> None:
+        """The phone speaks in what its partner has not, though it could do otherwise; or, coding
+        once, in what needs no coding any more."""
+        partner = self._partner
+        if partner is None or partner._applied is None or self._applied is None:
+            return
+        if number_of(partner._applied.send, self._applied.receive[number]) is not None:
+            self._relink()
+            return
+        if self._coder is None and self._around.coding.has_room():
+            self._code_for(partner)
+        if self._coder is not None:
+            self._coder.receive(number, timestamp, payload)
+
+    def _code_for(self, partner: "Leg") -> None:
+        if self._applied is None or partner._applied is None:
+            return
+        self.path.lead(None, payloads.tapped(self._applied.receive))
+        there = partner._applied
+        self._coder = self._around.coding.begin(
+            self._around.loop, self._applied.receive, partner.stream, there.voice, there.send
+        )
+
+    def _stop_coding(self) -> None:
+        if self._coder is not None:
+            self._around.coding.end(self._coder)
+            self.coded += self._coder.frames
+            self._coder = None
 
     def _unheard(self) -> Sequence[int]:
         """What becomes of its phone's packets while it is joined to nobody."""
         if self._applied is None:
             return NOTHING
         receive = self._applied.receive
-        return payloads.tapped(receive) if self._is_tapped else payloads.table(receive, None)
+        if self._tap is None:
+            return payloads.table(receive, None)
+        self.path.receive_voice = self._tap
+        return payloads.tapped(receive)
 
     def _hear_music(self) -> None:
         """Until its partner listens again; a codec we cannot play in is left silent."""
@@ -359,16 +414,25 @@ class Leg:
             return
         self.stop_playing()
         number, codec = self._applied.voice
-        if codec.name in CODECS:
-            frames = self._around.sounds.frames(WAITING, codec.name)
+        frames = self._frames(WAITING, codec)
+        if frames is not None:
             self._playback = Playback(self._around.loop, self.stream, number, frames, self._fed)
             self._music = (number, codec)
+
+    def _frames(self, player: Player, codec: Codec) -> Iterator[bytes | memoryview] | None:
+        """A player's frames as they are kept, or coded while they are played."""
+        if codec.name in CODECS:
+            return self._around.sounds.frames(player, codec.name)
+        if is_known(codec):
+            return recoded(self._around.sounds.frames(player, WIDEST), WIDEST, codec.name)
+        return None
 
     def _end_music(self) -> None:
         if self._music is not None:
             self.stop_playing()
 
     def _unlink(self) -> None:
+        self._stop_coding()
         if self._partner is not None:
             self._partner._end_music()
             self._partner._feeder = None
@@ -384,6 +448,8 @@ class Leg:
 
     def _receive_event(self, timestamp: int, payload: bytes) -> bool:
         if self._digits is None:
+            if self._coder is not None:
+                self._coder.relay_event(timestamp, payload, self._event_clock())
             return True
         for digit, milliseconds in self._digits.receive(timestamp, payload):
             is_taken = self._keys is not None and self._keys(digit)

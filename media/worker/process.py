@@ -12,6 +12,7 @@ from media.config import MediaConfig
 from media.control import Hello
 from media.values import MediaEvent
 from media.worker import limits
+from media.worker.codecs import coder
 from media.worker.crossing import Crossing
 from media.worker.leg import Surroundings
 from media.worker.loop import Loop
@@ -89,6 +90,7 @@ def run(
     wakeup = _obey_signals(loop, reload if reloaded is not None else None)
     for descriptor, act in (watch or {}).items():
         loop.watch(descriptor, act)
+    coder.warm()
     # Legs free themselves; a full collection among thousands of them would be an audible click.
     gc.collect()
     gc.freeze()

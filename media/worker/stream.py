@@ -92,12 +92,27 @@ class Stream:
         sequence, timestamp, sent_at = self.position()
         step = ticks or int(max(now - sent_at, FRAME_SECONDS) * self.clock)
         sequence, timestamp = (sequence + 1) & 0xFFFF, (timestamp + step) & 0xFFFFFFFF
+        self._position = (sequence, timestamp, now)
+        self._put(number if ticks else number | MARKER, sequence, timestamp, payload)
+
+    def press(self, number: int, payload: bytes, now: float, begun: int | None) -> int:
+        """Send a packet of a key press; all of one press have the timestamp that the first got."""
+        if begun is None:
+            self.play(number, payload, now, ticks=0)
+            return self._position[1]
+        sequence, timestamp, sent_at = self.position()
+        sequence = (sequence + 1) & 0xFFFF
+        self._position = (sequence, timestamp, sent_at)
+        self._put(number, sequence, begun, payload)
+        return begun
+
+    def _put(self, second: int, sequence: int, timestamp: int, payload: bytes | memoryview) -> None:
+        if self.handle is None:
+            return
         packet, size = self._packet, HEADER.size + len(payload)
-        second = number if ticks else number | MARKER
         HEADER.pack_into(packet.view, 0, VERSION, second, sequence, timestamp, self.ssrc)
         packet.view[HEADER.size : size] = payload
         packet.length[0] = size
-        self._position = (sequence, timestamp, now)
         if protect(self.handle, packet.data, packet.length) != OK:
             self.failed += 1
             return

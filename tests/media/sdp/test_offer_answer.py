@@ -8,7 +8,7 @@ import pytest
 from media.errors import AnswerRefused, Misuse, OfferRefused
 from media.sdp.crypto_attribute import AEAD_AES_128_GCM, AEAD_AES_256_GCM, AES_CM_128_HMAC_SHA1_80
 from media.sdp.fingerprint import Fingerprint
-from media.sdp.formats import PCMA, PCMU
+from media.sdp.formats import PCMA, PCMU, Codec, with_coded
 from media.sdp.offer_answer import Negotiation
 from media.sdp.parser import parse
 from media.values import Manner
@@ -218,6 +218,24 @@ def test_an_answer_like_another_leg_takes_that_legs_codecs_under_the_phones_numb
     assert b"m=audio 20000 RTP/SAVP 102\r\n" in leg.make_answer({8: PCMA})
 
 
+def test_without_a_common_codec_one_is_taken_that_we_can_make_over() -> None:
+    leg = negotiation()
+    leg.take_offer(offer("a=rtpmap:96 opus/48000/2", CM, formats="96 9 101"))
+    assert b"m=audio 20000 RTP/SAVP 9 101\r\n" in leg.make_answer({8: PCMA})
+
+    only = negotiation()
+    only.take_offer(offer("a=rtpmap:96 opus/48000/2", CM, formats="96 101"))
+    assert b"m=audio 20000 RTP/SAVP 96 101\r\n" in only.make_answer({8: PCMA})
+
+
+def test_an_offer_like_another_leg_adds_what_its_codecs_can_be_made_into() -> None:
+    events = Codec("telephone-event")
+    assert list(with_coded({18: Codec("g729"), 101: events})) == [18, 101]
+    assert list(with_coded({8: PCMA, 18: Codec("g729"), 101: events})) == [8, 18, 0, 9, 107, 101]
+    taken = {n: Codec(f"x{n}") for n in range(96, 128)} | {0: PCMU}
+    assert list(with_coded(taken))[-2:] == [8, 9]
+
+
 def test_no_codec_in_common_is_488() -> None:
     leg = negotiation()
     leg.take_offer(offer(CM, formats="18 101"))
@@ -339,7 +357,8 @@ def test_a_re_offer_of_ours_keeps_suite_key_and_numbers() -> None:
 
     assert re.findall(r"a=crypto:(\d) (\S+)", again) == [("1", "AEAD_AES_256_GCM")]
     assert re.findall(r"GCM inline:(\S+)", again)[0] in first.decode()
-    assert "m=audio 20000 RTP/SAVP 0 8\r\n" in again
+    assert "m=audio 20000 RTP/SAVP 0 8 9 107\r\n" in again
+    assert "a=rtpmap:107 opus/48000/2\r\n" in again
 
 
 def test_a_re_offer_keeps_the_places_of_refused_streams() -> None:

@@ -198,8 +198,13 @@ def test_digits_can_be_asked_for_before_anything_is_agreed(inline: Inline) -> No
 
 
 def test_legs_without_a_codec_in_common_are_not_joined(inline: Inline) -> None:
-    one = inline.alone(RtpPhone())
-    other = inline.alone(RtpPhone(formats=((8, "PCMA/8000"),)))
+    one, other = inline.alone(RtpPhone()), inline.open(RtpPhone())
+    rare = RtpPhone(formats=((18, "G729/8000"),))
+    inline.ask(control.TakeOffer(other, rare.sdp()))
+    like = inline.open(RtpPhone())
+    inline.ask(control.TakeOffer(like, rare.sdp()))
+    inline.ask(control.MakeAnswer(other, like=like))
+    rare.close()
 
     with pytest.raises(Misuse, match="codec"):
         inline.ask(control.Join(one, other))

@@ -92,7 +92,7 @@ def test_an_answer_that_was_not_offered_settles_nothing(inline: Inline) -> None:
 
 
 def test_no_codec_in_common_is_the_callers_refusal(inline: Inline) -> None:
-    alice, bob = RtpPhone(), RtpPhone(formats=((8, "PCMA/8000"),))
+    alice, bob = RtpPhone(formats=((18, "G729/8000"),)), RtpPhone()
     caller = opened(inline, alice)
     callee = offering(inline, bob)
     bob.read(callee.sdp)
