@@ -30,10 +30,10 @@ from tests.support.product import DOMAIN, Product
 from tests.support.rtp_phone import RtpPhone
 from tests.support.two_way import talking
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 LINES = (Line(number="1001", username="alice"), Line(number="1002", username="bob"))
 KILLS = int(os.environ.get("KILLS", "2"))
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + 40 * KILLS)]
 LONG = "KILLS" in os.environ or "EVERY_STATE" in os.environ
 STATES = (
     "calling", "invited", "rung", "ringing", "answering", "answered", "talking", "reoffering",
@@ -238,6 +238,7 @@ async def test_killed_at_named_states_and_random_moments_nothing_leaks(product: 
         await scene.end()
         admitted += scene.was_admitted
         scene.close()
+        print(f"{moment}: back after {back[-1]:.1f} s", flush=True)
     await asyncio.sleep(0.5)
     await nothing_is_left(product)
 
