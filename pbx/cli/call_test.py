@@ -3,6 +3,8 @@
 import asyncio
 import ssl
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 from uuid import UUID
 
@@ -34,13 +36,9 @@ def test(
 
     Example: pbx call test
     """
-    with signed_in(data) as client:
-        line = client.post("/v1/call-tests", TrialLine)
-        try:
-            found = _placed(line, address)
-            record = _record(client, line.id)
-        finally:
-            client.send("DELETE", f"/v1/call-tests/{line.id}", Changed)
+    with signed_in(data) as client, trial_line(client) as line:
+        found = _placed(line, address)
+        record = _record(client, line.id)
     if json:
         as_json({"heard": found.heard, "tls": found.tls, "call": record})
         return
@@ -49,10 +47,22 @@ def test(
     receipt.show(record)
 
 
+@contextmanager
+def trial_line(client: AdminClient) -> Iterator[TrialLine]:
+    """Two phones, and their end."""
+    line = client.post("/v1/call-tests", TrialLine)
+    try:
+        yield line
+    finally:
+        client.send("DELETE", f"/v1/call-tests/{line.id}", Changed)
+
+
 def _placed(line: TrialLine, address: str) -> Found:
     host = address or _loopback(line.caller)
     try:
-        return asyncio.run(place(_line(line.caller, host), _line(line.callee, host), line.number))
+        return asyncio.run(
+            place(line_of(line.caller, host), line_of(line.callee, host), line.number)
+        )
     except CallTestFailed as failure:
         raise CommandError(f"The test call failed: {failure}.", Exit.FOUND) from None
 
@@ -62,7 +72,8 @@ def _loopback(phone: PhoneSecret) -> str:
     return (local or list(phone.addresses) or [phone.domain])[0]
 
 
-def _line(phone: PhoneSecret, host: str) -> Line:
+def line_of(phone: PhoneSecret, host: str) -> Line:
+    """As a phone is configured; it trusts our authority alone."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(cadata=phone.ca_pem)

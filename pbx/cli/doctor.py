@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +12,7 @@ import typer
 
 from certs.stock import Stock
 from pbx.admin.models import Status
+from pbx.cli.call_test import line_of, trial_line
 from pbx.cli.client import AdminClient
 from pbx.cli.local_store import LocalStore
 from pbx.cli.output import (
@@ -21,10 +25,12 @@ from pbx.cli.output import (
     printable,
     say,
 )
+from pbx.cli.session import signed_in
 from pbx.config import Config, ConfigError, load
 from pbx.doctor.finding import Finding, Verdict
 from pbx.doctor.run import Patient, findings
 from pbx.doctor.target import Canary, Target
+from pbx.doctor.trial import Trial
 from pbx.paths import Layout
 from pbx.processes import accounts
 from pbx.processes.accounts import AccountError, Accounts
@@ -49,9 +55,9 @@ def doctor(
 ) -> None:
     """Attack the running exchange and say what holds; exit 1 if something does not.
 
-    Attempts to log in are made and are written to the ledger. Media is only looked at with a phone
-    to try with; its calls go to the echo test.
-    Example: pbx doctor --device lobby-1 --secret-file /root/lobby-1.secret
+    Attempts to log in are made and are written to the ledger. Calls are tried with two phones that
+    exist for the examination alone, if somebody has signed in; or with one of yours.
+    Example: pbx doctor
     """
     layout = initialised(data)
     config = _config(layout)
@@ -59,25 +65,48 @@ def doctor(
     pids, target = _running(layout, target)
     if host:
         target = target.at(tuple(host))
-    patient = Patient(
-        layout=layout,
-        config=config,
-        target=target,
-        database=LocalStore.of(data).service,
-        owners=_owners(),
-        pids=pids,
-    )
-    found: list[Finding] = []
-    for finding in findings(patient):
-        found.append(finding)
-        if not json:
-            _show(finding)
+    with _trial(data, target) as trial:
+        if trial is not None and target.canary is None:
+            target = replace(target, canary=Canary(trial.caller.username, trial.caller.secret))
+        patient = Patient(
+            layout=layout,
+            config=config,
+            target=target,
+            database=LocalStore.of(data).service,
+            owners=_owners(),
+            pids=pids,
+            trial=trial,
+        )
+        found = _examined(patient, is_shown=not json)
     if json:
         as_json(found)
     broken = sum(finding.verdict is Verdict.BROKEN for finding in found)
     if broken:
         one = "promise does" if broken == 1 else "promises do"
         raise CommandError(f"{broken} {one} not hold.", Exit.FOUND)
+
+
+def _examined(patient: Patient, *, is_shown: bool) -> list[Finding]:
+    found: list[Finding] = []
+    for finding in findings(patient):
+        found.append(finding)
+        if is_shown:
+            _show(finding)
+    return found
+
+
+@contextmanager
+def _trial(data: Path | None, target: Target) -> Iterator[Trial | None]:
+    """Two phones of the examination's own; None where nobody has signed in who may have them."""
+    with ExitStack() as stack:
+        try:
+            client = stack.enter_context(signed_in(data))
+            line = stack.enter_context(trial_line(client))
+        except CommandError:
+            yield None
+            return
+        lines = (line_of(line.caller, target.host), line_of(line.callee, target.host))
+        yield Trial(*lines, line.number)
 
 
 def _show(finding: Finding) -> None:

@@ -12,7 +12,7 @@ from pbx.doctor.probe import Probe, authorize, challenge_of
 from pbx.doctor.target import Canary, Target
 from pbx.sip.digest import Algorithm
 
-NO_CANARY = "needs a phone to try with: --device and --secret-file"
+NO_CANARY = "needs a phone to try with: sign in first (pbx login), or --device and --secret-file"
 
 
 def findings(target: Target) -> Iterator[Finding]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from sqlalchemy.engine import URL
 
 from pbx.config import Config
-from pbx.doctor import clear, ledger, login, media, places, sockets
+from pbx.doctor import clear, ledger, login, media, places, sockets, trial
 from pbx.doctor.finding import Finding
 from pbx.doctor.ledger import Books
 from pbx.doctor.sockets import Known
 from pbx.doctor.target import Target
+from pbx.doctor.trial import Trial
 from pbx.paths import Layout
 from pbx.processes.accounts import Accounts
 
@@ -29,11 +30,14 @@ class Patient:
     """None: the accounts do not exist."""
     pids: Mapping[str, int] = field(default_factory=dict)
     """Running processes by name; empty: it does not run."""
+    trial: Trial | None = None
+    """Phones for a call; None: nobody has signed in."""
 
 
 def findings(patient: Patient) -> Iterator[Finding]:
     layout, config, target = patient.layout, patient.config, patient.target
     yield from clear.findings(target)
+    yield from trial.findings(patient.trial)
     yield from login.findings(target)
     yield from media.findings(target)
     management = (config.admin.endpoint()[1],) if config.admin.listen else ()

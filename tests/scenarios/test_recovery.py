@@ -30,7 +30,6 @@ from tests.support.product import DOMAIN, Product
 from tests.support.rtp_phone import RtpPhone
 from tests.support.two_way import talking
 
-
 LINES = (Line(number="1001", username="alice"), Line(number="1002", username="bob"))
 KILLS = int(os.environ.get("KILLS", "2"))
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + 40 * KILLS)]
