@@ -155,7 +155,7 @@ def _entries(book: Phonebook, now: int) -> Entries:
             answers_emergency=phone.identity.answers_emergency,
             shows_lamp=phone.identity.shows_lamp,
         )
-        for phone in sorted(book.phones, key=lambda phone: phone.identity.device)
+        for phone in sorted(book.phones, key=lambda phone: phone.identity.device.int)
     )
     rings: defaultdict[UUID | None, list[UUID]] = defaultdict(list)
     for device in devices:

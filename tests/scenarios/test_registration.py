@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import ssl
 from pathlib import Path
@@ -253,32 +254,61 @@ HOSTILE = (
 MARK = b"placeholder"
 
 
-@pytest.mark.parametrize("field", ["From", "Contact", "User-Agent", "Call-ID", "Subject", "Via"])
-@pytest.mark.parametrize("text", HOSTILE)
-async def test_hostile_text_in_any_field_is_only_text(
-    exchange: TestExchange, field: str, text: bytes
-) -> None:
-    """The request is a real phone's otherwise: what is not refused is carried out."""
-    phone = await our_phone(exchange, "alice")
-    request = register(phone)
-    challenged = await say(phone, request)
-    request.headers.set("CSeq", f"{request.cseq.number + 1} REGISTER")
-    request.headers.set("Authorization", proof(phone, request, challenged))
-    values = {
-        "From": f'"placeholder" <sip:alice@{DOMAIN}>;tag=1',
-        "Contact": "<sip:placeholder@192.0.2.1>",
-        "Via": "SIP/2.0/TLS placeholder;branch=z9hG4bKplaceholder",
-    }
-    request.headers.set(field, values.get(field, "placeholder"))
-    phone.send_bytes(request.encode().replace(MARK, text))
-    again = await our_phone(exchange, "alice")
+VALUES = {
+    "From": f'"placeholder" <sip:alice@{DOMAIN}>;tag=1',
+    "To": f'"placeholder" <sip:alice@{DOMAIN}>',
+    "Contact": "<sip:placeholder@192.0.2.1>",
+    "Via": "SIP/2.0/TLS placeholder;branch=z9hG4bKplaceholder",
+    "CSeq": "1000 REGISTER placeholder",
+    "Path": "<sip:placeholder@192.0.2.1;lr>",
+}
+"""Fields that have a form; the others are the text alone."""
 
-    assert (await again.register()).status == 200
+FIELDS = (
+    "Via", "From", "To", "Call-ID", "CSeq", "Contact", "User-Agent", "Subject", "Expires",
+    "Max-Forwards", "Supported", "Require", "Path", "Route", "Content-Type", "X-Clinic",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("field", FIELDS)
+async def test_hostile_text_in_any_field_is_only_text(exchange: TestExchange, field: str) -> None:
+    """The request is a real phone's otherwise: what is not refused is carried out."""
+    again = await our_phone(exchange, "alice")
+    for text in HOSTILE:
+        phone = await our_phone(exchange, "alice")
+        request = register(phone)
+        challenged = await say(phone, request)
+        request.headers.set("CSeq", f"{request.cseq.number + 1} REGISTER")
+        request.headers.set("Authorization", proof(phone, request, challenged))
+        request.headers.set(field, VALUES.get(field, "placeholder"))
+        phone.send_bytes(request.encode().replace(MARK, text))
+        assert (await again.register()).status == 200
+        phone.close()
 
     again.close()
-    phone.close()
     assert 1 <= registered(exchange) <= 4  # alice's own, whatever she calls them
     assert exchange.failures == []
+
+
+@pytest.mark.parametrize("part", ["username", "realm", "nonce", "uri", "cnonce", "opaque"])
+async def test_hostile_text_in_a_proof_opens_nothing(exchange: TestExchange, part: str) -> None:
+    again = await our_phone(exchange, "alice")
+    for text in HOSTILE:
+        phone = await our_phone(exchange, "alice")
+        request = register(phone)
+        made = proof(phone, request, await say(phone, request))
+        planted = f'{part}="placeholder"'
+        made, found = re.subn(rf'\b{part}="[^"]*"', planted, made)
+        request.headers.set("CSeq", f"{request.cseq.number + 1} REGISTER")
+        request.headers.set("Authorization", made if found else f"{made}, {planted}")
+        phone.send_bytes(request.encode().replace(MARK, text))
+        if part == "opaque":
+            await phone.ping()  # it means nothing, so it changes nothing
+        else:
+            assert (await again.register()).status == 200
+            assert registered(exchange) == 1
+        phone.close()
+    again.close()
 
 
 @pytest.mark.parametrize("contacts", [11, 1000])
