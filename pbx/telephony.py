@@ -55,6 +55,7 @@ from pbx.transport.driver import Driver
 from pbx.voicemail import lamps as lamp
 from pbx.voicemail import office
 from pbx.voicemail.lamps import Lamps
+from pbx.voicemail.notice import Notices
 from pbx.voicemail.office import Voicemail
 from storage import calls as call_store
 from storage import directory as directory_key
@@ -124,6 +125,7 @@ class Telephony:
                 for index in range(ground.config.media.worker_count)
             }
         )
+        self.notices = Notices(lambda: ground.config.voicemail.notice)
         self.recorder = CallRecorder(
             ground.committer, self.keys, ground.clock, self._records_written
         )
@@ -315,6 +317,7 @@ class Telephony:
             )
         )
         self.voicemail.changed = self.lamps.changed
+        self.voicemail.notify = self._notify
         self.registered = registered
         self.keeper.changed = self._directory_changed
         self.listening = Listening(
@@ -324,6 +327,13 @@ class Telephony:
     def _mailboxes(self) -> list[UUID]:
         tenancies = self.keeper.current().entries.tenancies
         return [entry.mailbox for entry in tenancies if entry.mailbox is not None]
+
+    def _notify(self, mailbox: UUID) -> None:
+        """An e-mail without content, to whoever is set up for one."""
+        addresses = self.ground.config.voicemail.notice.addresses
+        for number, held in self.keeper.current().tenancies.items():
+            if held.mailbox == mailbox and number in addresses:
+                self.notices.send(addresses[number], self.ground.clock())
 
     async def _counts(self, mailboxes: Collection[UUID]) -> dict[UUID, Counts]:
         async with self.ground.database.read() as connection:

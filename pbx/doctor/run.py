@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.engine import URL
 
 from pbx.config import Config
-from pbx.doctor import clear, ledger, login, media, places, sockets, trial
+from pbx.doctor import clear, ledger, login, media, messages, places, sockets, trial
 from pbx.doctor.finding import Finding
 from pbx.doctor.ledger import Books
 from pbx.doctor.sockets import Known
@@ -49,4 +49,5 @@ def findings(patient: Patient) -> Iterator[Finding]:
     yield from sockets.findings(list(patient.pids.values()), known)
     workers = config.media.worker_count
     yield from places.findings(layout, patient.owners, workers, patient.pids)
+    yield from messages.findings(layout, patient.owners)
     yield from ledger.findings(Books(patient.database, layout.ledger_spool, layout.keyholder_pin))

@@ -3,6 +3,31 @@
 import msgspec
 
 
+class NoticeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[voicemail.notice]: an e-mail that says no more than that a message came; off by default."""
+
+    server: str = ""
+    """An SMTP server that speaks TLS from the first byte. Empty: nothing is ever sent."""
+
+    port: int = 465
+    sender: str = ""
+    user: str = ""
+    password_file: str = ""
+    says_when: bool = False
+    """Whether the hour stands in it."""
+
+    addresses: dict[str, str] = {}
+    """Extension to e-mail address; whoever is not here gets none."""
+
+    def __post_init__(self) -> None:
+        if self.server and "@" not in self.sender:
+            raise ValueError("sender: is an e-mail address where there is a server")
+        if bool(self.user) != bool(self.password_file):
+            raise ValueError("password_file: belongs with user, and user with it")
+        if not 1 <= self.port <= 65_535:
+            raise ValueError("port: is between 1 and 65535")
+
+
 class VoicemailConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How messages are left and heard."""
 
@@ -23,6 +48,8 @@ class VoicemailConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     purge_hours: int = 24
     """Hours between two purges by the retention rules."""
+
+    notice: NoticeConfig = msgspec.field(default_factory=NoticeConfig)
 
     def __post_init__(self) -> None:
         if not 10 <= self.limit_seconds <= 1_800:

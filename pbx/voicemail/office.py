@@ -22,12 +22,18 @@ from pbx.voicemail.greeting_copy import GreetingCopy
 from pbx.voicemail.purge import Purge
 from pbx.voicemail.recovery import Recovery
 from pbx.voicemail.watch import Watch
+from storage import greetings, tenures
 from storage.database import Database
+from storage.deeds import Deed
 from storage.deposits import DepositLog
-from storage.identifiers import Clock
+from storage.errors import StorageError
+from storage.greetings import Greeting
+from storage.identifiers import Clock, new_id
 from storage.keyholder.client import KeyHolder
 from storage.keyholder.signing import SignedKey
 from storage.ledger.committer import Committer
+from storage.ledger.entry import SYSTEM
+from storage.ledger.unit import Unit
 from storage.records import HourlyKeys
 from storage.sealed import primitives
 from storage.sealed.greetings import greeting_key
@@ -83,9 +89,13 @@ class Voicemail:
         self.watch = Watch(ground.keyholder, ground.media, ground.clock)
         self.greetings = GreetingCopy(ground.database)
         self._unwanted: set[bytes] = set()
+        self._mailboxes: frozenset[UUID] = frozenset()
+        """Those that somebody had when greetings were looked through last."""
         self._news = asyncio.Event()
         self._entered = AsyncExitStack()
         self.changed: Callable[[UUID], None] = lambda mailbox: None
+        self.notify: Callable[[UUID], None] = lambda mailbox: None
+        """Told of each new message, for a notice outside."""
         self.deposits.changed = self._deposited
         self.damaged = 0
         """Files that were refused since the start: an alarm."""
@@ -150,6 +160,7 @@ class Voicemail:
 
     def _deposited(self, mailbox: UUID) -> None:
         self.changed(mailbox)
+        self.notify(mailbox)
         self._news.set()
 
     # -- beside the calls
@@ -176,7 +187,42 @@ class Voicemail:
         elif self.deposits.waiting:
             await self.deposits.retry()
         await self.adoption.run()
+        await self._end_greetings()
         await self._sweep()
+
+    async def _end_greetings(self) -> None:
+        """A tenure that is over takes its greetings along."""
+        mailboxes = frozenset(self.ground.mailboxes())
+        if mailboxes == self._mailboxes:
+            return
+        try:
+            ended = await self._greetings_without_tenure()
+            for mailbox in ended:
+                await self._end_greetings_of(mailbox)
+        except StorageError:
+            return
+        self._mailboxes = mailboxes
+        if ended:
+            await self.greetings.refresh()
+
+    async def _greetings_without_tenure(self) -> set[UUID]:
+        async with self.ground.database.read() as connection:
+            ended = set()
+            for greeting in await greetings.all_(connection):
+                tenure = await tenures.of_mailbox(connection, greeting.mailbox)
+                if tenure is not None and not await tenures.is_alive(connection, tenure.id):
+                    ended.add(greeting.mailbox)
+        return ended
+
+    async def _end_greetings_of(self, mailbox: UUID) -> None:
+        clock = self.ground.clock
+        deed = Deed(SYSTEM, new_id(clock), clock())
+
+        async def work(unit: Unit) -> list[Greeting]:
+            return await greetings.end_of(unit, deed, mailbox)
+
+        for greeting in await self.ground.committer.run(work):
+            self.remove(greeting.content)
 
     async def _sweep(self) -> None:
         if not self._unwanted:

@@ -9,11 +9,11 @@ import pytest
 from storage.database import Database
 from storage.messages import MessageState
 from tests.support.calling import database
-from tests.support.message_exchange import PIN, Caller, MessageExchange
+from tests.support.message_exchange import PIN, MessageExchange
 from tests.support.rtp_phone import RtpPhone
+from tests.support.voicemail_calls import HERTZ, leave, sign_in, to_beep
 
 __all__ = ["database"]
-HERTZ = 700.0
 
 
 @pytest.fixture
@@ -22,28 +22,10 @@ async def exchange(open_path: Path, database: Database) -> AsyncIterator[Message
         yield running
 
 
-async def leave(exchange: MessageExchange, number: str = "*981002", seconds: float = 2.5) -> None:
-    """Say a tone into a mailbox and hang up."""
-    async with exchange.calling("alice", number) as caller:
-        caller.speak()
-        await to_beep(caller)
-        caller.speak(HERTZ)
-        await asyncio.sleep(seconds)
-        await caller.hang_up()
-    await exchange.kept()
-
-
-async def to_beep(caller: Caller) -> None:
-    """Past the greeting (a key cuts each part short) and the beep."""
-    await caller.press_slowly("1")
-    await caller.hears(1000, 0.2)
-    await asyncio.sleep(0.3)
-
-
 async def test_a_message_left_on_hanging_up_is_heard_by_its_owner_alone(
     exchange: MessageExchange,
 ) -> None:
-    await leave(exchange)
+    await leave(exchange, seconds=2.5)
     [message] = await exchange.kept()
     assert message.state is MessageState.NEW
     assert 2_200 < message.milliseconds < 3_200
@@ -62,12 +44,6 @@ async def test_a_message_left_on_hanging_up_is_heard_by_its_owner_alone(
     actions = await exchange.ledger_actions()
     assert actions.index("message.deposited") < actions.index("message.adopted")
     assert actions.index("session.opened") < actions.index("message.heard")
-
-
-async def sign_in(caller: Caller, pin: str = PIN) -> None:
-    caller.speak()
-    await asyncio.sleep(0.4)
-    await caller.press_slowly(pin + "#")
 
 
 async def states(exchange: MessageExchange, number: str = "1002") -> list[MessageState]:
@@ -95,7 +71,7 @@ async def test_a_caller_hears_changes_and_takes_back_what_was_said(
         await caller.press_slowly("2")  # hear it
         await caller.hears(HERTZ, 1.0)
         await caller.press_slowly("3")  # again
-        await caller.hears(1000, 0.2)
+        await caller.hears(1000, 0.1)
         caller.speak(500)
         await asyncio.sleep(1.5)
         await caller.press_slowly("#")

@@ -152,6 +152,10 @@ class MessageExchange(TestExchange):
             msgspec.structs.replace(entries, devices=devices, tenancies=tenancies)
         )
 
+    async def sign_in_again(self, login: str) -> None:
+        """After so long every session has ended."""
+        await self.house.log_in(self.people[login])
+
     async def key_holder_back(self) -> None:
         for edge, path in (
             (protocol.Edge.WORKER, self.store / "keyholder.sock"),

@@ -1,0 +1,80 @@
+"""A notice by e-mail that a message came, and nothing else: off unless it is set up.
+
+No name, no number, no sound; the hour only where `says_when` wants it. SMTP over TLS from the
+first byte, with the server's certificate checked; there is no other way to send it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import smtplib
+import ssl
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from pathlib import Path
+
+import structlog
+
+from pbx.voicemail.config import NoticeConfig
+
+log = structlog.get_logger()
+
+PATIENCE = 20.0
+WORDS = "There is a new message in your mailbox. Call *97 to hear it."
+
+
+class Notices:
+    """`send` never holds anything up, and never fails anybody."""
+
+    def __init__(
+        self, config: Callable[[], NoticeConfig], context: ssl.SSLContext | None = None
+    ) -> None:
+        self._config = config
+        self._context = context
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.failed = 0
+
+    def send(self, address: str, at: int) -> None:
+        """In a while, in a thread of its own."""
+        if not self._config().server:
+            return
+        task = asyncio.create_task(self._send(address, at), name="notice")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def idle(self) -> None:
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _send(self, address: str, at: int) -> None:
+        config = self._config()
+        try:
+            await asyncio.to_thread(self._deliver, config, written(config, address, at))
+        except (OSError, smtplib.SMTPException, ssl.SSLError) as failure:
+            self.failed += 1
+            log.warning("a notice was not sent", reason=type(failure).__name__)
+
+    def _deliver(self, config: NoticeConfig, message: EmailMessage) -> None:
+        context = self._context or ssl.create_default_context()
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        with smtplib.SMTP_SSL(
+            config.server, config.port, context=context, timeout=PATIENCE
+        ) as server:
+            if config.user:
+                password = Path(config.password_file).read_text(encoding="utf-8").strip()
+                server.login(config.user, password)
+            server.send_message(message)
+
+
+def written(config: NoticeConfig, address: str, at: int) -> EmailMessage:
+    """The whole of it."""
+    message = EmailMessage()
+    message["From"], message["To"] = config.sender, address
+    message["Subject"] = "You have a new message"
+    words = WORDS
+    if config.says_when:
+        moment = datetime.fromtimestamp(at / 1_000_000, UTC).astimezone()
+        words += f" It came at {moment:%H:%M}."
+    message.set_content(words)
+    return message
