@@ -5,7 +5,11 @@ from uuid import UUID, uuid4
 from storage.keyholder import acts, protocol
 from storage.keyholder.acts import Role
 from storage.keyholder.clock import DAY, SECOND
-from storage.keyholder.due import endings_of_mailboxes, endings_of_people
+from storage.keyholder.due import (
+    endings_of_break_glass,
+    endings_of_mailboxes,
+    endings_of_people,
+)
 from storage.keyholder.journal import Event, parse_record
 from storage.keyholder.protocol import (
     AbandonTenure,
@@ -19,7 +23,7 @@ from storage.keyholder.protocol import (
     RunDue,
     SessionList,
 )
-from storage.keyholder.records import Mailbox, MessageSecret, Person, Standing
+from storage.keyholder.records import Mailbox, Member, MessageSecret, Person, Standing
 from storage.keyholder.store import Change
 from tests.support.keyholder import House, evidence
 
@@ -116,3 +120,35 @@ async def test_a_mailbox_is_abandoned_by_the_operation_that_has_just_opened_it(
     forgotten = await opened(late)
     house.time.pass_(900 + 1 / SECOND)
     assert await house.holder.answer(AbandonTenure(forgotten, late)) == Refusal()
+
+
+def test_break_glass_ends_by_its_time_and_a_membership_without_end_does_not() -> None:
+    members = (
+        Member(ANN, 0, NOW, "break-glass"),
+        Member(BEN, 0, NOW + 1, "break-glass"),
+        Member(BEN, 0, None, "member"),
+    )
+    box = Mailbox(BEN, BEN, ANN, 0, members=members)
+
+    assert endings_of_break_glass([box], NOW) == [Ending("end-break-glass", BEN, "end date", ANN)]
+
+
+async def test_what_two_people_opened_is_closed_and_journalled(house: House) -> None:
+    admin = await house.administrator()
+    manager = await house.enrolled("manager", Role.PRACTICE_MANAGER, admin)
+    nurse = await house.enrolled("nurse", Role.CLINICAL_STAFF, admin, manager)
+    doctor = await house.enrolled("doctor", Role.PHYSICIAN, admin, manager)
+    other = acts.OpenTenure(uuid4(), uuid4(), doctor.id)
+    await house.done(admin, other)
+    officer = await house.enrolled("officer", Role.COMPLIANCE_OFFICER, admin, manager)
+    glass = acts.BreakGlass(other.mailbox, "cannot wait")
+    answer, _ = await house.two_people(nurse, officer, glass)
+    assert isinstance(answer, Done)
+    house.time.pass_(1_800)
+
+    ended = (await house.ask(RunDue(evidence()), Ran)).ended
+
+    assert ended == (Ending("end-break-glass", other.mailbox, "end date", nurse.id),)
+    found = house.core.store.get(Mailbox, other.mailbox)
+    assert found is not None
+    assert found.members == ()

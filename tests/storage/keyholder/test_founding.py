@@ -94,3 +94,24 @@ def test_a_store_goes_on_in_a_journal_that_survived(tmp_path: Path) -> None:
     after = surviving(tmp_path / "again" / "journal")
     assert after[:-1] == before
     assert (after[-1].event, after[-1].sequence) == (Event.RESTORED, len(before) + 1)
+
+
+async def test_its_closed_parts_come_along(tmp_path: Path) -> None:
+    house = House(tmp_path / "keys")
+    house.core.books.longest = 0
+    for _ in range(3):
+        await house.core.books.write(Entry(event=Event.STARTED))
+    house.close()
+    before = surviving(tmp_path / "keys" / "journal")
+    (tmp_path / "kept").mkdir()
+    for part in (tmp_path / "keys").glob("journal*"):
+        part.rename(tmp_path / "kept" / part.name.replace("journal", "old"))
+
+    rows, entry = [Tombstone(UUID(int=1), 1)], Entry(event=Event.RESTORED)
+    old = tmp_path / "kept" / "old"
+    root = keystore(tmp_path / "other")
+    founding.found(tmp_path / "again", root, rows, entry, TIME.wall_clock, journal=old)
+
+    after = surviving(tmp_path / "again" / "journal")
+    assert (after[:-1], after[-1].event) == (before, Event.RESTORED)
+    assert len(list((tmp_path / "again").glob("journal.*"))) == 3

@@ -71,6 +71,8 @@ async def test_sessions_end_without_a_proof_and_nothing_else_does(house: House) 
             request = protocol.Perform(act, Proof(b"forged" * 300, origin, session), evidence())
             assert await house.holder.answer(request) == Refusal()
     assert (await house.ask(protocol.RunDue(evidence()), protocol.Ran)).ended == ()
+    assert await house.holder.answer(protocol.AbandonTenure(mailbox, evidence())) == Refusal()
+    assert (await last(house)).act == "abandon-tenure"
 
     assert admin.id not in {
         view.person for view in (await house.ask(ListSessions(), SessionList)).sessions

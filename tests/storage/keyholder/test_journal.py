@@ -226,3 +226,21 @@ def test_a_new_journal_goes_on_after_a_restored_place(tmp_path: Path) -> None:
     assert found.base == base
     assert [journal.parse_record(r)[0].sequence for r in found.page(1)] == [42]
     found.close()
+
+
+def test_a_part_goes_on_in_the_next_with_its_signature(tmp_path: Path) -> None:
+    first = written(tmp_path / "1", 1)
+    place, size = first.position, first.size
+    following = Journal(tmp_path / "2")
+    following.start(place, b"s" * 64)
+    first.flush()
+    first.go_on_in(following)
+
+    first.append(Entry(event=Event.CHANGED))
+    first.settle(applied=True)
+    first.close()
+
+    assert (tmp_path / "1").stat().st_size == size
+    again = loaded(tmp_path / "2")
+    assert (again.base, again.signature, again.position.sequence) == (place, b"s" * 64, 2)
+    again.close()

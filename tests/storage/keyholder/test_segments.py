@@ -106,6 +106,11 @@ def test_whatever_a_crash_leaves_of_a_cut_is_finished(tmp_path: Path, step: str)
     made.close()
 
 
+def test_a_journal_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="missing or not readable"):
+        surviving(tmp_path / "journal")
+
+
 def test_where_nothing_was_begun_nothing_is_finished(tmp_path: Path) -> None:
     finish(tmp_path / "journal")
 
