@@ -1,0 +1,83 @@
+"""Real phones keep hearing each other while the exchange dies and returns, and either hangs up."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import tone
+from tests.support.phonebook import Line
+from tests.support.pjsua import PjsuaPhone
+from tests.support.product import DOMAIN, Product
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+LINES = (Line(number="1001", username="alice"), Line(number="1002", username="bob"))
+ALICE_HZ, BOB_HZ = 440.0, 1000.0
+WINDOW = 0.02
+GAP = 0.06
+BACK_WITHIN = 60.0
+
+
+@pytest.fixture
+async def product(open_path: Path) -> AsyncIterator[Product]:
+    async with Product(open_path) as made:
+        await made.provision(*LINES)
+        await made.start()
+        yield made
+
+
+def longest_gap(path: str, hertz: float, start: int) -> float:
+    """Seconds without the tone, at most, after this sample of a recording."""
+    samples, rate = tone.read_wav(path)
+    size, gap, longest = int(rate * WINDOW), 0, 0
+    for at in range(start, len(samples) - size + 1, size):
+        gap = 0 if tone.power(samples[at : at + size], rate, hertz) > 0.5 else gap + 1
+        longest = max(longest, gap)
+    return longest * WINDOW
+
+
+@pytest.mark.parametrize("who", ["caller", "callee"])
+async def test_the_tone_goes_on_through_kill_9_and_each_phone_can_hang_up(
+    product: Product, who: str
+) -> None:
+    options = {"retry": 2, "expires": 60}
+    async with (
+        PjsuaPhone(**product.phone_options("alice", tone_hz=ALICE_HZ, **options)) as alice,
+        PjsuaPhone(
+            **product.phone_options("bob", tone_hz=BOB_HZ, answer_with=200, **options)
+        ) as bob,
+    ):
+        await alice.registered()
+        await bob.registered()
+        call = await alice.call(f"sip:1002@{DOMAIN}")
+        await alice.confirmed(call)
+        heard = [
+            ((await alice.wait("recording"))["path"], BOB_HZ),
+            ((await bob.wait("recording"))["path"], ALICE_HZ),
+        ]
+        for path, hertz in heard:
+            await tone.until_heard(path, hertz, seconds=1.0)
+        starts = [len(tone.read_wav(path)[0]) for path, _ in heard]
+        await product.kill("exchange", signal.SIGKILL)
+        await product.start(["exchange"])
+        for phone in (alice, bob):
+            phone.do("register")
+        await alice.registered(seconds=BACK_WITHIN)
+        await bob.registered(seconds=BACK_WITHIN)
+        gaps = [
+            longest_gap(path, hertz, start)
+            for (path, hertz), start in zip(heard, starts, strict=True)
+        ]
+        first, other = (alice, bob) if who == "caller" else (bob, alice)
+        first.do("hangup", call=call if who == "caller" else 0)
+        async with asyncio.timeout(30):
+            await first.disconnected(call if who == "caller" else 0)
+            await other.disconnected(0 if who == "caller" else call)
+    print(f"gaps: {gaps}")
+    assert max(gaps) <= GAP
+    assert "Traceback" not in product.log
