@@ -13,6 +13,8 @@ LIMIT = 20.0
 KEEP = 30.0
 """Seconds after its end in which the peer may still miss our last message."""
 SHORTEST = 0.01
+MOST_WAITING = 16
+"""Datagrams: a flight is fewer, a flood is more."""
 
 Cause = Literal["fingerprint", "handshake", "timeout"]
 
@@ -34,6 +36,7 @@ class Association:
         self._handshake: Handshake | None = None
         self._early: tuple[bytes, Address] | None = None
         self._there: Address | None = None
+        self._waiting = 0
         self._timer: Deadline | None = None
         self._limit: Deadline | None = None
 
@@ -45,20 +48,27 @@ class Association:
         self._went_on(self._handshake.start())
         early, self._early = self._early, None
         if early is not None and not agreed.is_active:
-            self.receive(*early)
+            self.offer(*early)
 
-    def receive(self, datagram: bytes, address: Address) -> bool:
-        """DTLS from where the phone may be; whether there is a use for it."""
-        if self._handshake is not None:
-            was_done = self._handshake.secrets is not None
-            self._there = address
-            replies = self._handshake.receive(datagram)
-            self._send(replies) if was_done else self._went_on(replies)
-            return True
-        if not is_first_message(datagram):
+    def offer(self, datagram: bytes, address: Address) -> bool:
+        """DTLS from where the phone may be; whether there is a use for it. It is looked at later:
+        a step takes longer than many packets of other calls."""
+        has_room = self._waiting < MOST_WAITING
+        if not has_room or (self._handshake is None and not is_first_message(datagram)):
             return False
-        self._early = datagram, address
+        self._waiting += 1
+        self._loop.later(lambda: self._receive(datagram, address))
         return True
+
+    def _receive(self, datagram: bytes, address: Address) -> None:
+        self._waiting -= 1
+        if self._handshake is None:
+            self._early = datagram, address
+            return
+        was_done = self._handshake.secrets is not None
+        self._there = address
+        replies = self._handshake.receive(datagram)
+        self._send(replies) if was_done else self._went_on(replies)
 
     def close(self) -> None:
         """Forget everything."""

@@ -148,7 +148,7 @@ class Keying:
         where = self._where
 
         def take(datagram: bytes, address: Address) -> bool:
-            return where.may_send_to(address[0]) and association.receive(datagram, address)
+            return where.may_send_to(address[0]) and association.offer(datagram, address)
 
         return take
 

@@ -8,6 +8,7 @@ import heapq
 import itertools
 import select
 import time
+from collections import deque
 from collections.abc import Callable
 
 MAX_EVENTS = 256
@@ -36,6 +37,7 @@ class Loop:
         self._epoll = select.epoll()
         self._due: list[tuple[float, int, Deadline]] = []
         self._order = itertools.count()
+        self._later: deque[Callable[[], None]] = deque()
         self._running = False
 
     def watch(self, descriptor: int, handler: Callable[[], None]) -> None:
@@ -58,6 +60,11 @@ class Loop:
         heapq.heappush(self._due, (when, next(self._order), deadline))
         return deadline
 
+    def later(self, act: Callable[[], None]) -> None:
+        """Do this when everything that is readable now has been read, one such thing a turn: a
+        burst of slow work keeps no packet waiting for more than one piece of it."""
+        self._later.append(act)
+
     def run(self) -> None:
         """Until `stop`."""
         self._running = True
@@ -67,6 +74,8 @@ class Loop:
                 handler = handlers.get(descriptor)
                 if handler is not None:  # a leg dropped earlier in this batch
                     handler()
+            if self._later:
+                self._later.popleft()()
             self.expire()
 
     def stop(self) -> None:
@@ -86,6 +95,8 @@ class Loop:
         self._epoll.close()
 
     def _wait(self) -> float:
+        if self._later:
+            return 0.0
         if not self._due:
             return LONGEST_WAIT
         return min(max(self._due[0][0] - self.now(), 0.0), LONGEST_WAIT)

@@ -1,6 +1,7 @@
 """One epoll loop."""
 
 import os
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -94,3 +95,24 @@ def test_a_descriptor_forgotten_earlier_in_the_same_turn_is_passed_over(loop: Lo
     for pair in pipes:
         for end in pair:
             os.close(end)
+
+
+def test_slow_work_is_done_a_piece_a_turn_between_packets() -> None:
+    loop, done = Loop(), []
+    reader, writer = socket.socketpair()
+    loop.watch(reader.fileno(), lambda: done.append(reader.recv(1)))
+    for piece in (b"1", b"2", b"3"):
+
+        def work(piece: bytes = piece) -> None:
+            done.append(piece)
+            writer.send(b"p")
+
+        loop.later(work)
+    loop.at(loop.now() + 0.05, loop.stop)
+
+    loop.run()
+
+    assert done == [b"1", b"p", b"2", b"p", b"3", b"p"]
+    loop.close()
+    reader.close()
+    writer.close()
