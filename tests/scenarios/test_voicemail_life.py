@@ -16,12 +16,12 @@ from storage.identifiers import new_id
 from storage.keyholder import acts
 from storage.keyholder.acts import Role
 from storage.keyholder.client import Refused
-from storage.keyholder.protocol import Evidence
 from storage.keyholder.signing import SignedStatement, is_signed
 from storage.ledger.entry import SYSTEM
 from storage.ledger.unit import Unit
 from storage.messages import Message, MessageState
 from tests.support.calling import database
+from tests.support.keyholder import evidence
 from tests.support.message_exchange import MessageExchange
 from tests.support.voicemail_calls import leave
 
@@ -47,7 +47,7 @@ async def opens(exchange: MessageExchange, message: Message) -> bool:
     """Whether the key holder gives its owner a ticket."""
     session = exchange.people["ben"].session
     try:
-        await exchange.keyholder.ticket(session, message.id, Evidence(uuid4()))
+        await exchange.keyholder.ticket(session, message.id, evidence())
     except Refused:
         return False
     return True
@@ -60,6 +60,7 @@ async def test_heard_hidden_destroyed_with_a_certificate_and_no_copy_opens_it(
     await leave(exchange)
     await exchange.office.chores()
     kept, gone = await exchange.kept()
+    assert gone.adopted_at is not None
     await exchange.sign_in_again("ben")
     assert await opens(exchange, gone)
     yesterday = tmp_path / "yesterday"

@@ -154,7 +154,8 @@ class MessageExchange(TestExchange):
 
     async def sign_in_again(self, login: str) -> None:
         """After so long every session has ended."""
-        await self.house.log_in(self.people[login])
+        answer = await self.house.log_in(self.people[login])
+        assert isinstance(answer, protocol.Opened), answer
 
     async def key_holder_back(self) -> None:
         for edge, path in (
