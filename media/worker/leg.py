@@ -289,6 +289,7 @@ class Leg:
         self.control.close()
         self._around.loop.forget(self.path.endpoint.socket.fileno())
         self.path.close()
+        self._around.packet.wipe()
 
     # --- inside
 

@@ -53,6 +53,10 @@ class Packet:
         """Where a datagram is received: leaves room for what protecting appends."""
         self.length: Any = ffi.new("int *")
 
+    def wipe(self) -> None:
+        """The last packet's voice does not stay when its leg has gone."""
+        self.view[:] = bytes(len(self.view))
+
 
 class Context:
     """One direction of one leg under one key; lives as long as the key (ROC, replay window)."""

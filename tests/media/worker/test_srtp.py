@@ -95,3 +95,12 @@ def test_a_context_knows_its_key_and_a_wrong_length_is_refused() -> None:
     assert not one.is_keyed(SUITES[0], bytes(30))
     with pytest.raises((ValueError, Error)):
         Context(suite, bytes(29), inbound=True)
+
+
+def test_the_buffer_forgets_its_last_packet() -> None:
+    packet = Packet()
+    packet.view[:5] = b"voice"
+
+    packet.wipe()
+
+    assert not any(packet.view)

@@ -1,0 +1,130 @@
+"""The worker's memory, read as root: audio, message keys and PINs are there while they are needed.
+
+Each is found first, while it must be there: else finding nothing afterwards would prove nothing.
+"""
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from media.client import Played, Recorded, Recording, SecretEntered, SecretEntry, Stored
+from storage.keyholder import acts
+from storage.keyholder.records import KeyRow
+from storage.keyholder.slots import open_deposit_slot
+from tests.support.mailroom import Mailroom, mailroom
+from tests.support.rtp_phone import RtpPhone
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root reads another's memory")
+WINDOW = 24
+"""Octets of audio in a row that are nobody else's."""
+
+
+@pytest.fixture
+async def room(open_path: Path) -> AsyncIterator[Mailroom]:
+    async with mailroom(open_path) as made:
+        yield made
+
+
+def memory_of(pid: int) -> Iterator[bytes]:
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            span, rights = line.split()[:2]
+            if "rw" not in rights or "[vvar" in line:
+                continue
+            start, end = (int(part, 16) for part in span.split("-"))
+            try:
+                memory.seek(start)
+                yield memory.read(end - start)
+            except (OSError, ValueError):
+                continue
+
+
+async def found(room: Mailroom, needles: dict[str, bytes]) -> set[str]:
+    assert room.worker.process is not None
+    pid = room.worker.process.pid
+
+    def search() -> set[str]:
+        seen = set()
+        for part in memory_of(pid):
+            seen |= {name for name, needle in needles.items() if needle in part}
+        return seen
+
+    return await asyncio.to_thread(search)
+
+
+async def say(phone: RtpPhone, frames: list[bytes]) -> None:
+    for frame in frames:
+        phone.send(frame)
+        await asyncio.sleep(0.02)
+
+
+def audio(frames: list[bytes]) -> dict[str, bytes]:
+    return {f"frame {n}": frame[60 : 60 + WINDOW] for n, frame in enumerate(frames)}
+
+
+async def key_of(room: Mailroom, told: Recorded) -> bytes:
+    row = room.house.core.store.get(KeyRow, room.signed.id)
+    assert row is not None
+    return bytes(open_deposit_slot(row.signed, row.private, told.content, told.slot))
+
+
+async def test_nothing_of_a_message_stays_after_hang_up(room: Mailroom) -> None:
+    phone, client = RtpPhone(), room.desk.client
+    leg = await room.desk.alone(phone)
+    frames = [secrets.token_bytes(160) for _ in range(150)]
+    needles = audio(frames)
+    talking = asyncio.create_task(say(phone, frames))
+    started = await client.record(leg, Recording(seal=room.deposit(), beep=False))
+    await room.desk.event(Stored)
+    during = await found(room, needles)
+    await talking
+    await client.stop_recording(leg)
+    told = await room.desk.event(Recorded)
+    key = {"key": await key_of(room, told)}
+    reviewable = await found(room, key)
+    await client.drop(leg)
+    after = await found(room, needles | key)
+
+    assert during, "the second being recorded is there"
+    assert reviewable == {"key"}, "for a review"
+    assert after == set(), (len(after), sorted(after)[:5])
+    assert started.slot == told.slot
+
+    kept = await room.adopt(told)
+    hearer = RtpPhone()
+    listening = await room.desk.alone(hearer, "later")
+    await room.play(listening, kept)
+    hearer.listen(2.0, until=10)
+    await client.pause(listening)
+    playing = await found(room, needles | key)
+    await client.resume(listening)
+    await room.desk.event(Played, seconds=60)
+    await client.drop(listening)
+    after = await found(room, needles | key)
+
+    assert "key" in playing
+    assert len(playing) > 1
+    assert after == set(), (len(after), sorted(after)[:5])
+
+
+async def test_a_pin_is_gone_once_it_is_sealed(room: Mailroom) -> None:
+    phone, client = RtpPhone(), room.desk.client
+    leg = await room.desk.alone(phone)
+    pin = "".join(secrets.choice("0123456789") for _ in range(12))
+    needle = {"pin": pin.encode()}
+    await client.enter_secret(leg, SecretEntry())
+    for digit in pin:
+        phone.press(int(digit))
+        await asyncio.sleep(0.02)
+    await client.stats(leg)  # answered after what came before it
+    phone.press(11)
+    assert (await room.desk.event(SecretEntered)).outcome == "complete"
+    assert await found(room, needle) == {"pin"}
+    sealed = await client.seal_secrets(leg, acts.canonical(acts.PhoneLogIn(room.doctor.id)))
+
+    assert pin.encode() not in sealed
+    assert await found(room, needle) == set()
