@@ -60,6 +60,20 @@ async def name_mailbox(plane: GivenPlane, caller: GivenCaller, what: FromPath[La
     return Named(mailbox=found.id, owner=(await _logins(plane)).get(found.owner, ""))
 
 
+@get(
+    "/v1/break-glass/{proposal:uuid}/approval",
+    opt=needs(Privilege.BREAK_GLASS_APPROVE, Action.BREAK_GLASS_READ, without_ledger=True),
+    summary="What would be approved, in the key holder's own words",
+)
+async def show_glass(plane: GivenPlane, caller: GivenCaller, proposal: FromPath[UUID]) -> GlassView:
+    found = next((view for view in await _waiting(plane) if view.proposal == proposal), None)
+    if found is None:
+        raise NotFound("proposal")
+    subject = Subject("proposal", proposal)
+    await recorded(plane, caller.deed.entry(Action.BREAK_GLASS_READ, subject))
+    return found
+
+
 @post(
     "/v1/break-glass",
     opt=needs(OWN, Action.BREAK_GLASS_REQUESTED, without_ledger=True),
@@ -209,4 +223,4 @@ async def _in_our_tables(plane: Plane, what: str) -> set[UUID | None]:
     return {tenure.mailbox if tenure else None, shared}
 
 
-ROUTES = [list_glass, name_mailbox, break_glass, approve_glass, mend_glass]
+ROUTES = [list_glass, name_mailbox, show_glass, break_glass, approve_glass, mend_glass]

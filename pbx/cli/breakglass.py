@@ -74,16 +74,16 @@ def approve(
     """
     desk = Desk.signed_in(data)
     with desk.client:
-        found = next((v for v in _all(desk.client) if v.proposal == proposal), None)
-        if found is None or found.statement is None:
-            raise CommandError("Nothing of this name waits for you.", Exit.USAGE)
+        path = f"/v1/break-glass/{proposal}/approval"
+        found = desk.client.get(path, GlassView)
+        if found.statement is None:
+            raise CommandError("The exchange shows nothing to approve.", Exit.REFUSED)
         told = told_by(desk, found.statement, proposal)
         words = words_of(told)
         if not json:
             say(*words)
         confirm("Open this mailbox for them now?" if not json else "; ".join(words), yes=yes)
         act = acts.Approve(proposal=proposal, digest=acts.digest(told.decoded()))
-        path = f"/v1/break-glass/{proposal}/approval"
         answer, _ = desk.perform(path, act, {"digest": act.digest})
     tell(
         answer, "The mailbox is open for them for half an hour; a review item was made.", json=json

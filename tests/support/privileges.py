@@ -819,6 +819,15 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
     return await clinic.ask(who, "GET", f"/v1/break-glass/mailboxes/{mailbox}")
 
 
+@use("GET", "/v1/break-glass/{proposal:uuid}/approval")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    asker, mailbox = await nurse(clinic), await patient_box(clinic)
+    waiting = await break_glass(clinic, await clinic.present(asker), mailbox)
+    proposal = waiting.json()["proposal"]
+    await clinic.present(who)
+    return await clinic.ask(who, "GET", f"/v1/break-glass/{proposal}/approval")
+
+
 @use("POST", "/v1/break-glass/{proposal:uuid}/approval")
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
     asker, mailbox = await nurse(clinic), await patient_box(clinic)

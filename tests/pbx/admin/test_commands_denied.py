@@ -23,6 +23,9 @@ LOCAL = {
 }  # fmt: skip
 """Nouns that work on the machine itself, or show nothing protected."""
 OWN = {
+    "pbx breakglass end",
+    "pbx breakglass list",
+    "pbx breakglass request",
     "pbx enrol",
     "pbx factor add",
     "pbx factor list",
@@ -39,7 +42,7 @@ OWN = {
     "pbx voicemail list",
     "pbx whoami",
 }
-"""What everybody may do, to themselves."""
+"""What everybody may do, to themselves, or whoever meets messages may ask for."""
 ON_THE_MACHINE = {"pbx keys restore", "pbx keys unlock"}
 """Verbs for whoever has the key holder's own account, without a running exchange."""
 WORDS = {
