@@ -234,12 +234,16 @@ class Calls:
         """End all calls that a person is part of but emergency calls; returns how many."""
         return self._hang_up([c for c in self._live.values() if person in c.people()], cause)
 
+    async def idle(self) -> None:
+        """Returns when there is no call."""
+        await self._idle.wait()
+
     async def drain(self, seconds: float) -> None:
         """No new calls; live ones may end until the time is up, then they are ended."""
         self.is_draining = True
         try:
             async with asyncio.timeout(seconds):
-                await self._idle.wait()
+                await self.idle()
         except TimeoutError:
             for call in self._live.values():
                 call.end("shutdown")

@@ -18,12 +18,15 @@ from pbx.b2bua.leg import Leg
 from pbx.b2bua.news import News
 from pbx.b2bua.referral import Referral
 from pbx.dialplan.plan import Emergency, EmergencyTest, LeaveMessage, Refused, RingPerson, route
+from pbx.directory import TenancyEntry
 from pbx.features.consulted import consulted, put_through, rings_still, take_ringing
 from pbx.features.refusals import NO_EMERGENCY, NO_SERVICE, NO_TRANSFER, NOT_OURS, NotDone
 from pbx.features.ringing import Ringing
+from pbx.features.voicemail_deposit import leave_message, takes_messages
 from pbx.sip.errors import PeerError
 from pbx.sip.message import Request
 from pbx.sip.replaces import Replaces
+from storage.calls import CallOutcome
 
 MUSIC = Player(sounds=(Prompt("music-on-hold"),), times=0)
 NOBODY = Player(sounds=(Prompt("no-answer"),))
@@ -51,7 +54,7 @@ async def transfer(call: Call, asked: Referred) -> None:
         if referral.replaces is not None:
             await _attended(call, asked, other, referral.replaces)
             return
-        devices = _devices(call, transferor, other, referral)
+        goal = _goal(call, transferor, other, referral)
     except PeerError as error:
         transferor.answer_referral(asked, error.status, error.rule)
         return
@@ -60,9 +63,20 @@ async def transfer(call: Call, asked: Referred) -> None:
         return
     news = transferor.answer_referral(asked, 202)
     news.tell(100)
-    ringing = Ringing(call, number=referral.user, news=news)
     journey = Journey("blind", transferor, other, referral.user)
-    await ring_for(call, journey, ringing, devices, news)
+    if isinstance(goal, TenancyEntry):
+        await _to_mailbox(call, journey, goal, news)
+        return
+    ringing = Ringing(call, number=referral.user, news=news)
+    await ring_for(call, journey, ringing, goal, news)
+
+
+async def _to_mailbox(call: Call, journey: Journey, tenancy: TenancyEntry, news: News) -> None:
+    """The caller leaves a message; who put them through need not wait for it."""
+    await call.pairing.part(journey.who)
+    _told(call, journey, news, 200)
+    await leave(call, journey.by)
+    await leave_message(call, tenancy, CallOutcome.NO_ANSWER)
 
 
 async def _attended(call: Call, asked: Referred, other: Leg, replaces: Replaces) -> None:
@@ -150,8 +164,9 @@ def _allowed(call: Call, request: Request) -> Referral:
     return referral
 
 
-def _devices(call: Call, transferor: Leg, other: Leg, referral: Referral) -> list[UUID]:
-    """Which phones ring, by our plan and the transferor's rights; never anybody outside."""
+def _goal(call: Call, transferor: Leg, other: Leg, referral: Referral) -> list[UUID] | TenancyEntry:
+    """Which phones ring, or whose mailbox it is, by our plan and the transferor's rights; never
+    anybody outside."""
     if referral.host and not call.is_ours(transferor, referral.host):
         raise NotDone(403, NOT_OURS)
     match route(transferor.device, referral.user, call.directory):
@@ -164,6 +179,10 @@ def _devices(call: Call, transferor: Leg, other: Leg, referral: Referral) -> lis
             raise NotDone(403, NO_EMERGENCY)
         case Refused(reason):
             raise NotDone(reason.status)
-        case LeaveMessage(is_wanted=False):
-            raise NotDone(480)
+        case LeaveMessage(number, is_wanted):
+            tenancy = call.directory.tenancies.get(number)
+            if not is_wanted or tenancy is None or not takes_messages(call, tenancy):
+                raise NotDone(480)
+            if other is call.caller:  # whose voice the mailbox records
+                return tenancy
     raise NotDone(403, NO_SERVICE)
