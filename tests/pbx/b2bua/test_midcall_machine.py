@@ -208,9 +208,10 @@ async def step(party: Party, name: str, what: Any) -> None:
             request.headers.add("Contact", call.phone.contact)
             await call.ask(request)
         case "old-number":
+            info = call.message("INFO")
+            await call.ask(info)
             request = call.message(what)
-            request.headers.set("CSeq", f"1 {what}")
-            call._cseq -= 1
+            request.headers.set("CSeq", f"{info.cseq.number} {what}")
             response = await call.ask(request)
             assert response.status >= 400
         case "overlap":
