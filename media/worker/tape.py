@@ -63,7 +63,7 @@ class Tape:
 
     def rest(self, now: float) -> tuple[bytearray, int]:
         """What is left at the end, and its milliseconds: at most one second."""
-        milliseconds = int((now - self.began - self._given) * SECOND_MS)
+        milliseconds = round((now - self.began - self._given) * SECOND_MS)
         milliseconds = min(max(milliseconds // 20 * 20, 0), SECOND_MS)
         left = self._second(self._given)
         if self._codec != "opus":
