@@ -173,8 +173,8 @@ class Telephony:
             task = asyncio.create_task(work, name=name)
             self._entered.push_async_callback(_cancelled, task)
         telephony_shown.gauges(self)
-        await self.returned.take_back()
         self.media.arrived = self._worker_arrived
+        await self.returned.take_back()
         flows = FlowMetrics(self.driver, self.stack.counters)
         REGISTRY.register(flows)
         self._entered.callback(REGISTRY.unregister, flows)

@@ -6,6 +6,7 @@ recorded. Nothing is left in a worker that no call of ours knows.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -35,9 +36,14 @@ class Return:
     began_at: int
     """When this exchange did: a later call that is not live ended here."""
     _seen: set[UUID] = field(default_factory=set)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def take_back(self) -> None:
-        """Before phones are let in, and of a worker that answers later."""
+        """Before phones are let in, and of a worker that answers later: one after the other."""
+        async with self._turn:
+            await self._take_back()
+
+    async def _take_back(self) -> None:
         found: list[tuple[CallSnapshot, StoredCall]] = []
         for stored in await self._stored():
             if self.calls.is_live(stored.call):
