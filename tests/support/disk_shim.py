@@ -1,6 +1,8 @@
 """A slow, full or deadly disk for a real process: a small library loaded before libc."""
 
+import atexit
 import os
+import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -12,7 +14,9 @@ SOURCE = Path(__file__).with_suffix(".c")
 @cache
 def library() -> Path:
     """Compiled once for each run of the tests."""
-    made = Path(mkdtemp(prefix="pbx-disk-")) / "disk.so"
+    directory = Path(mkdtemp(prefix="pbx-disk-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    made = directory / "disk.so"
     command = ["cc", "-shared", "-fPIC", "-O1", "-o", str(made), str(SOURCE), "-ldl"]
     subprocess.run(command, check=True)
     return made
