@@ -179,8 +179,6 @@ class Agent:
             config.mediaConfig.transportConfig.publicAddress = options["bind"]
         if ":" in options.get("bind", ""):
             config.mediaConfig.ipv6Use = 1
-        for keying in options.get("keyings", []):
-            config.mediaConfig.srtpOpt.keyings.append(keying)
         if options.get("suites"):
             for name in options["suites"]:
                 crypto = pj.SrtpCrypto()

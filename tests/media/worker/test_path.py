@@ -207,6 +207,12 @@ def test_a_latched_path_that_is_diverted_goes_on(world: World) -> None:
     assert world.endpoint.is_latched
 
 
+def test_what_was_handed_on_in_vain_is_junk(world: World) -> None:
+    world.path.divert(lambda *_: world.path.count_junk())
+    world.throw(b"\x16 record")
+    assert (world.path.junk, world.path.received) == (1, 0)
+
+
 def test_a_closed_path_hands_nothing_on(world: World) -> None:
     handed: list[bytes] = []
     world.path.divert(lambda datagram, _: handed.append(datagram))
