@@ -286,3 +286,11 @@ def test_a_snapshot_restores_the_dialog_with_a_leap():
 
 def test_tags_are_long_and_new():
     assert len(new_tag()) == 20 and new_tag() != new_tag()
+
+
+def test_who_is_renamed_says_so_under_the_same_tag():
+    dialog = uas(200)
+    tag = dialog.id.local_tag
+    dialog.rename(f"<sip:1003@clinic.example>;tag={tag}")
+    update = dialog.request("UPDATE")
+    assert (update.from_.uri_text, update.from_.tag) == ("sip:1003@clinic.example", tag)
