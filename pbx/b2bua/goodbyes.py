@@ -1,7 +1,7 @@
-"""BYEs for phones that cannot be reached: said as soon as they can be.
+"""BYEs for phones that have not come back yet after a restart of the exchange.
 
-A call belongs to its devices, not to their flows: it may end while one of them is on no flow, above
-all just after a restart of the exchange. Such a phone hears of it when it registers again.
+A call that was taken back may end before both of its phones are there again: the one that is not
+hears of it when it registers.
 """
 
 from __future__ import annotations
@@ -9,12 +9,9 @@ from __future__ import annotations
 import asyncio
 from uuid import UUID
 
-from pbx.b2bua.ports import Phones, UserAgent
+from pbx.b2bua.ports import NO_FLOW, Phones, UserAgent
 from pbx.sip.dialog import Dialog
-from pbx.sip.flows import FlowId
 
-NO_FLOW = FlowId(0)
-"""No flow has this number."""
 PATIENCE = 900.0
 """Seconds after which a phone is not told any more: its session has expired by itself, or will."""
 

@@ -40,7 +40,7 @@ from pbx.b2bua.events import (
     Vanished,
 )
 from pbx.b2bua.news import News
-from pbx.b2bua.ports import Phones, UserAgent
+from pbx.b2bua.ports import NO_FLOW, Phones, UserAgent
 from pbx.b2bua.referral import Referral
 from pbx.sip import events as sip
 from pbx.sip.dialog import Dialog
@@ -374,7 +374,7 @@ class Leg:
         return self._send(request)
 
     def _bye(self, dialog: Dialog, reason: str | None) -> None:
-        if self._agent.facts(self._phones.flow_of(self.device, self.flow)) is None:
+        if self._phones.flow_of(self.device, self.flow) == NO_FLOW:
             self.call.owe(self.device, dialog)
             return
         bye = dialog.request("BYE")

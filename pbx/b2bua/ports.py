@@ -15,6 +15,9 @@ from pbx.sip.events import TransactionId
 from pbx.sip.flows import FlowFacts, FlowId
 from pbx.sip.message import Request, Response
 
+NO_FLOW = FlowId(0)
+"""No flow has this number: the device has not been heard of since the exchange came back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contact:

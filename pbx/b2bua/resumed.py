@@ -9,10 +9,9 @@ from media.client import LegId, StoredCall
 from pbx.b2bua.call import Call
 from pbx.b2bua.callee_leg import CalleeLeg
 from pbx.b2bua.caller_leg import CallerLeg
-from pbx.b2bua.goodbyes import NO_FLOW
 from pbx.b2bua.identity import Caller
 from pbx.b2bua.leg import Leg, Phase
-from pbx.b2bua.ports import Contact
+from pbx.b2bua.ports import NO_FLOW, Contact
 from pbx.b2bua.snapshot import CallSnapshot, LegSnapshot, Resumed
 from pbx.b2bua.surroundings import Board, Surroundings
 from pbx.sip.events import TransactionId
