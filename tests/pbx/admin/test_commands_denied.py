@@ -39,7 +39,9 @@ OWN = {
     "pbx second-factor",
     "pbx sessions end",
     "pbx sessions list",
+    "pbx voicemail export",
     "pbx voicemail list",
+    "pbx voicemail listen",
     "pbx whoami",
 }
 """What everybody may do, to themselves, or whoever meets messages may ask for."""
@@ -83,7 +85,7 @@ def words_for(path: str, command: Command) -> list[str]:
 def _word(path: str, name: str) -> str:
     if path == "pbx exceptions grant" and name == "kind":
         return "longer-idle"
-    if name in ("session", "grant", "proposal", "exception", "call"):
+    if name in ("session", "grant", "proposal", "exception", "call", "mailbox", "message", "hold"):
         return UNKNOWN
     return WORDS.get(name, "root")
 
@@ -103,7 +105,7 @@ async def test_every_privileged_command_is_refused_to_who_may_not(
         await clinic.present(desk)
         (tmp_path / "token").write_text(desk.token)
         (tmp_path / "token").chmod(0o600)
-        monkeypatch.setattr("sys.stdin", io.StringIO("000000\n" * 3))
+        monkeypatch.setattr("sys.stdin", io.StringIO("000000000000\n" * 3))
         count = await clinic.row_count()
         words = [*words_for(path, command), "--data", str(clinic.layout.root)]
 
