@@ -61,8 +61,8 @@ async def test_calls_whose_phones_vanish_are_recorded_and_leave_nothing(
                 ]
             await asyncio.gather(*waiting)
             assert len(exchange.calls) == CALLS
-        async with asyncio.timeout(60 + CALLS / 10):
-            await exchange.calls.drain(20 + CALLS / 25)
+        async with asyncio.timeout(60 + CALLS / 5):
+            await exchange.calls.drain(20 + CALLS / 8)
             records = await exchange.over()
 
         assert len(records) == CALLS
