@@ -79,7 +79,7 @@ class Association:
 
     def _went_on(self, messages: list[bytes]) -> None:
         handshake = self._handshake
-        assert handshake is not None  # noqa: S101 - only its own steps lead here
+        assert isinstance(handshake, Handshake)  # noqa: S101 - only its own steps lead here
         self._send(messages)
         if self._timer is not None:
             self._timer.cancel()

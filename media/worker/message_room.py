@@ -37,6 +37,7 @@ from media.recording_verbs import (
 )
 from media.recordings import (
     AudioCodec,
+    Greeting,
     MessageOpened,
     Played,
     Playing,
@@ -44,6 +45,7 @@ from media.recordings import (
     Resealed,
     Review,
     Spool,
+    Ticketed,
 )
 from media.worker.codecs.conversion import pyav
 from media.worker.leg import Leg
@@ -195,7 +197,7 @@ class MessageRoom:
             data = self._studio.files.read(playing.opening.content)
             if source is not None:
                 return source.reread(data, playing.expect)
-            assert not isinstance(playing.opening, Review)  # noqa: S101 - that has a source
+            assert isinstance(playing.opening, Ticketed | Greeting)  # noqa: S101 - else a source
             return self._studio.vault.open(data, playing.opening, playing.expect)
 
         def play(file: Opened) -> None:

@@ -142,7 +142,8 @@ class Recorder:
 
     def _take_other(self, codec: Codec, timestamp: int, voice: memoryview) -> None:
         """Phones may change between the two laws of G.711 as they like."""
-        assert self._codec is not None and self._tape is not None  # noqa: S101 - as `_hear` found
+        assert isinstance(self._codec, Codec)  # noqa: S101 - as `_hear` found
+        assert isinstance(self._tape, Tape)  # noqa: S101 - as `_hear` found
         if {codec.name, self._codec.name} == {"pcmu", "pcma"}:
             table = g711.ULAW_TO_ALAW if codec.name == "pcmu" else g711.ALAW_TO_ULAW
             turned = bytearray(voice).translate(table)
@@ -201,7 +202,8 @@ class Recorder:
         self._deadline = self._studio.loop.at(now + TURN, self._turn)
 
     def _turn(self) -> None:
-        assert self._tape is not None and self._writer is not None  # noqa: S101 - it rolls
+        assert isinstance(self._tape, Tape)  # noqa: S101 - it rolls
+        assert isinstance(self._writer, Writer)  # noqa: S101 - it rolls
         now, limit = self._studio.loop.now(), self._asked.limit_ms
         for second in self._tape.due(now):
             if not self._writer.put(second, 1000):
