@@ -129,6 +129,9 @@ class Telephony:
         self.recorder = CallRecorder(
             ground.committer, self.keys, ground.clock, self._records_written
         )
+        greetings, self._greetings_key_is_new = keyfiles.load_or_create(
+            credentials, keyfiles.GREETINGS
+        )
         self.voicemail = Voicemail(
             office.Ground(
                 database=ground.database,
@@ -140,7 +143,7 @@ class Telephony:
                 config=lambda: ground.config.voicemail,
                 mailboxes=self._mailboxes,
                 pinned=lambda: _pinned(ground.layout.keyholder_pin),
-                greetings_key=keyfiles.load(credentials, keyfiles.GREETINGS),
+                greetings_key=greetings,
                 log=ground.layout.deposit_log,
                 deposit_keys=credentials / "deposit.public",
             )
@@ -158,6 +161,12 @@ class Telephony:
         self._build()
         await self.voicemail.start()
         self._entered.push_async_callback(self.voicemail.stop)
+        if self._greetings_key_is_new:
+            log.warning(
+                "greetings.key was missing and is made anew: greetings recorded before are not "
+                "heard until they are recorded again",
+                count=self.voicemail.greetings.count,
+            )
         for name, work in (
             ("call recorder", self.recorder.run()),
             ("registration journal", self.journal.run()),

@@ -38,3 +38,14 @@ def load(credentials: Path, name: str) -> bytes:
     if len(key) != primitives.KEY:
         raise KeyFileError(f"{name}: exactly 32 bytes")
     return key
+
+
+def load_or_create(credentials: Path, name: str) -> tuple[bytes, bool]:
+    """The key, and whether it had to be made: a directory of an older version has none."""
+    try:
+        create(credentials, name)
+    except FileExistsError:
+        return load(credentials, name), False
+    except OSError:
+        raise KeyFileError(f"{name}: missing, and cannot be made") from None
+    return load(credentials, name), True

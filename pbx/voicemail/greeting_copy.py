@@ -41,6 +41,11 @@ class GreetingCopy:
         self._greetings = {(one.mailbox, one.kind): one for one in found}
         self._settings = settings
 
+    @property
+    def count(self) -> int:
+        """Recorded greetings, chosen or not."""
+        return len(self._greetings)
+
     def of(self, mailbox: UUID) -> Spoken:
         choice = self._settings.get(mailbox, MailboxSetting()).greeting
         match choice:

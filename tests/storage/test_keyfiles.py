@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from storage import keyfiles
-from storage.keyfiles import DEVICE_AUTH, SNAPSHOT, KeyFileError
+from storage.keyfiles import DEVICE_AUTH, GREETINGS, SNAPSHOT, KeyFileError
 
 
 def test_a_key_is_random_private_and_read_as_it_was_made(tmp_path: Path) -> None:
@@ -41,3 +41,23 @@ def test_a_key_of_another_length_is_refused(tmp_path: Path, length: int) -> None
 
     with pytest.raises(KeyFileError, match=r"^device-auth\.key: exactly 32 bytes$"):
         keyfiles.load(tmp_path, DEVICE_AUTH)
+
+
+def test_a_key_that_an_older_directory_lacks_is_made_once_and_kept(tmp_path: Path) -> None:
+    made, is_new = keyfiles.load_or_create(tmp_path, GREETINGS)
+
+    assert is_new
+    assert (tmp_path / GREETINGS).stat().st_mode & 0o777 == 0o600
+    assert keyfiles.load_or_create(tmp_path, GREETINGS) == (made, False)
+
+
+def test_a_damaged_key_is_never_taken_for_a_missing_one(tmp_path: Path) -> None:
+    (tmp_path / GREETINGS).write_bytes(b"short")
+
+    with pytest.raises(KeyFileError, match="exactly 32 bytes"):
+        keyfiles.load_or_create(tmp_path, GREETINGS)
+
+
+def test_a_key_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    with pytest.raises(KeyFileError, match=r"greetings\.key: missing, and cannot be made"):
+        keyfiles.load_or_create(tmp_path / "nowhere", GREETINGS)
