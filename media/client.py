@@ -146,6 +146,8 @@ class MediaClient(RecordingClient):
         """Who is told of a recording whose leg may be gone."""
         self._call_of: dict[LegId, str] = {}
         self._legs_of: dict[str, set[LegId]] = {}
+        self._keyed: set[LegId] = set()
+        """Legs whose key presses are told."""
         self._worker_of: dict[str, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -276,7 +278,20 @@ class MediaClient(RecordingClient):
 
     async def digits(self, leg: LegId, *, report: bool) -> None:
         """Be told its phone's key presses, or no longer."""
+        self._keyed.discard(leg)
         await self._ask(leg, control.Digits(leg, report))
+        if report and leg in self._notify:
+            self._keyed.add(leg)
+
+    def tells_digits(self, leg: LegId) -> bool:
+        """Whether its key presses are told now; never from the start of a secret's entry until
+        they are asked for again."""
+        return leg in self._keyed
+
+    async def enter_secret(self, leg: LegId, entry: SecretEntry) -> None:
+        """See `RecordingClient`; from now on no key press is told."""
+        self._keyed.discard(leg)
+        await super().enter_secret(leg, entry)
 
     async def stats(self, leg: LegId) -> LegStats:
         """How it is doing."""
@@ -415,6 +430,7 @@ class MediaClient(RecordingClient):
 
     def _forget(self, leg: LegId) -> None:
         self._notify.pop(leg, None)
+        self._keyed.discard(leg)
         call = self._call_of.pop(leg, None)
         if call is not None:
             link = self._links[_worker(leg)]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from media.client import (
+    Digit,
     Learnt,
     LegGone,
     LegId,
@@ -27,6 +28,7 @@ from media.client import (
     Stored,
     Unkeyed,
 )
+from pbx.b2bua import key_press
 from pbx.b2bua.asking import Asking
 from pbx.b2bua.events import (
     Acknowledged,
@@ -284,13 +286,29 @@ class Leg:
             case "PRACK":
                 self._pracked(event)  # with a description: the stack answers all others itself
             case "INFO" if request.body:
-                self._reply(event, 415)  # key presses in signalling would show us a PIN
+                self._pressed(event)
             case "REFER" if self.phase is Phase.CONFIRMED:
                 self.tell(Referred(self, event.transaction, request))
             case "INFO" | "OPTIONS":
                 self._reply(event, 200)
             case _:
                 self._reply(event, 501)
+
+    def _pressed(self, event: sip.RequestReceived) -> None:
+        """A key, for a feature that asked for keys. While a secret is entered none is taken: a PIN
+        would stand in signalling."""
+        kind = event.request.content_type
+        if (
+            kind not in key_press.KINDS
+            or self.media is None
+            or not self._media.tells_digits(self.media)
+        ):
+            self._reply(event, 415)
+            return
+        pressed = key_press.read(kind, event.request.body)
+        self._reply(event, 400 if pressed is None else 200)
+        if pressed is not None:
+            self.heard(Digit(self.media, pressed.digit, pressed.milliseconds))
 
     def _pracked(self, event: sip.RequestReceived) -> None:
         self._reply(event, 488)

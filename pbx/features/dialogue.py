@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 
 from media.client import (
     Digit,
     Fed,
     LegId,
+    MediaError,
     MediaEvent,
     MediaUnavailable,
     Player,
     Prompt,
+    Recorded,
     Silence,
     Sound,
 )
@@ -102,6 +105,18 @@ class Dialogue:
                 break
             text += pressed
         return text.rstrip("#")
+
+    async def recorded(self, seconds: float) -> Recorded | None:
+        """Until the recording under way has ended, which may last so long. The worker ends it at a
+        hash in the sound and tells none; one that is told came in signalling."""
+        deadline = self._loop.time() + seconds + 30
+        while (event := await self.hear(deadline)) is not None:
+            if isinstance(event, Recorded):
+                return event
+            if isinstance(event, Digit) and event.digit == "#":
+                with suppress(MediaError):  # it has ended by itself
+                    await self.media.stop_recording(self.leg)
+        return None
 
     async def hear(self, deadline: float) -> MediaEvent | None:
         """What the worker says next of the caller's leg; raises CallOver."""

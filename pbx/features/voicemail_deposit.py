@@ -42,6 +42,8 @@ log = structlog.get_logger()
 
 WORKER_LOST = "media-worker-lost"
 NOT_POSSIBLE = "vm-not-possible"
+WHOLE = frozenset({"digit", "stopped", "silence", "limit"})
+"""Ends after which the caller is still there. Stopped: by a hash in signalling."""
 REVIEWS = 10
 """How often a caller may hear, change or record it again."""
 LEAD_IN = Silence(milliseconds=400)
@@ -139,7 +141,7 @@ async def _record(dialogue: Dialogue, voicemail: Voicemail, mailbox: UUID) -> No
         is_again = False
         try:
             recorded = await _listen(dialogue)
-            if recorded is not None and recorded.cause in ("digit", "silence", "limit"):
+            if recorded is not None and recorded.cause in WHOLE:
                 is_again = await _review(dialogue, draft, recorded)
         except CallOver as over:
             draft.is_cut = over.cause == WORKER_LOST
@@ -198,11 +200,7 @@ async def _listen(dialogue: Dialogue) -> Recorded | None:
     """Until it has ended; whoever hangs up raises CallOver, and `Recorded` follows all the same."""
     voicemail = dialogue.call.around.voicemail
     limit = 0 if voicemail is None else voicemail.config.limit_seconds
-    deadline = asyncio.get_running_loop().time() + limit + 30
-    while (event := await dialogue.hear(deadline)) is not None:
-        if isinstance(event, Recorded):
-            return event
-    return None
+    return await dialogue.recorded(limit)
 
 
 async def _review(dialogue: Dialogue, draft: Draft, recorded: Recorded) -> bool:

@@ -131,12 +131,8 @@ async def _comment(
 
 
 async def recorded(dialogue: Dialogue, limit_ms: int) -> Recorded | None:
-    """Until the recording under way has ended."""
-    deadline = dialogue.now() + limit_ms / 1000 + 30
-    while (event := await dialogue.hear(deadline)) is not None:
-        if isinstance(event, Recorded):
-            return event
-    return None
+    """Until the recording under way has ended; see `Dialogue.recorded`."""
+    return await dialogue.recorded(limit_ms / 1000)
 
 
 def _sender(listener: Listener, message: Message) -> Sender:

@@ -20,7 +20,9 @@ class Capabilities:
 
     methods: tuple[str, ...] = METHODS
     extensions: tuple[str, ...] = ("100rel", "outbound", "path", "replaces", "timer")
-    accept: tuple[str, ...] = ("application/sdp", "application/dtmf-relay", "message/sipfrag")
+    accept: tuple[str, ...] = (
+        "application/sdp", "application/dtmf-relay", "application/dtmf", "message/sipfrag",
+    )  # fmt: skip
     schemes: tuple[str, ...] = ("sip", "sips", "tel")
     is_urgent: Callable[[Request], bool] = lambda request: False
     """Requests that are served as well as can be, whatever they require."""

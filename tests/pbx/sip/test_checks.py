@@ -71,6 +71,8 @@ def test_a_420_names_what_is_unsupported_and_nothing_else():
         ("UPDATE", [("Content-Type", "")], 415),
         ("INFO", [("Content-Type", "")], None),
         ("INFO", [("Content-Type", "application/dtmf-relay")], None),
+        ("INFO", [("Content-Type", "application/dtmf")], None),
+        ("INFO", [("Content-Type", "application/dtmf-other")], 415),
         ("INVITE", [("Content-Type", "text/xml"),
                     ("Content-Disposition", "render; Handling = optional")], None),
         ("INVITE", [("Content-Encoding", "gzip")], 415),
