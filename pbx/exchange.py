@@ -102,7 +102,7 @@ class Exchange:
         self.config = load(self.layout.config_file)
         self._waiting = waiting_for_restart(self._began_with, self.config)
         self._renew_once()
-        self.telephony.calls.reconfigure(self.config.calls)
+        self.telephony.reconfigure(self.config)
         await self.telephony.refresh()
         return {}
 

@@ -125,7 +125,8 @@ class Telephony:
                 for index in range(ground.config.media.worker_count)
             }
         )
-        self.notices = Notices(lambda: ground.config.voicemail.notice)
+        self._voicemail_config = ground.config.voicemail
+        self.notices = Notices(lambda: self._voicemail_config.notice)
         self.recorder = CallRecorder(
             ground.committer, self.keys, ground.clock, self._records_written
         )
@@ -140,7 +141,7 @@ class Telephony:
                 media=self.media,
                 keys=self.keys,
                 clock=ground.clock,
-                config=lambda: ground.config.voicemail,
+                config=lambda: self._voicemail_config,
                 mailboxes=self._mailboxes,
                 pinned=lambda: _pinned(ground.layout.keyholder_pin),
                 greetings_key=greetings,
@@ -193,6 +194,11 @@ class Telephony:
         """Something was changed: devices, extensions, people, certificates, exceptions."""
         await self.keeper.refresh()
         self.listening.refresh()
+
+    def reconfigure(self, config: Config) -> None:
+        """What a reload takes over, from the next call or question on."""
+        self.calls.reconfigure(config.calls)
+        self._voicemail_config = config.voicemail
 
     async def drain(self) -> None:
         """No new calls; live ones may end."""
@@ -339,7 +345,7 @@ class Telephony:
 
     def _notify(self, mailbox: UUID) -> None:
         """An e-mail without content, to whoever is set up for one."""
-        addresses = self.ground.config.voicemail.notice.addresses
+        addresses = self._voicemail_config.notice.addresses
         for number, held in self.keeper.current().tenancies.items():
             if held.mailbox == mailbox and number in addresses:
                 self.notices.send(addresses[number], self.ground.clock())

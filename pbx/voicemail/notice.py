@@ -35,9 +35,13 @@ class Notices:
         self._tasks: set[asyncio.Task[None]] = set()
         self.failed = 0
 
+    @property
+    def config(self) -> NoticeConfig:
+        return self._config()
+
     def send(self, address: str, at: int) -> None:
         """In a while, in a thread of its own."""
-        if not self._config().server:
+        if not self.config.server:
             return
         task = asyncio.create_task(self._send(address, at), name="notice")
         self._tasks.add(task)
@@ -48,7 +52,7 @@ class Notices:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _send(self, address: str, at: int) -> None:
-        config = self._config()
+        config = self.config
         try:
             await asyncio.to_thread(self._deliver, config, written(config, address, at))
         except (OSError, smtplib.SMTPException, ssl.SSLError) as failure:

@@ -244,7 +244,16 @@ class Voicemail:
                 log.exception("messages were not purged")
                 left = 1
             if not left:
-                await asyncio.sleep(self.config.purge_hours * 3_600 - PURGE_FIRST)
+                await self._until_next_purge()
+
+    async def _until_next_purge(self) -> None:
+        """In steps, so that other hours in a reloaded configuration count at once."""
+        loop = asyncio.get_running_loop()
+        since = loop.time()
+        while True:
+            await asyncio.sleep(PURGE_FIRST)
+            if loop.time() >= since + self.config.purge_hours * 3_600 - PURGE_FIRST:
+                return
 
     # -- what is shown
 
