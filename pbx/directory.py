@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 
 from pbx.b2bua.identity import Caller, Place
+from storage.reach import UNSET, Reach
 from storage.sealed import primitives
 
 _CONTEXT = b"hipaa-pbx directory v1"
@@ -53,6 +54,7 @@ class TenancyEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     devices: tuple[UUID, ...] = ()
     mailbox: UUID | None = None
     """Of this tenure; an older copy does not say."""
+    reach: Reach = UNSET
 
 
 class Entries(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +93,10 @@ class Directory:
             for entry in self.entries.tenancies
             if entry.mailbox is not None
         }
+
+    def of_extension(self, extension: UUID) -> TenancyEntry | None:
+        """Who holds it now."""
+        return self._by_extension.get(extension)
 
     def by_username(self, username: str) -> DeviceEntry | None:
         return self._by_username.get(username.lower())

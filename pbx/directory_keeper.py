@@ -168,6 +168,7 @@ def _entries(book: Phonebook, now: int) -> Entries:
             person=held.person,
             name=held.name,
             mailbox=held.mailbox,
+            reach=held.reach,
             devices=tuple(rings[held.extension]),
         )
         for held in sorted(book.tenancies, key=lambda held: held.number)

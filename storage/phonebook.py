@@ -11,10 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.exceptions import ExceptionKind
-from storage.models.extensions import device, extension, tenure
+from storage.models.extensions import device, extension, reach, tenure
 from storage.models.people import person
 from storage.models.policies import exception
 from storage.phones import PhoneIdentity, Phones
+from storage.reach import UNSET, Reach, opened
 from storage.sealed.fields import Cell, FieldKey
 from storage.slices import slices
 
@@ -40,6 +41,7 @@ class TenancyFacts:
     person: UUID
     name: str
     mailbox: UUID
+    reach: Reach = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,11 @@ async def _tenancies(connection: AsyncConnection, fields: FieldKey) -> tuple[Ten
             tenure.c.mailbox_id,
             person.c.id.label("person_id"),
             person.c.name_sealed,
+            reach.c.settings_sealed,
         )
         .join(tenure, tenure.c.extension_id == extension.c.id)
         .join(person, person.c.id == tenure.c.person_id)
+        .join(reach, reach.c.id == tenure.c.id, isouter=True)
         .where(tenure.c.ended_at.is_(None))
     )
     found: list[TenancyFacts] = []
@@ -99,6 +103,7 @@ async def _tenancies(connection: AsyncConnection, fields: FieldKey) -> tuple[Ten
                 person=row.person_id,
                 name=fields.open(row.name_sealed, Cell("person", "name", row.person_id)),
                 mailbox=row.mailbox_id,
+                reach=opened(fields, row.tenure_id, row.settings_sealed),
             )
             for row in rows
         ]

@@ -125,14 +125,16 @@ class Calls:
 
     def _route(self, device: UUID, request: Request) -> plan.Route:
         """By the number, or to the one phone that a GRUU names (RFC 5627)."""
-        directory = self._around.directory()
+        directory, now = self._around.directory(), self._around.clock()
         one = gruu.read(request.uri, self._around.domain)
         if one is None:
-            return plan.route(device, user_of(request), directory)
+            return plan.route(device, user_of(request), directory, now)
         entry = directory.by_username(one.user)
         held = directory.holder_of(entry.id) if entry is not None else None
         if entry is None or held is None:
             return plan.Refused(plan.Refusal.UNKNOWN_NUMBER)
+        if plan.is_undisturbed(held, directory, now):
+            return plan.Refused(plan.Refusal.BUSY)
         return plan.RingPerson(held.extension, held.tenure, held.person, (entry.id,), one.instance)
 
     def _replace(self, event: sip.RequestReceived, device: UUID) -> int:

@@ -10,6 +10,7 @@ from pbx.dialplan.plan import (
     EmergencyTest,
     LeaveMessage,
     OwnMessages,
+    Refusal,
     Refused,
     RingPerson,
 )
@@ -28,8 +29,8 @@ async def serve(call: Call) -> None:
     match call.route:
         case RingPerson() as person:
             await ring_person(call, person)
-        case LeaveMessage(number, is_wanted):
-            await straight_to_mailbox(call, number, is_wanted=is_wanted)
+        case LeaveMessage() as message:
+            await straight_to_mailbox(call, message)
         case OwnMessages():
             await own_messages(call)
         case Echo():
@@ -41,13 +42,16 @@ async def serve(call: Call) -> None:
         case Resumed():
             await resume(call)
         case Refused(reason):
-            await refuse(call, reason.status, reason.prompt, CallOutcome.REFUSED)
+            busy = reason is Refusal.BUSY
+            outcome = CallOutcome.BUSY if busy else CallOutcome.REFUSED
+            await refuse(call, reason.status, reason.prompt, outcome)
 
 
-async def straight_to_mailbox(call: Call, number: str, *, is_wanted: bool) -> None:
-    """Dialled directly, or because there is no phone to ring."""
-    tenancy = call.directory.tenancies.get(number)
-    why = CallOutcome.NO_ANSWER if is_wanted else CallOutcome.OFFLINE
+async def straight_to_mailbox(call: Call, message: LeaveMessage) -> None:
+    """Dialled directly, or because nobody is to be reached."""
+    tenancy = call.directory.tenancies.get(message.number)
+    outcome = CallOutcome.BUSY if message.why is Refusal.BUSY else CallOutcome.OFFLINE
     if tenancy is not None and takes_messages(call, tenancy):
-        await leave_message(call, tenancy, why)
-    await refuse(call, 480, "offline", CallOutcome.OFFLINE)
+        why = CallOutcome.NO_ANSWER if message.is_wanted else outcome
+        await leave_message(call, tenancy, why, message.why.status)
+    await refuse(call, message.why.status, message.why.prompt, outcome)

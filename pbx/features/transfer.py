@@ -169,7 +169,7 @@ def _goal(call: Call, transferor: Leg, other: Leg, referral: Referral) -> list[U
     anybody outside."""
     if referral.host and not call.is_ours(transferor, referral.host):
         raise NotDone(403, NOT_OURS)
-    match route(transferor.device, referral.user, call.directory):
+    match route(transferor.device, referral.user, call.directory, call.clock()):
         case RingPerson(devices=devices):
             ours = [device for device in devices if device != other.device]
             if not ours:

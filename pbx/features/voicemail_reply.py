@@ -51,7 +51,7 @@ async def reply(
     """Ring whoever left it; returns when nobody answers."""
     call = dialogue.call
     number = await number_of(voicemail, listener, message)
-    route = plan.route(call.caller.device, number, call.directory) if number else None
+    route = plan.route(call.caller.device, number, call.directory, call.clock()) if number else None
     if not isinstance(route, plan.RingPerson):
         await dialogue.tell("vm-fault")
         return

@@ -59,6 +59,10 @@ class Action(StrEnum):
     SITE_CHANGED = "site.changed"
     SITE_REMOVED = "site.removed"
 
+    REACH_READ = "reach.read"
+    REACH_CHANGED = "reach.changed"
+    """Do-not-disturb or a forward, of whoever holds an extension."""
+
     SESSION_OPENED = "session.opened"
     SESSION_ENDED = "session.ended"
     SESSION_READ = "session.read"

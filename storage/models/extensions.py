@@ -1,4 +1,4 @@
-"""Tables of phones and numbers: extension, tenure, device.
+"""Tables of phones and numbers: extension, tenure, reach, device.
 
 A tenure is one person's time on one extension, with a mailbox and keys of its own; the next holder
 begins an empty one. At most one tenure of an extension is open.
@@ -37,6 +37,14 @@ tenure = strict_table(
         postgresql_where=text("ended_at IS NULL"),
     ),
 )
+
+reach = strict_table(
+    "reach",
+    Column("id", Identifier, ForeignKey("tenure.id"), primary_key=True),
+    Column("settings_sealed", LargeBinary, nullable=False),
+    Column("version", Whole, nullable=False),
+)
+"""Of a tenure, whose identifier it has."""
 
 device = strict_table(
     "device",

@@ -21,6 +21,7 @@ from storage.ledger.unit import Unit
 from storage.mailboxes import SharedMailboxes
 from storage.models.ledger import ledger
 from storage.people import NewPerson, People
+from storage.reach import Reaches
 from storage.sealed.fields import FieldKey
 from storage.sites import Sites
 from tests.support.clock import HandClock
@@ -44,6 +45,7 @@ class Stores:
         self.devices = Devices(self.fields)
         self.exceptions = Exceptions(self.fields)
         self.sites = Sites(self.fields)
+        self.reaches = Reaches(self.fields)
         self.mailboxes = SharedMailboxes(self.fields)
 
     def deed(self, actor: Actor = SYSTEM) -> Deed:

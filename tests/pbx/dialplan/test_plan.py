@@ -15,6 +15,7 @@ from pbx.dialplan.plan import (
     Tenancy,
     route,
 )
+from storage.reach import UNSET, Reach
 
 CALLER, DESK, SOFT, LOBBY = uuid4(), uuid4(), uuid4(), uuid4()
 
@@ -26,6 +27,7 @@ class Holder:
     tenure: UUID = field(default_factory=uuid4)
     person: UUID = field(default_factory=uuid4)
     mailbox: UUID | None = None
+    reach: Reach = UNSET
 
 
 @dataclass(frozen=True)
