@@ -4,6 +4,7 @@ Assigning opens a tenure, releasing closes it; ledger rows carry identifiers onl
 and undo can read them without opening a number.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -138,9 +139,18 @@ class Extensions:
             for tenure in await tenures.open_of(unit.connection, person)
         ]
 
+    async def numbers(
+        self, connection: AsyncConnection, extensions: Collection[UUID]
+    ) -> dict[UUID, str]:
+        """For what was read and recorded already, and names extensions."""
+        rows = await connection.execute(select(table).where(table.c.id.in_(extensions)))
+        return {row.id: self._number(row) for row in rows}
+
+    def _number(self, row: Row[Any]) -> str:
+        return self._fields.open(row.number_sealed, Cell("extension", "number", row.id))
+
     def _opened(self, row: Row[Any], tenure: Tenure | None) -> Extension:
-        number = self._fields.open(row.number_sealed, Cell("extension", "number", row.id))
-        return Extension(row.id, number, row.version, tenure)
+        return Extension(row.id, self._number(row), row.version, tenure)
 
 
 async def version_of(connection: AsyncConnection, extension: UUID) -> int:

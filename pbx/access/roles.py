@@ -37,6 +37,8 @@ class Privilege(StrEnum):
     SITE_CHANGE = "site-change"
     EXTENSION_READ = "extension-read"
     EXTENSION_CHANGE = "extension-change"
+    REACH_CHANGE = "reach-change"
+    OWN_REACH = "own-reach"
     MAILBOX_READ = "mailbox-read"
     MAILBOX_ADD = "mailbox-add"
     MAILBOX_RENAME = "mailbox-rename"
@@ -73,7 +75,7 @@ class Privilege(StrEnum):
 
 P = Privilege
 
-EVERYBODY = frozenset({P.OWN_SESSIONS, P.OWN_FACTORS, P.OWN_MAILBOX, P.OWN_MESSAGES})
+EVERYBODY = frozenset({P.OWN_SESSIONS, P.OWN_FACTORS, P.OWN_MAILBOX, P.OWN_MESSAGES, P.OWN_REACH})
 """What every signed-in person may do, whatever their roles, and to themselves only."""
 
 CONTENT = frozenset(
@@ -103,6 +105,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.EXTENSION_READ,
             P.SITE_CHANGE,
             P.EXTENSION_CHANGE,
+            P.REACH_CHANGE,
             P.MAILBOX_READ,
             P.MAILBOX_ADD,
             P.MAILBOX_RENAME,

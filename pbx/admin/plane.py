@@ -43,6 +43,7 @@ from storage.ledger.entry import NOBODY, SYSTEM, Actor, ActorKind, Subject
 from storage.ledger.unit import Unit
 from storage.mailboxes import SharedMailboxes
 from storage.people import People
+from storage.reach import Reaches
 from storage.sealed.fields import FieldKey
 from storage.sites import Sites
 
@@ -120,6 +121,7 @@ class Plane:
     mailboxes: SharedMailboxes = field(init=False)
     holds: Holds = field(init=False)
     sites: Sites = field(init=False)
+    reaches: Reaches = field(init=False)
 
     def __post_init__(self) -> None:
         self.people = People(self.fields)
@@ -130,6 +132,7 @@ class Plane:
         self.mailboxes = SharedMailboxes(self.fields)
         self.holds = Holds(self.fields)
         self.sites = Sites(self.fields)
+        self.reaches = Reaches(self.fields)
 
     def deed(self, actor: Actor = SYSTEM) -> Deed:
         return Deed(actor, new_id(self.clock), self.clock())

@@ -10,6 +10,7 @@ import typer
 from pbx.access.policy import PersonKind
 from pbx.admin.wire.fields import Changed
 from pbx.admin.wire.people import Departure, PersonView
+from pbx.cli import reach
 from pbx.cli.client import AdminClient
 from pbx.cli.moments import UntilOption, moment, shown, until
 from pbx.cli.output import (
@@ -31,6 +32,9 @@ from storage.keyholder import acts
 from storage.keyholder.protocol import HalfCode
 
 app = typer.Typer(no_args_is_help=True, help="People: add, show, suspend, and end their access.")
+
+app.command()(reach.dnd)
+app.command()(reach.forward)
 
 WhoArgument = Annotated[str, typer.Argument(help="A log-in name or identifier.")]
 
@@ -108,8 +112,9 @@ def show(who: WhoArgument, data: DataOption = None, json: JsonOption = False) ->
     """
     with signed_in(data) as client:
         found = person_of(client, who)
+        reached = reach.reach_of(client, who)
     if json:
-        as_json(found)
+        as_json({**msgspec.to_builtins(found), "reach": msgspec.to_builtins(reached)})
         return
     facts = {
         "identifier": found.id,
@@ -121,6 +126,7 @@ def show(who: WhoArgument, data: DataOption = None, json: JsonOption = False) ->
         "last active": shown(found.active_at),
         "until": shown(found.until),
         "ended": shown(found.ended_at),
+        **reach.lines(reached),
     }
     as_table(("", ""), facts.items())
 

@@ -719,6 +719,39 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
     return await clinic.ask(who, "POST", f"/v1/mailboxes/{label}/name", body)
 
 
+DND = {"setting": "do-not-disturb", "is_on": True}
+
+
+@use("GET", "/v1/people/{who:str}/reach")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    person = await newcomer(clinic)
+    await extension(clinic, person)
+    root = await clinic.present(clinic.members["root"])
+    await clinic.do(root, "POST", f"/v1/people/{person.login}/reach", DND)
+    return await clinic.ask(await clinic.present(who), "GET", f"/v1/people/{person.login}/reach")
+
+
+@use("POST", "/v1/people/{who:str}/reach")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    person = await newcomer(clinic)
+    await extension(clinic, person)
+    path = f"/v1/people/{person.login}/reach"
+    return await clinic.ask(await clinic.present(who), "POST", path, DND)
+
+
+@use("GET", "/v1/own/reach")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    return await clinic.ask(who, "GET", "/v1/own/reach")
+
+
+@use("POST", "/v1/own/reach")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    number = await extension(clinic, await newcomer(clinic))
+    await extension(clinic, who)
+    body = {"setting": "busy", "is_on": True, "number": number}
+    return await clinic.ask(await clinic.present(who), "POST", "/v1/own/reach", body)
+
+
 async def site(clinic: Clinic) -> str:
     """A site without phones."""
     root = await clinic.present(clinic.members["root"])

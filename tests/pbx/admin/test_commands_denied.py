@@ -55,6 +55,9 @@ WORDS = {
     "value": "3",
     "directory": "/nonexistent",
     "number": "1042",
+    "switch": "on",
+    "when": "busy",
+    "to": "1042",
 }
 UNKNOWN = "00000000-0000-7000-8000-000000000000"
 

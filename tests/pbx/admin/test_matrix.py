@@ -17,7 +17,7 @@ from tests.support.clinic import Clinic, Member
 from tests.support.privileges import USES
 
 COPIED = (
-    "person", "role_grant", "session", "extension", "tenure", "device", "phone_identity",
+    "person", "role_grant", "session", "extension", "tenure", "reach", "device", "phone_identity",
     "shared_mailbox", "organisation", "site", "message", "legal_hold",
 )  # fmt: skip
 RULES = ("policy_value", "exception")

@@ -1,0 +1,100 @@
+"""`pbx person dnd` and `pbx person forward`: how somebody is reached."""
+
+from enum import StrEnum
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+
+from pbx.admin.wire.fields import Changed
+from pbx.admin.wire.reach import ReachView, Setting
+from pbx.cli.client import AdminClient
+from pbx.cli.moments import UntilOption, shown, until
+from pbx.cli.output import CommandError, DataOption, Exit, JsonOption, as_json, say
+from pbx.cli.session import signed_in
+
+WhoArgument = Annotated[str, typer.Argument(help="A log-in name or identifier; `me`: your own.")]
+
+
+class When(StrEnum):
+    ALWAYS = "always"
+    BUSY = "busy"
+    NO_ANSWER = "no-answer"
+    OFFLINE = "offline"
+
+
+class Switch(StrEnum):
+    ON = "on"
+    OFF = "off"
+
+
+def dnd(
+    who: WhoArgument,
+    switch: Annotated[Switch, typer.Argument(help="On, or off again.")],
+    until_: UntilOption = None,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Do-not-disturb: calls go where they go when the person is busy. Emergencies ring always.
+
+    Example: pbx person dnd me on --until +2h
+    """
+    on = switch is Switch.ON
+    body = {"setting": Setting.DO_NOT_DISTURB, "is_on": on, "until": until(until_)}
+    answer = _change(who, body, data)
+    as_json(answer) if json else say(f"Do-not-disturb is {switch}.")
+
+
+def forward(
+    who: WhoArgument,
+    when: Annotated[When, typer.Argument(help="When calls are sent on.")],
+    to: Annotated[str, typer.Argument(metavar="NUMBER|off", help="An extension, or off.")],
+    until_: UntilOption = None,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Send calls on to another extension of the house, or stop doing so.
+
+    Example: pbx person forward me no-answer 1002 --until 2026-12-31
+    """
+    number = None if to == Switch.OFF else to
+    if number is not None and not (number.isascii() and number.isdigit() and len(number) <= 20):
+        raise CommandError("Calls are sent on to an extension, such as 1002, or `off`.", Exit.USAGE)
+    body = {
+        "setting": Setting(when.value),
+        "is_on": number is not None,
+        "number": number,
+        "until": until(until_),
+    }
+    answer = _change(who, body, data)
+    done = "Calls are not sent on any more." if number is None else "Calls are sent on."
+    as_json(answer) if json else say(done)
+
+
+def reach_of(client: AdminClient, who: str) -> list[ReachView]:
+    return client.get(_path(who), list[ReachView])
+
+
+def lines(found: list[ReachView]) -> dict[str, str]:
+    """For the table of one person."""
+    shown_: dict[str, str] = {}
+    for reach in found:
+        if reach.do_not_disturb:
+            shown_[f"{reach.number} do-not-disturb"] = _ends("on", reach.undisturbed_until)
+        for forward_ in reach.forwards:
+            to = _ends(f"to {forward_.number}", forward_.until)
+            shown_[f"{reach.number} {forward_.when}"] = to
+    return shown_
+
+
+def _ends(what: str, at: int | None) -> str:
+    return what if at is None else f"{what} until {shown(at)}"
+
+
+def _change(who: str, body: dict[str, object], data: DataOption) -> Changed:
+    with signed_in(data) as client:
+        return client.post(_path(who), Changed, body)
+
+
+def _path(who: str) -> str:
+    return "/v1/own/reach" if who == "me" else f"/v1/people/{quote(who, safe='')}/reach"
