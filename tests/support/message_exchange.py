@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import functools
+import math
 import os
 import shutil
 import tempfile
@@ -20,7 +21,7 @@ import msgspec
 
 from media.prompts import TEXTS
 from media.worker.codecs import g722
-from media.worker.codecs.g711 import decode_ulaw
+from media.worker.codecs.g711 import decode_ulaw, encode_ulaw
 from media.worker.sounds import keep_tones
 from pbx.b2bua.identity import Place as Where
 from pbx.directory import Directory
@@ -58,6 +59,15 @@ def short_prompts() -> str:
     return str(directory)
 
 
+def with_tones(folder: Path, tones: dict[str, float]) -> str:
+    """Prompts again, where some are half a second of a tone that a phone can be heard to play."""
+    shutil.copytree(short_prompts(), folder)
+    for name, hertz in tones.items():
+        samples = [int(8_000 * math.sin(math.tau * hertz * at / 8_000)) for at in range(4_000)]
+        (folder / f"{name}.pcmu").write_bytes(encode_ulaw(samples))
+    return str(folder)
+
+
 class MessageExchange(TestExchange):
     """Extensions 1001 (phone alice, Anna) and 1002 (phone bob, Ben), each with mailbox and PIN."""
 
@@ -72,6 +82,7 @@ class MessageExchange(TestExchange):
         self.store = folder / "store"
         self.config = VoicemailConfig(silence_seconds=3)
         self.edges = {}
+        self.prompts = short_prompts()
 
     @property
     def files(self) -> list[Path]:
@@ -80,7 +91,7 @@ class MessageExchange(TestExchange):
     async def __aenter__(self) -> MessageExchange:
         self.store.mkdir(parents=True, exist_ok=True)
         for worker in self.workers:
-            worker.environment["TEST_PROMPTS"] = short_prompts()
+            worker.environment["TEST_PROMPTS"] = self.prompts
         self.house = House(self.folder / "keys", time=FakeTime(wall=system_clock()))
         assert self.house.pin is not None
         self.house.pin.write(self.store / "keyholder.pin")

@@ -1,0 +1,169 @@
+"""What a mailbox's owner does by phone: greeting and name, PIN, comment; and what callers
+hear when no message can be heard or taken."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pbx.voicemail.config import VoicemailConfig
+from storage.database import Database
+from storage.greetings import GreetingKind
+from tests.support.calling import database
+from tests.support.message_exchange import PIN, Caller, MessageExchange, with_tones
+from tests.support.phone_call import CallFailed
+from tests.support.rtp_phone import RtpPhone
+from tests.support.voicemail_calls import HERTZ, leave, sign_in
+
+__all__ = ["database"]
+
+OWN = 450.0
+"""What an owner says."""
+WORDS = 520.0
+"""In place of words that matter."""
+
+
+@pytest.fixture
+async def exchange(open_path: Path, database: Database) -> AsyncIterator[MessageExchange]:
+    async with MessageExchange(open_path, database, ring_seconds=5) as running:
+        yield running
+
+
+async def to_settings(caller: Caller) -> None:
+    await sign_in(caller)
+    await asyncio.sleep(0.6)
+    await caller.press_slowly("*", gap=0.4)
+
+
+async def say(caller: Caller, seconds: float = 1.2) -> None:
+    """From the beep to the hash."""
+    await caller.hears(1000, 0.1)
+    await asyncio.sleep(0.3)
+    caller.speak(OWN)
+    await asyncio.sleep(seconds)
+    caller.speak()
+    await caller.press_slowly("#", gap=0.5)
+
+
+@pytest.mark.parametrize("kind", list(GreetingKind))
+async def test_callers_hear_the_greeting_that_its_owner_recorded(
+    exchange: MessageExchange, kind: GreetingKind
+) -> None:
+    async with exchange.calling("bob", "*97") as bob:
+        await to_settings(bob)
+        bob.press("1" if kind is GreetingKind.PERSONAL else "2")
+        await say(bob)
+        bob.press("2")  # hear it
+        await bob.hears(OWN, 0.9)
+        await asyncio.sleep(0.5)
+        await bob.press_slowly("1", gap=0.6)  # keep it
+        await bob.hang_up()
+
+    spoken = exchange.office.greetings.of(exchange.mailbox())
+    kept = spoken.personal if kind is GreetingKind.PERSONAL else spoken.name
+    assert kept is not None and kept.kind is kind
+    async with exchange.calling("alice", "*981002") as caller:
+        caller.speak()
+        await caller.hears(OWN, 0.9)
+        await caller.hang_up()
+
+
+async def test_a_changed_pin_counts_and_the_old_one_no_more(exchange: MessageExchange) -> None:
+    new = "480263"
+    async with exchange.calling("bob", "*97") as bob:
+        await to_settings(bob)
+        await bob.press_slowly("4", gap=0.4)
+        for secret in (PIN, new, new):
+            await bob.press_slowly(secret + "#")
+            await asyncio.sleep(0.4)
+        await asyncio.sleep(1.0)
+        await bob.hang_up()
+    assert "factors.changed" in await exchange.ledger_actions()
+    await leave(exchange)
+
+    async with exchange.calling("bob", "*97") as bob:
+        await sign_in(bob, PIN)
+        await asyncio.sleep(0.6)
+        assert (await exchange.ledger_actions()).count("message.heard") == 0
+        await bob.press_slowly(new + "#")
+        await bob.hears(HERTZ, 1.0)
+        await bob.hang_up()
+
+
+async def test_a_comment_comes_before_what_is_sent_on(exchange: MessageExchange) -> None:
+    await leave(exchange)
+    async with exchange.calling("bob", "*97") as bob:
+        await sign_in(bob)
+        await bob.hears(HERTZ, 0.5)
+        await bob.press_slowly("8", gap=0.5)
+        await bob.press_slowly("1001#", gap=0.3)
+        await asyncio.sleep(0.4)
+        bob.press("1")
+        await say(bob)
+        async with asyncio.timeout(10):
+            while len(await exchange.kept("1001")) < 2:  # noqa: ASYNC110 - many causes
+                await asyncio.sleep(0.1)
+        await bob.hang_up()
+    await exchange.office.chores()
+
+    async with exchange.calling("alice", "*97") as alice:
+        await sign_in(alice)
+        await alice.hears(OWN, 0.9)
+        await alice.press_slowly("#", gap=0.4)
+        await alice.hears(HERTZ, 0.9)
+        await alice.hang_up()
+
+
+async def test_callers_are_told_when_messages_cannot_be_heard(
+    open_path: Path, database: Database
+) -> None:
+    exchange = MessageExchange(open_path, database)
+    exchange.prompts = with_tones(open_path / "prompts", {"vm-cannot-be-heard": WORDS})
+    exchange.config = VoicemailConfig(away_minutes=1, urgent_number="112")
+    async with exchange:
+        watch = exchange.office.watch
+        await exchange.key_holder_away()
+        await watch.look()
+        assert watch.away_since is not None
+        assert "Practice manager" not in " ".join(exchange.office.alarms())
+        await leave(exchange)  # as ever
+
+        exchange.house.time.wall += 180_000_000
+        await watch.look()
+        async with exchange.calling("alice", "*981002") as caller:
+            caller.speak()
+            await caller.hears(WORDS, 0.3)
+            await caller.hears(1000, 0.1)  # and a message is taken all the same
+            await caller.hang_up()
+        assert "Practice manager" in " ".join(exchange.office.alarms())
+        await exchange.key_holder_back()
+        await watch.look()
+        assert watch.away_since is None
+
+
+async def test_callers_are_told_when_there_is_no_room(open_path: Path, database: Database) -> None:
+    most = (1 << 24) - 1
+    exchange = MessageExchange(
+        open_path, database, media={"messages_low": most, "messages_reserve": most}
+    )
+    exchange.prompts = with_tones(open_path / "prompts", {"vm-not-possible": WORDS})
+    async with exchange:
+        watch = exchange.office.watch
+        await watch.look_at_disk()
+        assert "disk of messages is full" in " ".join(exchange.office.alarms())
+        async with exchange.phone("alice") as alice:
+            with closing(RtpPhone()) as media:
+                call = alice.invite("*981002", media.sdp())
+            with pytest.raises(CallFailed) as refused:
+                await call.answered()
+            assert refused.value.response.status == 480
+
+        watch.spool = None  # it filled up since the last look
+        async with exchange.calling("alice", "*981002") as caller:
+            caller.speak()
+            await caller.hears(WORDS, 0.3)
+            await caller.call.ended.wait()
+        assert await exchange.kept() == []
+        assert exchange.files == []
