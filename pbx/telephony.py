@@ -42,6 +42,7 @@ from pbx.location import Bound, Change, Location
 from pbx.metrics import REGISTRY
 from pbx.paths import Layout
 from pbx.reachable import RegisteredPhones
+from pbx.reaching import ReachByPhone
 from pbx.records_public import RecordsPublicKey
 from pbx.registrar import Registrar
 from pbx.registrations import RegistrationJournal
@@ -285,6 +286,12 @@ class Telephony:
             legs_per_worker=config.media.pairs_per_worker,
             voicemail=self.voicemail,
             strangers=self.recorder.claimed,
+            set_reach=ReachByPhone(
+                ground.committer,
+                directory_key.load(ground.layout.credentials),
+                ground.clock,
+                self.keeper.refresh,
+            ),
         )
         self.calls = Calls(around, serve, self.recorder.started, self._call_ended)
         self.returned = Return(

@@ -16,6 +16,7 @@ from pbx.directory import Directory
 from pbx.sip.dialog import Dialog, DialogId
 from pbx.sip.events import TransactionId
 from storage.identifiers import Clock
+from storage.reach import Change
 
 if TYPE_CHECKING:
     from pbx.b2bua.call import Call
@@ -43,6 +44,8 @@ class Surroundings:
     """How each device was last heard to describe its media, where that is not the usual way."""
     voicemail: Voicemail | None = None
     """Where messages are left; None: nowhere."""
+    set_reach: Callable[[UUID, UUID, Change], Awaitable[None]] | None = None
+    """What the holder of a device dialled; None: nobody can."""
 
 
 class Board(Protocol):

@@ -18,6 +18,7 @@ _ROUTES = {
     "RingPerson": "person",
     "LeaveMessage": "voicemail",
     "OwnMessages": "messages",
+    "SetReach": "settings",
     "Echo": "echo",
     "Emergency": "emergency",
     "EmergencyTest": "emergency-test",

@@ -13,6 +13,9 @@ from pbx.dialplan.numbers import dialled
 
 ECHO_TEST = "*43"
 OWN_MESSAGES = "*97"
+DISTURB_NOT, DISTURB_AGAIN = "*78", "*79"
+SEND_ON, SEND_ON_NO_MORE = "*72", "*73"
+"""The first one stands before the extension that calls go to."""
 LEAVE_MESSAGE = "*98"
 """Before an extension: straight to its mailbox, without ringing."""
 
@@ -68,6 +71,15 @@ class OwnMessages:
 
 
 @dataclass(frozen=True, slots=True)
+class SetReach:
+    """Whoever holds the caller's phone sets do-not-disturb, or where all calls go."""
+
+    is_forward: bool
+    is_on: bool
+    target: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Echo:
     """The caller hears what the caller says."""
 
@@ -91,7 +103,9 @@ class Refused:
     reason: Refusal
 
 
-Route = RingPerson | LeaveMessage | OwnMessages | Echo | Emergency | EmergencyTest | Refused
+Route = (
+    RingPerson | LeaveMessage | OwnMessages | SetReach | Echo | Emergency | EmergencyTest | Refused
+)
 
 
 class Reach(Protocol):
@@ -143,6 +157,15 @@ def route(caller: UUID, user: str, numbers: Numbers, now: int = 0) -> Route:
         return Echo()
     if number == OWN_MESSAGES:
         return OwnMessages()
+    if number in (DISTURB_NOT, DISTURB_AGAIN):
+        return SetReach(is_forward=False, is_on=number == DISTURB_NOT)
+    if number == SEND_ON_NO_MORE:
+        return SetReach(is_forward=True, is_on=False)
+    if number.startswith(SEND_ON):
+        to = numbers.tenancies.get(number.removeprefix(SEND_ON))
+        if to is None:
+            return Refused(Refusal.UNKNOWN_NUMBER)
+        return SetReach(is_forward=True, is_on=True, target=to.extension)
     extension = number.removeprefix(LEAVE_MESSAGE)
     tenancy = numbers.tenancies.get(extension)
     if tenancy is None:

@@ -13,12 +13,14 @@ from pbx.dialplan.plan import (
     Refusal,
     Refused,
     RingPerson,
+    SetReach,
 )
 from pbx.features.announcement import announce, refuse
 from pbx.features.echo import echo
 from pbx.features.emergency import emergency
 from pbx.features.resume import resume
 from pbx.features.ring_person import ring_person
+from pbx.features.set_reach import set_reach
 from pbx.features.voicemail_deposit import leave_message, takes_messages
 from pbx.features.voicemail_retrieve import own_messages
 from storage.calls import CallOutcome
@@ -33,6 +35,8 @@ async def serve(call: Call) -> None:
             await straight_to_mailbox(call, message)
         case OwnMessages():
             await own_messages(call)
+        case SetReach() as wanted:
+            await set_reach(call, wanted)
         case Echo():
             await echo(call)
         case Emergency(devices):

@@ -5,7 +5,7 @@ import pytest
 
 from pbx.directory import Directory, TenancyEntry
 from storage.calls import CallOutcome, CallRecord
-from storage.reach import Reach, When
+from storage.reach import UNSET, Reach, When
 from tests.support import tone
 from tests.support.exchange import TestExchange
 from tests.support.pjsua import PjsuaPhone
@@ -92,3 +92,28 @@ async def test_forwards_in_a_circle_end_as_busy(exchange: TestExchange) -> None:
         assert (await caller.disconnected(call))["code"] == 486
 
     assert (await the_record(exchange)).outcome is CallOutcome.BUSY
+
+
+async def test_a_phone_dials_it_for_its_holder_and_a_phone_of_nobody_for_nobody(
+    exchange: TestExchange,
+) -> None:
+    async with phone(exchange, "alice") as own, phone(exchange, "bob") as other:
+        await own.registered()
+        await other.registered()
+        call = await own.call("sip:*78@clinic.example")
+        assert (await own.disconnected(call))["code"] == 200
+        assert held(exchange, "1001").reach.do_not_disturb
+        call = await other.call("sip:1001@clinic.example")
+        assert (await other.disconnected(call))["code"] == 486
+        call = await own.call("sip:*79@clinic.example")
+        await own.disconnected(call)
+        call = await own.call("sip:*721002@clinic.example")
+        await own.disconnected(call)
+        target = held(exchange, "1002").extension
+        assert held(exchange, "1001").reach == UNSET.forwarded(When.ALWAYS, target, None)
+
+        entries = exchange.directory.entries
+        nobodys = tuple(entry for entry in entries.tenancies if entry.number != "1002")
+        exchange.directory = Directory(msgspec.structs.replace(entries, tenancies=nobodys))
+        call = await other.call("sip:*78@clinic.example")
+        assert (await other.disconnected(call))["code"] == 403

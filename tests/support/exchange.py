@@ -47,7 +47,7 @@ from pbx.voicemail import lamps
 from pbx.voicemail.lamps import Lamps
 from pbx.voicemail.office import Voicemail
 from storage import calls as call_store
-from storage import messages
+from storage import messages, reach
 from storage.calls import CallRecord
 from storage.database import Database
 from storage.deeds import Deed
@@ -127,7 +127,7 @@ class TestExchange:
             agent=agent, phones=self.phones, media=self.media,
             directory=lambda: self.directory, snapshots=SnapshotKey(bytes(32)), clock=clock,
             config=self._calls_config, domain=DOMAIN, voicemail=self.voicemail,
-            strangers=self.recorder.claimed,
+            strangers=self.recorder.claimed, set_reach=self._set_reach,
         )  # fmt: skip
         self.calls = Calls(around, serve, self.recorder.started, self.recorder.ended)
         self.failures: list[Failure] = []
@@ -187,6 +187,16 @@ class TestExchange:
         self.journal.changed(change, expires_in)
         if isinstance(change, Bound) and change.is_new:
             self.lamps.registered(UUID(change.binding.device))
+
+    async def _set_reach(self, device: UUID, person: UUID, change: reach.Change) -> None:
+        entries = self.directory.entries
+        tenancies = tuple(
+            msgspec.structs.replace(entry, reach=change.on(entry.reach))
+            if entry.person == person
+            else entry
+            for entry in entries.tenancies
+        )
+        self.directory = Directory(msgspec.structs.replace(entries, tenancies=tenancies))
 
     async def counts(self, mailboxes: Collection[UUID]) -> dict[UUID, Counts]:
         async with self.database.read() as connection:

@@ -11,6 +11,7 @@ from pbx.dialplan.plan import (
     Refusal,
     Refused,
     RingPerson,
+    SetReach,
     onward,
     route,
 )
@@ -151,3 +152,16 @@ def test_forward_keeps_one_target_of_a_kind() -> None:
 
     assert reach.forwards == (Forward(When.BUSY, CALLER, 5),)
     assert reach.forwarded(When.BUSY, None, None) == UNSET
+
+
+def test_what_is_dialled_to_set_it() -> None:
+    other = Holder()
+    plan = Plan({"1002": other})
+
+    assert route(CALLER, "*78", plan) == SetReach(is_forward=False, is_on=True)
+    assert route(CALLER, "*79", plan) == SetReach(is_forward=False, is_on=False)
+    assert route(CALLER, "*73", plan) == SetReach(is_forward=True, is_on=False)
+    expected = SetReach(is_forward=True, is_on=True, target=other.extension)
+    assert route(CALLER, "*721002", plan) == expected
+    for outside in ("*72", "*729", "*7215551234567"):
+        assert route(CALLER, outside, plan) == Refused(Refusal.UNKNOWN_NUMBER)
