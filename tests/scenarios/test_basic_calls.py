@@ -5,11 +5,10 @@ import pytest
 from pbx.b2bua.identity import Place
 from storage.calls import CallOutcome, CallRecord
 from tests.support import tone
-from tests.support.capture import Capture, plant
 from tests.support.exchange import TestExchange
 from tests.support.pjsua import PjsuaPhone
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_in_clear")]
 
 ALICE_HZ, BOB_HZ = 440.0, 1000.0
 
@@ -31,11 +30,7 @@ async def the_record(exchange: TestExchange) -> CallRecord:
 async def test_two_phones_hear_each_other_and_the_record_says_how_it_was_protected(
     exchange: TestExchange,
 ) -> None:
-    async with (
-        Capture(exchange.folder / "calls.pcapng") as capture,
-        alice(exchange) as caller,
-        bob(exchange, answer_with=200) as callee,
-    ):
+    async with alice(exchange) as caller, bob(exchange, answer_with=200) as callee:
         await caller.registered()
         await callee.registered()
         call = await caller.call("sip:1002@clinic.example")
@@ -55,15 +50,6 @@ async def test_two_phones_hear_each_other_and_the_record_says_how_it_was_protect
         assert leg.receipt.signalling.tls_version == "TLSv1.2"
         assert leg.receipt.signalling.authentication == "digest SHA-256"
     assert "call.ended" in await exchange.ledger_actions()
-    assert await capture.findings() == []
-
-
-async def test_the_capture_of_a_call_would_show_one_clear_packet(exchange: TestExchange) -> None:
-    async with Capture(exchange.folder / "calls.pcapng") as capture, alice(exchange) as caller:
-        await caller.registered()
-        plant()
-
-    assert len(await capture.findings()) == 1
 
 
 async def test_who_calls_is_asserted_by_us_and_never_taken_from_the_phone(

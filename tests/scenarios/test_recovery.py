@@ -32,7 +32,11 @@ from tests.support.two_way import talking
 
 LINES = (Line(number="1001", username="alice"), Line(number="1002", username="bob"))
 KILLS = int(os.environ.get("KILLS", "2"))
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + 40 * KILLS)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300 + 40 * KILLS),
+    pytest.mark.usefixtures("nothing_in_clear"),
+]
 LONG = "KILLS" in os.environ or "EVERY_STATE" in os.environ
 STATES = (
     "calling", "invited", "rung", "ringing", "answering", "answered", "talking", "reoffering",

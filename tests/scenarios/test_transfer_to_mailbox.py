@@ -17,6 +17,8 @@ from tests.support.message_exchange import Caller, MessageExchange
 from tests.support.phone_call import Call
 from tests.support.rtp_phone import RtpPhone
 
+pytestmark = pytest.mark.usefixtures("nothing_in_clear")
+
 __all__ = ["database"]
 HERTZ = 700.0
 

@@ -13,6 +13,8 @@ from tests.support.message_exchange import PIN, MessageExchange
 from tests.support.rtp_phone import RtpPhone
 from tests.support.voicemail_calls import HERTZ, leave, sign_in, to_beep
 
+pytestmark = pytest.mark.usefixtures("nothing_in_clear")
+
 __all__ = ["database"]
 
 

@@ -20,7 +20,7 @@ from tests.support.sip_server import DOMAIN
 from tests.support.tone import read_wav, seconds_of, until_heard
 
 __all__ = ["database"]
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_in_clear")]
 SPOKEN = 4.0
 
 
