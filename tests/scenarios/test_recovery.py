@@ -28,7 +28,7 @@ from tests.support.phone_call import CallFailed, Incoming, Outgoing
 from tests.support.phonebook import SECRET, Line
 from tests.support.product import DOMAIN, Product
 from tests.support.rtp_phone import RtpPhone
-from tests.support.two_way import talking
+from tests.support.two_way import in_front, talking
 
 LINES = (Line(number="1001", username="alice"), Line(number="1002", username="bob"))
 KILLS = int(os.environ.get("KILLS", "2"))
@@ -181,6 +181,7 @@ async def test_a_call_survives_and_each_side_can_end_it(product: Product, who: s
     await scene.set_up()
     assert scene.outgoing is not None
     assert scene.incoming is not None
+    in_front(product.processes["worker"].pid)
     with talking(*scene.media) as talk:
         await asyncio.sleep(0.5)
         took = await restart(product)

@@ -13,6 +13,7 @@ from tests.support import tone
 from tests.support.phonebook import Line
 from tests.support.pjsua import PjsuaPhone
 from tests.support.product import DOMAIN, Product
+from tests.support.two_way import in_front
 
 pytestmark = [
     pytest.mark.slow,
@@ -67,6 +68,7 @@ async def test_the_tone_goes_on_through_kill_9_and_each_phone_can_hang_up(
         for path, hertz in heard:
             await tone.until_heard(path, hertz, seconds=1.0)
         starts = [len(tone.read_wav(path)[0]) for path, _ in heard]
+        in_front(product.processes["worker"].pid)
         await product.kill("exchange", signal.SIGKILL)
         await product.start(["exchange"])
         for phone in (alice, bob):
