@@ -19,6 +19,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@# The accounts of the exchange may not write here, and start eight times as slowly without.
 	@$(BIN)/python -m compileall -q pbx media storage certs migrations
+	@$(BIN)/python -m media.prompts
 	@touch $@
 
 tools: install $(VENV)/.tools

@@ -1,11 +1,14 @@
-"""Makes the spoken prompts, in every codec we play, when the product is set up.
+"""Makes the spoken prompts, in every codec we play.
 
-A clinic's own recording (NAME.wav) goes first; else espeak-ng speaks the text; without either the
-worker plays a tone in its place. The results lie in the data directory; none is in the package.
+They are spoken once, when the product is installed (`python -m media.prompts`), and copied into
+each data directory; where that was not done they are spoken then. A clinic's own recording
+(NAME.wav) goes first; without it and without espeak-ng the worker plays a tone instead.
 """
 
+import hashlib
 import shutil
 import subprocess
+import sys
 import tempfile
 from array import array
 from pathlib import Path
@@ -100,9 +103,13 @@ TEXTS = {
 VOICE = ("-v", "en-us", "-s", "150")
 MAX_SECONDS = 120
 SPEAKING_SECONDS = 30
+INSTALLED = Path(sys.prefix) / "share" / "hipaa-pbx" / "prompts"
+"""What the installation spoke; a directory inside is named for the texts and the voice."""
 
 
-def prepare(directory: Path, recordings: Path | None = None) -> list[str]:
+def prepare(
+    directory: Path, recordings: Path | None = None, installed: Path = INSTALLED
+) -> list[str]:
     """Fill the directory with what is missing or older than its recording; returns warnings."""
     directory.mkdir(parents=True, exist_ok=True)
     keep_tones(directory)
@@ -115,6 +122,7 @@ def prepare(directory: Path, recordings: Path | None = None) -> list[str]:
                 _write(directory, recording.stem, recording)
             except (av.error.FFmpegError, ValueError):
                 warnings.append(f"prompt {recording.stem}: the recording cannot be read")
+    _copy(installed / _edition(), directory)
     if not _is_current(directory, MUSIC, 0.0):
         _encode(directory, MUSIC, music.samples(8000), music.samples(g722.RATE))
     missing = [name for name in TEXTS if not _is_current(directory, name, 0.0)]
@@ -129,6 +137,41 @@ def prepare(directory: Path, recordings: Path | None = None) -> list[str]:
             else:
                 warnings.append(f"prompt {name}: espeak-ng failed")
     return warnings
+
+
+def install(to: Path = INSTALLED) -> list[str]:
+    """Speak them all, once for all data directories of this installation; returns warnings."""
+    finished = to / _edition()
+    if finished.exists():
+        return []
+    with tempfile.TemporaryDirectory(dir=_made(to)) as scratch:
+        made = Path(scratch) / "made"
+        if warnings := prepare(made, installed=made):
+            return warnings
+        made.chmod(0o755)
+        made.replace(finished)
+    return []
+
+
+def _edition() -> str:
+    """Other texts or another voice are other prompts."""
+    said = repr((sorted(TEXTS.items()), VOICE, CODECS))
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def _copy(installed: Path, directory: Path) -> None:
+    """What the directory lacks and the installation has."""
+    for name in (*TEXTS, MUSIC):
+        if not _is_current(directory, name, 0.0) and _is_current(installed, name, 0.0):
+            for codec in CODECS:
+                partial = directory / f".{name}.{codec}"
+                shutil.copyfile(installed / f"{name}.{codec}", partial)
+                partial.replace(directory / f"{name}.{codec}")
 
 
 def _is_current(directory: Path, name: str, since: float) -> bool:
@@ -176,3 +219,8 @@ def _samples(wav: Path, rate: int) -> "array[int]":
     for part in resampler.resample(None):
         samples.frombytes(bytes(part.planes[0])[: 2 * part.samples])
     return samples
+
+
+if __name__ == "__main__":
+    for warning in install():
+        print(warning, file=sys.stderr)  # noqa: T201 - said to whoever installs

@@ -21,8 +21,8 @@ from storage.phones import new_username
 
 LIFE_SECONDS = 120.0
 MOST = 4
-PREFIX = "*98"
-"""No extension begins with a star: nobody has the number of a test phone."""
+PREFIX = "*99"
+"""No extension begins with a star, and no service with this: nobody has a test phone's number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,14 +49,12 @@ _FROM_ALAW = tuple(map(sample_of_alaw, range(256)))
 
 def encode_ulaw(samples: Sequence[int]) -> bytes:
     """16-bit samples at 8 kHz as µ-law."""
-    table = _table(ulaw_of)
-    return bytes(table[s & 0xFFFF] for s in samples)
+    return _looked_up(_table(ulaw_of), samples)
 
 
 def encode_alaw(samples: Sequence[int]) -> bytes:
     """16-bit samples at 8 kHz as A-law."""
-    table = _table(alaw_of)
-    return bytes(table[s & 0xFFFF] for s in samples)
+    return _looked_up(_table(alaw_of), samples)
 
 
 def decode_ulaw(octets: bytes) -> "array[int]":
@@ -67,6 +65,11 @@ def decode_ulaw(octets: bytes) -> "array[int]":
 def decode_alaw(octets: bytes) -> "array[int]":
     """A-law as 16-bit samples."""
     return array("h", (_FROM_ALAW[octet] for octet in octets))
+
+
+def _looked_up(table: bytes, samples: Sequence[int]) -> bytes:
+    unsigned = array("H", array("h", samples).tobytes())
+    return bytes(map(table.__getitem__, unsigned))
 
 
 @cache
