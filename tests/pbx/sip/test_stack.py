@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from pbx.sip.dialog import DialogState
+from pbx.sip.doorkeeper import OpenDoor
 from pbx.sip.events import (
     Acknowledged,
     Cancelled,
@@ -256,6 +257,23 @@ def test_a_flow_whose_peer_is_known_gets_the_wider_limits():
                 FlowId(1), raw(request("OPTIONS", fields), f"z9hG4bK{known}{number}"), 0.0
             )
         assert any(isinstance(e, MessageRefused) for e in stack.events()) == refused
+
+
+def test_who_guards_the_stack_is_asked_about_every_request_from_then_on():
+    class Porter(OpenDoor):
+        def admit(self, flow, request, dialog, now):
+            asked.append((flow, request.method))
+            return super().admit(flow, request, dialog, now)
+
+    asked: list[tuple[FlowId, str]] = []
+    stack = lone()
+    stack.receive(FlowId(1), raw(request("OPTIONS", ("Call-ID", "before")), "z9hG4bKone"), 0.0)
+    assert asked == []
+
+    stack.guard(Porter())
+    stack.receive(FlowId(1), raw(request("OPTIONS", ("Call-ID", "after")), "z9hG4bKtwo"), 0.0)
+
+    assert asked == [(FlowId(1), "OPTIONS")]
 
 
 def test_a_message_of_a_flow_that_is_gone_is_dropped():
