@@ -8,7 +8,7 @@ Session descriptions travel as bytes: only the worker reads them.
 import struct
 from typing import Literal
 
-from media.parts import Reply, Verb
+from media.parts import LegVerb, Reply, Verb
 from media.recording_verbs import RecordingVerb, Replied
 from media.values import (
     Direction,
@@ -53,92 +53,77 @@ class OpenOffering(Verb, tag="open-offering", frozen=True):
     direction: Direction = "sendrecv"
 
 
-class TakeOffer(Verb, tag="take-offer", frozen=True):
+class TakeOffer(LegVerb, tag="take-offer", frozen=True):
     """The phone offered this."""
 
-    leg: LegId
     sdp: bytes
 
 
-class MakeAnswer(Verb, tag="make-answer", frozen=True):
+class MakeAnswer(LegVerb, tag="make-answer", frozen=True):
     """Our answer to the phone's offer, with the codecs of the leg it is `like`."""
 
-    leg: LegId
     like: LegId = ""
     direction: Direction = "sendrecv"
 
 
-class MakeOffer(Verb, tag="make-offer", frozen=True):
+class MakeOffer(LegVerb, tag="make-offer", frozen=True):
     """Our offer to the phone, with the codecs of the leg it is `like`."""
 
-    leg: LegId
     like: LegId = ""
     direction: Direction = "sendrecv"
 
 
-class TakeAnswer(Verb, tag="take-answer", frozen=True):
+class TakeAnswer(LegVerb, tag="take-answer", frozen=True):
     """The phone answered our offer with this."""
 
-    leg: LegId
     sdp: bytes
 
 
-class Bridge(Verb, tag="bridge", frozen=True):
+class Bridge(LegVerb, tag="bridge", frozen=True):
     """The phone answered our offer, so the other can be answered and they hear each other.
 
     `TakeAnswer`, `MakeAnswer` of the other leg like this one, and `Join`.
     """
 
-    leg: LegId
     sdp: bytes
     other: LegId
     snapshot: bytes = b""
 
 
-class Withdraw(Verb, tag="withdraw", frozen=True):
+class Withdraw(LegVerb, tag="withdraw", frozen=True):
     """Our offer was refused, or we refused the phone's: what was agreed before stays."""
 
-    leg: LegId
 
-
-class Join(Verb, tag="join", frozen=True):
+class Join(LegVerb, tag="join", frozen=True):
     """Each of the two legs hears the other (the same leg twice: an echo)."""
 
-    leg: LegId
     other: LegId
 
 
-class Move(Verb, tag="move", frozen=True):
+class Move(LegVerb, tag="move", frozen=True):
     """The leg goes on in another call."""
 
-    leg: LegId
     call: str
 
 
-class Part(Verb, tag="part", frozen=True):
+class Part(LegVerb, tag="part", frozen=True):
     """The leg hears nobody and is heard by nobody, until joined or fed."""
 
-    leg: LegId
 
-
-class Feed(Verb, tag="feed", frozen=True):
+class Feed(LegVerb, tag="feed", frozen=True):
     """The leg hears a player instead of anybody; `Fed` tells when it ended."""
 
-    leg: LegId
     player: Player
 
 
-class Digits(Verb, tag="digits", frozen=True):
+class Digits(LegVerb, tag="digits", frozen=True):
     """Tell (or stop telling) the digits a leg's phone sends; told digits are not passed on."""
 
-    leg: LegId
     report: bool
 
 
-class Stats(Verb, tag="stats", frozen=True):
+class Stats(LegVerb, tag="stats", frozen=True):
     """How the leg is doing."""
-
-    leg: LegId
 
 
 class Drop(Verb, tag="drop", frozen=True):

@@ -20,5 +20,11 @@ class Verb(Struct, tag_field="verb", frozen=True):
     """Base of the requests to a worker."""
 
 
+class LegVerb(Verb, frozen=True):
+    """Base of the requests about one leg."""
+
+    leg: LegId
+
+
 class Reply(Struct, tag_field="kind", frozen=True):
     """Base of what a worker sends; `number` is 0 for what was not asked."""

@@ -1,6 +1,6 @@
 """What a worker is asked about recordings; most is answered when it is durable or has opened."""
 
-from media.parts import LegId, Reply, Struct, Verb
+from media.parts import LegVerb, Reply, Struct, Verb
 from media.recordings import (
     LeftRecording,
     MessageOpened,
@@ -14,64 +14,53 @@ from media.recordings import (
 )
 
 
-class Record(Verb, tag="record", frozen=True):
+class Record(LegVerb, tag="record", frozen=True):
     """Record what the leg's phone says."""
 
-    leg: LegId
     recording: Recording
 
 
-class StopRecording(Verb, tag="stop-recording", frozen=True):
+class StopRecording(LegVerb, tag="stop-recording", frozen=True):
     """It is enough; `Recorded` tells what there is."""
 
-    leg: LegId
 
-
-class PlayMessage(Verb, tag="play-message", frozen=True):
+class PlayMessage(LegVerb, tag="play-message", frozen=True):
     """Let the leg hear a message."""
 
-    leg: LegId
     playing: Playing
 
 
-class Pause(Verb, tag="pause", frozen=True):
-    leg: LegId
+class Pause(LegVerb, tag="pause", frozen=True):
+    """Be silent, and remember where it was."""
 
 
-class Resume(Verb, tag="resume", frozen=True):
-    leg: LegId
+class Resume(LegVerb, tag="resume", frozen=True):
+    """On from where it paused."""
 
 
-class Seek(Verb, tag="seek", frozen=True):
+class Seek(LegVerb, tag="seek", frozen=True):
     """Forward or back, from where it is."""
 
-    leg: LegId
     milliseconds: int
 
 
-class Restart(Verb, tag="restart", frozen=True):
+class Restart(LegVerb, tag="restart", frozen=True):
     """From its first second."""
 
-    leg: LegId
 
-
-class Release(Verb, tag="release", frozen=True):
+class Release(LegVerb, tag="release", frozen=True):
     """Forget the key of what was just recorded, and secrets that were entered."""
 
-    leg: LegId
 
-
-class EnterSecret(Verb, tag="enter-secret", frozen=True):
+class EnterSecret(LegVerb, tag="enter-secret", frozen=True):
     """Collect key presses; `SecretEntered` tells how it ended."""
 
-    leg: LegId
     entry: SecretEntry
 
 
-class SealSecrets(Verb, tag="seal-secrets", frozen=True):
+class SealSecrets(LegVerb, tag="seal-secrets", frozen=True):
     """What was entered, sealed to the key holder for exactly this act, once."""
 
-    leg: LegId
     act: bytes
     session: bytes
 

@@ -7,13 +7,13 @@ from litestar import delete, post
 from litestar.params import FromPath, JSONBody
 
 from certs.authority import Authority
-from certs.errors import CertsError
 from certs.revoke import Reason
 from pbx.access.errors import RuleBroken
 from pbx.access.roles import Privilege
 from pbx.admin import resolve
 from pbx.admin.enders import Ender
 from pbx.admin.given import GivenCaller, GivenPlane, GivenTelephony
+from pbx.admin.issuing import issued
 from pbx.admin.rules import needs
 from pbx.admin.wire.fields import Changed, Label
 from pbx.admin.wire.people import OperatorCertificate, OperatorRequest
@@ -46,11 +46,7 @@ async def certify(
         unit.record(caller.deed.entry(Action.CERTIFICATE_ISSUED, subject, after=after))
 
     await plane.committer.run(work)
-    try:
-        request = data.signing_request.encode()
-        made = await asyncio.to_thread(authority.issue_operator, person, request)
-    except CertsError as error:
-        raise RuleBroken(str(error).rstrip(".")) from None
+    made = await issued(authority.issue_operator, person, data.signing_request.encode())
     return OperatorCertificate(
         operation=caller.deed.operation,
         person=person,

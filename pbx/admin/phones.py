@@ -1,17 +1,15 @@
 """What a phone proves itself with, where it is, and its part in emergencies."""
 
-import asyncio
 from uuid import UUID
 
 from litestar import delete, get, post
 from litestar.params import FromPath, JSONBody
 
-from certs.errors import CertsError
-from pbx.access.errors import RuleBroken
 from pbx.access.roles import Privilege
 from pbx.admin import resolve
 from pbx.admin.enrolling import MD5, SHA256, Credentials, rekey
 from pbx.admin.given import GivenCaller, GivenPlane, GivenTelephony
+from pbx.admin.issuing import issued
 from pbx.admin.rules import needs
 from pbx.admin.wire.fields import Changed, Label
 from pbx.admin.wire.phones import (
@@ -73,10 +71,7 @@ async def certify(
         username = (await telephony.phones.identity(connection, device)).username
     identity = f"sip:{username}@{telephony.domain}"
     await plane.run(telephony.phones.certify, caller.deed, device, identity)
-    try:
-        made = await asyncio.to_thread(telephony.certificate, identity, data.signing_request)
-    except CertsError as error:
-        raise RuleBroken(str(error).rstrip(".")) from None
+    made = await issued(telephony.certificate, identity, data.signing_request)
     return PhoneCertificate(
         operation=caller.deed.operation,
         identity=made.identity,

@@ -1,58 +1,43 @@
 """From what people type (a log-in name, a number, a label, an identifier) to the row it means."""
 
+from collections.abc import Awaitable, Callable
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pbx.admin.plane import Plane
 from storage.conflicts import NotFound
 
+Finding = Callable[[AsyncConnection, str], Awaitable[UUID | None]]
+
 
 async def person(plane: Plane, who: str) -> UUID:
-    if (known := identifier(who)) is not None:
-        return known
-    async with plane.database.read() as connection:
-        found = await plane.people.find(connection, who)
-    if found is None:
-        raise NotFound("person")
-    return found
+    return await _found(plane, who, plane.people.find, "person")
 
 
 async def extension(plane: Plane, number: str) -> UUID:
-    if (known := identifier(number)) is not None:
-        return known
-    async with plane.database.read() as connection:
-        found = await plane.extensions.find(connection, number)
-    if found is None:
-        raise NotFound("extension")
-    return found
+    return await _found(plane, number, plane.extensions.find, "extension")
 
 
 async def device(plane: Plane, label: str) -> UUID:
-    if (known := identifier(label)) is not None:
-        return known
-    async with plane.database.read() as connection:
-        found = await plane.devices.find(connection, label)
-    if found is None:
-        raise NotFound("device")
-    return found
+    return await _found(plane, label, plane.devices.find, "device")
 
 
 async def site(plane: Plane, name: str) -> UUID:
-    if (known := identifier(name)) is not None:
-        return known
-    async with plane.database.read() as connection:
-        found = await plane.sites.find(connection, name)
-    if found is None:
-        raise NotFound("site")
-    return found
+    return await _found(plane, name, plane.sites.find, "site")
 
 
 async def mailbox(plane: Plane, label: str) -> UUID:
-    if (known := identifier(label)) is not None:
+    return await _found(plane, label, plane.mailboxes.find, "mailbox")
+
+
+async def _found(plane: Plane, text: str, find: Finding, kind: str) -> UUID:
+    if (known := identifier(text)) is not None:
         return known
     async with plane.database.read() as connection:
-        found = await plane.mailboxes.find(connection, label)
+        found = await find(connection, text)
     if found is None:
-        raise NotFound("mailbox")
+        raise NotFound(kind)
     return found
 
 

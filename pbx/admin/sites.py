@@ -1,11 +1,16 @@
 """The organisation and its sites: buildings with a location for emergencies, where phones stand."""
 
+from collections.abc import Awaitable, Callable
+from typing import Concatenate, ParamSpec
+from uuid import UUID
+
 from litestar import delete, get, post
 from litestar.params import FromPath, JSONBody
 
 from pbx.access.roles import Privilege
 from pbx.admin import resolve
 from pbx.admin.given import GivenCaller, GivenPlane
+from pbx.admin.plane import Caller, Plane
 from pbx.admin.rules import needs
 from pbx.admin.wire.fields import Changed, Label, Version
 from pbx.admin.wire.sites import (
@@ -16,9 +21,13 @@ from pbx.admin.wire.sites import (
     SiteOfDevice,
     SiteView,
 )
+from storage.deeds import Deed
 from storage.identifiers import new_id
 from storage.ledger.actions import Action
+from storage.ledger.unit import Unit
 from storage.sites import Site
+
+P = ParamSpec("P")
 
 READ, CHANGE = Privilege.SITE_READ, Privilege.SITE_CHANGE
 
@@ -74,9 +83,7 @@ async def add_site(plane: GivenPlane, caller: GivenCaller, data: JSONBody[NewSit
 async def rename_site(
     plane: GivenPlane, caller: GivenCaller, site: FromPath[Label], data: JSONBody[Renaming]
 ) -> Changed:
-    found = await resolve.site(plane, site)
-    await plane.run(plane.sites.rename, caller.deed, found, data.version, data.name)
-    return Changed(operation=caller.deed.operation)
+    return await _changed(plane, caller, site, plane.sites.rename, data.version, data.name)
 
 
 @post(
@@ -88,9 +95,7 @@ async def rename_site(
 async def locate_site(
     plane: GivenPlane, caller: GivenCaller, site: FromPath[Label], data: JSONBody[SiteLocation]
 ) -> Changed:
-    found = await resolve.site(plane, site)
-    await plane.run(plane.sites.locate, caller.deed, found, data.version, data.location)
-    return Changed(operation=caller.deed.operation)
+    return await _changed(plane, caller, site, plane.sites.locate, data.version, data.location)
 
 
 @delete(
@@ -102,9 +107,7 @@ async def locate_site(
 async def remove_site(
     plane: GivenPlane, caller: GivenCaller, site: FromPath[Label], version: Version
 ) -> Changed:
-    found = await resolve.site(plane, site)
-    await plane.run(plane.sites.remove, caller.deed, found, version)
-    return Changed(operation=caller.deed.operation)
+    return await _changed(plane, caller, site, plane.sites.remove, version)
 
 
 @post(
@@ -119,6 +122,19 @@ async def site_of_device(
     device = await resolve.device(plane, label)
     site = None if data.site is None else await resolve.site(plane, data.site)
     await plane.run(plane.devices.move, caller.deed, device, data.version, site)
+    return Changed(operation=caller.deed.operation)
+
+
+async def _changed(
+    plane: Plane,
+    caller: Caller,
+    site: str,
+    verb: Callable[Concatenate[Unit, Deed, UUID, P], Awaitable[None]],
+    *words: P.args,
+    **named: P.kwargs,
+) -> Changed:
+    found = await resolve.site(plane, site)
+    await plane.run(verb, caller.deed, found, *words, **named)
     return Changed(operation=caller.deed.operation)
 
 

@@ -168,9 +168,7 @@ def place(
 
     Example: pbx device place "exam room 3" exam-room
     """
-    with signed_in(data) as client:
-        version = client.get(_path(label), DeviceView).version
-        answer = client.post(_path(label, "/place"), Changed, {"version": version, "place": place})
+    answer = _change(label, "/place", {"place": place}, data)
     as_json(answer) if json else say("The phone is placed.")
 
 
@@ -186,10 +184,7 @@ def assign(
     Example: pbx device assign "exam room 3" 1042
     """
     number = None if extension == "none" else extension
-    with signed_in(data) as client:
-        version = client.get(_path(label), DeviceView).version
-        body = {"version": version, "extension": number}
-        answer = client.post(_path(label, "/assignment"), Changed, body)
+    answer = _change(label, "/assignment", {"extension": number}, data)
     as_json(answer) if json else say("The phone is assigned.")
 
 
@@ -204,11 +199,15 @@ def site(
 
     Example: pbx device site "exam room 3" "Main Street"
     """
+    answer = _change(label, "/site", {"site": None if site == "none" else site}, data)
+    as_json(answer) if json else say("The phone stands there now.")
+
+
+def _change(label: str, verb: str, change: dict[str, str | None], data: DataOption) -> Changed:
+    """Of what the phone is now: somebody else's change in between is told, not lost."""
     with signed_in(data) as client:
         version = client.get(_path(label), DeviceView).version
-        body = {"version": version, "site": None if site == "none" else site}
-        answer = client.post(_path(label, "/site"), Changed, body)
-    as_json(answer) if json else say("The phone stands there now.")
+        return client.post(_path(label, verb), Changed, {"version": version, **change})
 
 
 @app.command("rotate-secret")

@@ -36,6 +36,8 @@ app = typer.Typer(no_args_is_help=True, help="People: add, show, suspend, and en
 app.command()(reach.dnd)
 app.command()(reach.forward)
 
+AWAY = "The key holder is away: its part waits, and the exchange lets the person in no more."
+
 WhoArgument = Annotated[str, typer.Argument(help="A log-in name or identifier.")]
 
 
@@ -180,11 +182,7 @@ def suspend(
     Example: pbx person suspend anna
     """
     confirm("Suspend this person now?", yes=yes)
-    desk = Desk.signed_in(data)
-    with desk.client:
-        act = acts.Suspend(person=person_of(desk.client, who).id)
-        answer = _ended(desk, _path(who, "suspension"), act)
-    _evidence(answer, "Suspended", json=json)
+    _evidence(_ended(who, acts.Suspend, "suspension", data), "Suspended", json=json)
 
 
 @app.command()
@@ -215,11 +213,7 @@ def leave(
     Example: pbx person leave anna
     """
     confirm("This cannot be undone. End everything this person has?", yes=yes)
-    desk = Desk.signed_in(data)
-    with desk.client:
-        act = acts.Leave(person=person_of(desk.client, who).id)
-        answer = _ended(desk, _path(who, "departure"), act)
-    _evidence(answer, "Left", json=json)
+    _evidence(_ended(who, acts.Leave, "departure", data), "Left", json=json)
 
 
 @app.command()
@@ -257,16 +251,21 @@ def enrolment(who: WhoArgument, data: DataOption = None, json: JsonOption = Fals
     tell(answer, f"They enrol within a day with: pbx enrol {who}", json=False)
 
 
-def _ended(desk: Desk, path: str, act: acts.Suspend | acts.Leave) -> Departure:
+def _ended(
+    who: str, act: type[acts.Suspend | acts.Leave], verb: str, data: DataOption
+) -> Departure:
     """Proved to the key holder; while it is away what is the exchange's ends all the same."""
-    try:
-        proof, _ = desk.prove(act)
-    except CommandError as error:
-        if error.code is not Exit.UNAVAILABLE:
-            raise
-        warn("The key holder is away: its part waits, and the exchange lets the person in no more.")
-        return desk.client.post(path, Departure, {"proof": None})
-    return desk.client.post(path, Departure, {"proof": proof})
+    desk, path = Desk.signed_in(data), _path(who, verb)
+    with desk.client:
+        person = person_of(desk.client, who).id
+        try:
+            proof, _ = desk.prove(act(person=person))
+        except CommandError as error:
+            if error.code is not Exit.UNAVAILABLE:
+                raise
+            warn(AWAY)
+            return desk.client.post(path, Departure, {"proof": None})
+        return desk.client.post(path, Departure, {"proof": proof})
 
 
 def _evidence(answer: Departure, word: str, *, json: bool) -> None:

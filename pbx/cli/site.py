@@ -66,9 +66,7 @@ def rename(
 
     Example: pbx site rename "Main Street" "Main Street, old building"
     """
-    with signed_in(data) as client:
-        body = {"version": _found(client, site).version, "name": name}
-        answer = client.post(_path(site, "/name"), Changed, body)
+    answer = _change(site, "/name", {"name": name}, data)
     as_json(answer) if json else say("The site is renamed.")
 
 
@@ -83,9 +81,7 @@ def locate(
 
     Example: pbx site locate "Main Street" "12 Main Street, 2nd floor, entrance B"
     """
-    with signed_in(data) as client:
-        body = {"version": _found(client, site).version, "location": location}
-        answer = client.post(_path(site, "/location"), Changed, body)
+    answer = _change(site, "/location", {"location": location}, data)
     as_json(answer) if json else say("The location is set.")
 
 
@@ -102,6 +98,12 @@ def remove(
         version = _found(client, site).version
         answer = client.send("DELETE", _path(site), Changed, query={"version": version})
     as_json(answer) if json else say("The site is removed.")
+
+
+def _change(site: str, verb: str, change: dict[str, str], data: DataOption) -> Changed:
+    with signed_in(data) as client:
+        body = {"version": _found(client, site).version, **change}
+        return client.post(_path(site, verb), Changed, body)
 
 
 def _found(client: AdminClient, site: str) -> SiteView:

@@ -1,9 +1,6 @@
 """The commands as people use them, against a clinic's real administration plane."""
 
-import asyncio
-import io
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -11,34 +8,10 @@ import pytest
 from pbx.access.roles import Role
 from pbx.admin.api import create_app
 from pbx.admin.server import AdminServer
-from pbx.cli import main as cli
 from pbx.cli.output import Exit
 from tests.support import privileges
 from tests.support.clinic import Clinic, Member
-
-Command = Callable[..., Awaitable[tuple[int, str, str]]]
-
-
-@pytest.fixture
-def command(clinic: Clinic, capsys: Any, monkeypatch: Any, tmp_path: Any) -> Command:
-    """Runs `pbx ...` as one member, whose secrets come on standard input."""
-
-    async def run(who: Member | None, *words: str, typed: str = "") -> tuple[int, str, str]:
-        monkeypatch.setenv("PBX_SESSION", str(tmp_path / (who.login if who else "nobody")))
-        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-        capsys.readouterr()
-        code = await asyncio.to_thread(cli.run, [*words, "--data", str(clinic.layout.root)])
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
-
-    return run
-
-
-async def signed_in(clinic: Clinic, command: Command, who: Member) -> None:
-    code, _, error = await command(
-        who, "login", who.login, typed=f"{who.password}\n{clinic.code(who)}\n"
-    )
-    assert code == Exit.DONE, error
+from tests.support.command_line import Command, signed_in
 
 
 async def test_signing_in_looking_around_and_signing_out(clinic: Clinic, command: Command) -> None:

@@ -1,21 +1,16 @@
 """`pbx factor`, and a touch in place of a code, with a software key that speaks CTAP2."""
 
-import asyncio
-import io
 import json
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-from pbx.cli import main as cli
 from pbx.cli import security_key
 from pbx.cli.output import Exit
 from storage.keyholder.presence import relying_party, user_handle
 from tests.support.authenticator import Authenticator, Credential
 from tests.support.clinic import Clinic, Member
-
-Command = Callable[..., Awaitable[tuple[int, str, str]]]
+from tests.support.command_line import Command, signed_in
 
 
 @pytest.fixture
@@ -25,26 +20,6 @@ def keys() -> Iterator[list[Authenticator]]:
     token = security_key.attached.set(lambda: plugged)
     yield plugged
     security_key.attached.reset(token)
-
-
-@pytest.fixture
-def command(clinic: Clinic, capsys: Any, monkeypatch: Any, tmp_path: Any) -> Command:
-    async def run(who: Member, *words: str, typed: str = "", by: str = "") -> tuple[int, str, str]:
-        monkeypatch.setenv("PBX_SESSION", str(tmp_path / who.login))
-        monkeypatch.setenv("PBX_SECOND_FACTOR", by)
-        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-        capsys.readouterr()
-        code = await asyncio.to_thread(cli.run, [*words, "--data", str(clinic.layout.root)])
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
-
-    return run
-
-
-async def signed_in(clinic: Clinic, command: Command, who: Member) -> None:
-    typed = f"{who.password}\n{clinic.code(who)}\n"
-    code, _, error = await command(who, "login", who.login, typed=typed)
-    assert code == Exit.DONE, error
 
 
 async def add(clinic: Clinic, command: Command, who: Member) -> tuple[int, str, str]:

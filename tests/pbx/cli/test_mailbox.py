@@ -5,11 +5,9 @@ from uuid import UUID
 
 from pbx.access.roles import Role
 from pbx.cli.output import Exit
-from tests.pbx.cli.test_commands import Command, command, signed_in
 from tests.support.clinic import Clinic
+from tests.support.command_line import Command, signed_in
 from tests.support.privileges import owned
-
-__all__ = ["command"]
 
 
 async def test_a_shared_mailbox_from_its_making_to_a_members_end(
