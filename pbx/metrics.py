@@ -9,7 +9,7 @@ from threading import Thread
 from typing import Final
 from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
 LABELS: Final = frozenset({"kind", "outcome", "process", "listener", "method", "cause", "suite"})
 """Label names whose values come from closed sets of ours."""
@@ -25,14 +25,6 @@ def counter(name: str, meaning: str, labels: Sequence[str] = ()) -> Counter:
 
 def gauge(name: str, meaning: str, labels: Sequence[str] = ()) -> Gauge:
     return Gauge(name, meaning, _checked(labels), namespace="pbx", registry=REGISTRY)
-
-
-def histogram(
-    name: str, meaning: str, buckets: Sequence[float], labels: Sequence[str] = ()
-) -> Histogram:
-    return Histogram(
-        name, meaning, _checked(labels), namespace="pbx", registry=REGISTRY, buckets=tuple(buckets)
-    )
 
 
 def _checked(labels: Sequence[str]) -> Sequence[str]:

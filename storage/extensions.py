@@ -132,13 +132,6 @@ class Extensions:
         unit.record(_changed(deed, action, extension, present, resumed))
         return present
 
-    async def release_all(self, unit: Unit, deed: Deed, person: UUID) -> list[Tenure]:
-        """Ends every open tenure of a person; a row each."""
-        return [
-            await self.release(unit, deed, tenure.extension)
-            for tenure in await tenures.open_of(unit.connection, person)
-        ]
-
     async def numbers(
         self, connection: AsyncConnection, extensions: Collection[UUID]
     ) -> dict[UUID, str]:

@@ -16,9 +16,6 @@ from pbx.access.roles import CONTENT_ROLES, Role
 DAY = 86_400_000_000
 """A day in microseconds."""
 
-IDLE_SUSPENSION = 35 * DAY
-"""An account unused for this long is suspended."""
-
 CONFLICTS = frozenset(
     {
         frozenset({Role.SYSTEM_ADMINISTRATOR, Role.COMPLIANCE_OFFICER}),
@@ -123,8 +120,3 @@ def check_administrator_remains(subject: UUID, administrators: Collection[UUID])
     """The last active system administrator cannot be suspended, leave or lose the role."""
     if set(administrators) == {subject}:
         raise RuleBroken("the last system administrator cannot go: enrol another one first")
-
-
-def is_idle(last_active: int, now: int) -> bool:
-    """Whether an account has been unused long enough to be suspended."""
-    return now - last_active >= IDLE_SUSPENSION

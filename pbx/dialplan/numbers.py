@@ -16,8 +16,3 @@ def dialled(user: str) -> str | None:
     if "+" in number[1:]:
         return None
     return number
-
-
-def is_extension(number: str) -> bool:
-    """Two to six digits may be an extension; 9xx numbers and codes never are."""
-    return 2 <= len(number) <= 6 and number.isascii() and number.isdigit()

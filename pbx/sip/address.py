@@ -102,10 +102,6 @@ class Address(Struct, frozen=True):
             raise PeerError("Contact", "reg-id is 1 to 2**31 - 1")
         return int(value)
 
-    def with_tag(self, tag: str) -> Address:
-        """The same address with this tag."""
-        return Address(self.uri_text, self.display, {**self.parameters, "tag": tag})
-
     def __str__(self) -> str:
         display = quote(self.display) + " " if self.display else ""
         return f"{display}<{self.uri_text}>{write_parameters(self.parameters)}"

@@ -48,11 +48,6 @@ class SubscriptionState(Struct, frozen=True):
         return self._number("expires")
 
     @property
-    def retry_after(self) -> int | None:
-        """Seconds before trying again."""
-        return self._number("retry-after")
-
-    @property
     def reason(self) -> str | None:
         """Why it ended, lower case."""
         value = self.parameters.get("reason")

@@ -92,11 +92,6 @@ class Headers:
                 return
         raise LocalError(key, "is there to be amended")
 
-    def replace_first(self, name: str, value: str) -> None:
-        """Replace the first element of the first line, keeping the other elements."""
-        rest = self.remove_first(name)
-        self.prepend(name, ", ".join([value, *rest]))
-
     def remove_first(self, name: str) -> list[str]:
         """Take the first line away; returns its elements but the first."""
         key = _key(name)

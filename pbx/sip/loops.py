@@ -1,4 +1,4 @@
-"""Requests that come round again: Max-Forwards, Max-Breadth and marks in our branches.
+"""Requests that come round again: Max-Forwards and marks in our branches.
 
 RFC 3261 §16.3 and §16.6, RFC 5393. A B2BUA sends requests of its own, so the count travels from
 leg to leg, and a request that returns through somebody's proxy is known by the mark in our Via.
@@ -12,7 +12,6 @@ from pbx.sip.message import Request
 
 MAGIC = "z9hG4bK"
 MAX_FORWARDS = 70
-MAX_BREADTH = 60  # RFC 5393 §5.3.3.1
 
 
 def forwards(request: Request) -> int:
@@ -22,20 +21,6 @@ def forwards(request: Request) -> int:
     if left == 0:
         raise PeerError("Max-Forwards", "reached zero", 483)
     return left - 1
-
-
-def breadth(request: Request, branches: int) -> list[int]:
-    """Max-Breadth of each of so many parallel legs; 440 when there is too little (RFC 5393 §5)."""
-    text = request.headers.first("Max-Breadth")
-    total = MAX_BREADTH
-    if text is not None:
-        if not (text.isascii() and text.isdigit() and len(text) <= 6):
-            raise PeerError("Max-Breadth", "is a number of at most six digits")
-        total = min(int(text), MAX_BREADTH)
-    if total < branches:
-        raise PeerError("Max-Breadth", "is less than the number of branches", 440)
-    share, rest = divmod(total, branches)
-    return [share + (place < rest) for place in range(branches)]
 
 
 class LoopMark:

@@ -15,13 +15,12 @@ from pbx.sip.address import Address, parse_addresses
 from pbx.sip.credentials import Challenge, Credentials, is_digest
 from pbx.sip.cseq import CSeq, RAck
 from pbx.sip.errors import LocalError, PeerError
-from pbx.sip.event import Event, SubscriptionState
+from pbx.sip.event import Event
 from pbx.sip.grammar import checked, is_token, number, split_list, token
 from pbx.sip.headers import Headers
 from pbx.sip.reason import Reason
 from pbx.sip.reasons import REASONS
 from pbx.sip.replaces import Replaces
-from pbx.sip.session_timer import SessionExpires, parse_min_se
 from pbx.sip.uri import Uri, parse_uri
 from pbx.sip.via import Via
 
@@ -73,11 +72,6 @@ class Message(ABC):
         return self.headers.typed("Contact", _contacts)
 
     @property
-    def is_wildcard(self) -> bool:
-        """Whether Contact is `*` (RFC 3261 section 10.2.2)."""
-        return self.headers.all("Contact") == ["*"]
-
-    @property
     def routes(self) -> tuple[Address, ...]:
         """Route, topmost first."""
         return self.addresses("Route")
@@ -99,11 +93,6 @@ class Message(ABC):
     def max_forwards(self) -> int | None:
         """Max-Forwards, 0 to 255; None if absent (RFC 3261 section 16.3)."""
         return self.number("Max-Forwards", 255)
-
-    @property
-    def content_length(self) -> int:
-        """The length of the body."""
-        return len(self.body)
 
     @property
     def content_type(self) -> str:
@@ -132,29 +121,9 @@ class Message(ABC):
         return self._value("Event", Event.parse)
 
     @property
-    def subscription_state(self) -> SubscriptionState | None:
-        """Subscription-State (RFC 6665)."""
-        return self._value("Subscription-State", SubscriptionState.parse)
-
-    @property
-    def session_expires(self) -> SessionExpires | None:
-        """Session-Expires (RFC 4028)."""
-        return self._value("Session-Expires", SessionExpires.parse)
-
-    @property
-    def min_se(self) -> int | None:
-        """Min-SE in seconds (RFC 4028)."""
-        return self._value("Min-SE", parse_min_se)
-
-    @property
     def replaces(self) -> Replaces | None:
         """Replaces (RFC 3891)."""
         return self._value("Replaces", Replaces.parse)
-
-    @property
-    def refer_to(self) -> Address | None:
-        """Refer-To (RFC 3515)."""
-        return self._value("Refer-To", lambda text: Address.parse(text, "Refer-To"))
 
     @property
     def rack(self) -> RAck | None:
@@ -172,19 +141,9 @@ class Message(ABC):
         return self.headers.typed("Reason", _reasons)
 
     @property
-    def privacy(self) -> frozenset[str]:
-        """Privacy values, lower case (RFC 3323)."""
-        return self.headers.typed("Privacy", _privacy)
-
-    @property
     def authorizations(self) -> tuple[Credentials, ...]:
         """The Digest credentials of all Authorization lines; other schemes are passed over."""
         return self.headers.typed("Authorization", _authorizations)
-
-    @property
-    def proxy_authorizations(self) -> tuple[Credentials, ...]:
-        """The Digest credentials of all Proxy-Authorization lines."""
-        return self.headers.typed("Proxy-Authorization", _proxy_authorizations)
 
     def challenges(self, name: str) -> tuple[Challenge, ...]:
         """The readable Digest challenges of WWW-Authenticate or Proxy-Authenticate lines."""
@@ -353,19 +312,9 @@ def _reasons(headers: Headers) -> tuple[Reason, ...]:
     return tuple(Reason.parse(element) for element in headers.elements("Reason"))
 
 
-def _privacy(headers: Headers) -> frozenset[str]:
-    text = headers.first("Privacy") or ""
-    return frozenset(part.strip(" \t").lower() for part in text.split(";")) - {""}
-
-
 def _authorizations(headers: Headers) -> tuple[Credentials, ...]:
     lines = headers.all("Authorization")
     return tuple(Credentials.parse(line) for line in lines if is_digest(line))
-
-
-def _proxy_authorizations(headers: Headers) -> tuple[Credentials, ...]:
-    name = "Proxy-Authorization"
-    return tuple(Credentials.parse(line, name) for line in headers.all(name) if is_digest(line))
 
 
 def _challenges(headers: Headers, name: str) -> tuple[Challenge, ...]:

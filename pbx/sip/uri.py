@@ -64,11 +64,6 @@ class SipUri(Struct, frozen=True, kw_only=True):
         return value and value.lower()
 
     @property
-    def is_loose(self) -> bool:
-        """Whether this names a loose router (RFC 3261 section 16.12)."""
-        return "lr" in self.parameters
-
-    @property
     def aor(self) -> str:
         """The address of record: scheme, user and host, nothing else (RFC 3261 section 10.3)."""
         return str(SipUri(scheme=self.scheme, user=self.user, host=self.host))

@@ -68,19 +68,5 @@ class Via(Struct, frozen=True, kw_only=True):
         """Whether the peer asks for its source port (RFC 3581 section 3)."""
         return "rport" in self.parameters
 
-    @property
-    def is_alias(self) -> bool:
-        """Whether the peer offers its connection for reuse (RFC 5923)."""
-        return "alias" in self.parameters
-
-    def with_parameter(self, name: str, value: str | None) -> Via:
-        """The same hop with one parameter set."""
-        return Via(
-            transport=self.transport,
-            host=self.host,
-            port=self.port,
-            parameters={**self.parameters, name: value},
-        )
-
     def __str__(self) -> str:
         return f"SIP/2.0/{self.transport} {self.sent_by}{write_parameters(self.parameters)}"

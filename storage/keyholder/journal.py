@@ -250,13 +250,3 @@ def parse_record(record: bytes) -> tuple[Entry, bytes, bytes, bool]:
     """(entry, body, chain, took effect) of one record of a page, for whoever verifies."""
     body, chain, mark = record[: -_HASH - 1], record[-_HASH - 1 : -1], record[-1:]
     return decode(body), body, chain, mark != _ABANDONED
-
-
-def verify_page(previous: bytes, mark: bytes, records: tuple[bytes, ...]) -> tuple[bytes, bytes]:
-    """Checks the chain of a page; returns the chain and mark to go on with."""
-    for record in records:
-        _, body, chain, _ = parse_record(record)
-        if link(previous, mark, body) != chain:
-            raise JournalError("journal: the chain is broken")
-        previous, mark = chain, record[-1:]
-    return previous, mark

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 from pbx.sip.credentials import Challenge, Credentials
 from pbx.sip.errors import PeerError
+from pbx.sip.event import SubscriptionState
 from pbx.sip.message import Message, Request, response_to
 from pbx.sip.parser import parse_message
+from pbx.sip.session_clock import minimum_of
+from pbx.sip.session_timer import SessionExpires
 from pbx.sip.uri import parse_uri
 from tests.support.vectors import messages
 
@@ -18,11 +21,12 @@ READERS: tuple[Callable[[Message], object], ...] = (
     lambda m: m.contacts,
     lambda m: [(c.q, c.expires, c.instance, c.reg_id, str(c.uri)) for c in m.contacts],
     lambda m: (m.routes, m.record_routes, m.addresses("Path")),
-    lambda m: (m.expires, m.max_forwards, m.rseq, m.min_se, m.content_type),
-    lambda m: (m.require, m.supported, m.allow, m.privacy),
-    lambda m: (m.event, m.subscription_state, m.session_expires),
-    lambda m: (m.replaces, m.refer_to, m.rack, [r.cause for r in m.reasons]),
-    lambda m: (m.authorizations, m.proxy_authorizations, m.challenges("WWW-Authenticate")),
+    lambda m: (m.expires, m.max_forwards, m.rseq, minimum_of(m), m.content_type),
+    lambda m: (m.require, m.supported, m.allow),
+    lambda m: (m.event, SessionExpires.parse(m.headers.first("Session-Expires") or "")),
+    lambda m: SubscriptionState.parse(m.headers.first("Subscription-State") or "").expires,
+    lambda m: (m.replaces, m.addresses("Refer-To"), m.rack, [r.cause for r in m.reasons]),
+    lambda m: (m.authorizations, m.challenges("WWW-Authenticate")),
     lambda m: (m.from_.uri, m.to.uri),
 )
 

@@ -106,18 +106,6 @@ async def test_a_released_number_is_nobodys(stores: Stores) -> None:
         await stores.do(stores.extensions.release, number, 1)
 
 
-async def test_everything_of_a_person_is_released(stores: Stores) -> None:
-    one, two = await extension(stores, "1"), await extension(stores, "2")
-    anna = await stores.hire("a")
-    await assign(stores, one, anna)
-    await assign(stores, two, anna)
-
-    ended = await stores.do(stores.extensions.release_all, anna)
-
-    assert {tenure.extension for tenure in ended} == {one, two}
-    assert await stores.ask(tenures.open_of, anna) == []
-
-
 async def test_an_epoch_goes_on_after_a_temporary_one(stores: Stores) -> None:
     number, anna, ben = await extension(stores), await stores.hire("a"), await stores.hire("b")
     first = await assign(stores, number, anna)

@@ -91,6 +91,6 @@ async def test_an_extension_is_there_while_somebody_holds_it(stores: Stores) -> 
         "1042", number, new.id, anna, "Name of anna",
     )  # fmt: skip
 
-    await stores.do(stores.extensions.release_all, anna)
+    await stores.do(stores.extensions.release, number)
     assert (await book(stores)).tenancies == ()
     assert not any("read" in action for action in await stores.actions())

@@ -8,7 +8,6 @@ import pytest
 from pbx.access.errors import AccessError, RuleBroken
 from pbx.access.policy import (
     CONFLICTS,
-    DAY,
     TEMPORARY,
     GrantFacts,
     GrantPath,
@@ -19,7 +18,6 @@ from pbx.access.policy import (
     check_not_oneself,
     check_second_person,
     conflicting,
-    is_idle,
     path_of_grant,
 )
 from pbx.access.roles import CONTENT_ROLES, MATRIX, Privilege, Role
@@ -134,13 +132,6 @@ def test_the_last_administrator_stays() -> None:
 
     with pytest.raises(RuleBroken, match="last system administrator"):
         check_administrator_remains(ANNA, [ANNA])
-
-
-@pytest.mark.parametrize(
-    ("days", "idle"), [(0, False), (34, False), (35, True), (400, True), (-3, False)]
-)
-def test_thirty_five_unused_days_are_idle(days: int, idle: bool) -> None:
-    assert is_idle(1000, 1000 + days * DAY) is idle
 
 
 def test_a_refusal_carries_one_sentence() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from pbx.dialplan.numbers import MAX_DIGITS, dialled, is_extension
+from pbx.dialplan.numbers import MAX_DIGITS, dialled
 
 
 @pytest.mark.parametrize(
@@ -23,18 +23,3 @@ from pbx.dialplan.numbers import MAX_DIGITS, dialled, is_extension
 )
 def test_a_dialled_number_is_compared_in_one_form(user: str, number: str | None) -> None:
     assert dialled(user) == number
-
-
-@pytest.mark.parametrize(
-    ("number", "may_be"),
-    [
-        ("10", True),
-        ("100101", True),
-        ("1", False),
-        ("1001011", False),
-        ("*43", False),
-        ("²²", False),
-    ],
-)
-def test_an_extension_is_two_to_six_digits(number: str, may_be: bool) -> None:
-    assert is_extension(number) is may_be

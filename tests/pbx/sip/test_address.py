@@ -85,13 +85,6 @@ def test_the_uri_is_parsed_when_it_is_read() -> None:
         broken.uri  # noqa: B018
 
 
-def test_a_tag_is_added_to_a_copy() -> None:
-    address = Address.parse("A <sip:a@b>", "To")
-
-    assert (address.tag, address.with_tag("1").tag) == (None, "1")
-    assert str(address.with_tag("1")) == '"A" <sip:a@b>;tag=1'
-
-
 def contact(parameters: str) -> Address:
     return Address.parse("<sip:a@b>" + parameters, "Contact")
 

@@ -18,15 +18,10 @@ def test_an_event_package_and_its_id() -> None:
 def test_a_subscription_state() -> None:
     state = SubscriptionState.parse("Terminated;reason=NoResource;retry-after=10;expires=0")
 
-    assert (state.state, state.reason, state.retry_after, state.expires) == (
-        "terminated",
-        "noresource",
-        10,
-        0,
-    )
+    assert (state.state, state.reason, state.expires) == ("terminated", "noresource", 0)
     assert str(state) == "terminated;reason=NoResource;retry-after=10;expires=0"
     active = SubscriptionState.parse("active")
-    assert (active.reason, active.retry_after, active.expires) == (None, None, None)
+    assert (active.reason, active.expires) == (None, None)
 
 
 @pytest.mark.parametrize("text", ["", ";id=1", "a b", "dialog;id=1;id=2"])

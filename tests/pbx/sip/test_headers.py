@@ -47,15 +47,6 @@ def test_setting_replaces_all_lines_where_the_first_was() -> None:
     assert list(headers) == [("Via", "new"), ("To", "t"), ("X-Clinic", "x"), ("From", "f")]
 
 
-def test_the_first_element_is_replaced_and_the_others_stay() -> None:
-    headers = Headers(("Via", "one, two"), ("Via", "three"))
-
-    headers.replace_first("Via", "new")
-
-    assert headers.elements("Via") == ["new", "two", "three"]
-    assert headers.first("Via") == "new, two"
-
-
 def test_amending_keeps_what_other_fields_read_as() -> None:
     headers = some()
     kept, changed = object(), object()

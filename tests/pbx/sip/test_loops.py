@@ -1,9 +1,9 @@
-"""Max-Forwards (RFC 3261 §16.3), Max-Breadth and loop marks (RFC 5393)."""
+"""Max-Forwards (RFC 3261 §16.3) and loop marks (RFC 5393)."""
 
 import pytest
 
 from pbx.sip.errors import PeerError
-from pbx.sip.loops import LoopMark, breadth, forwards
+from pbx.sip.loops import LoopMark, forwards
 from tests.support.pair import request
 
 OURS = "192.0.2.100:5061"
@@ -24,22 +24,6 @@ def test_at_zero_it_ends():
     with pytest.raises(PeerError) as error:
         forwards(request("INVITE", ("Max-Forwards", "0")))
     assert error.value.status == 483
-
-
-@pytest.mark.parametrize(
-    ("value", "branches", "shares"),
-    [(None, 1, [60]), (None, 7, [9, 9, 9, 9, 8, 8, 8]), ("2", 2, [1, 1]), ("999999", 1, [60])],
-)
-def test_breadth_is_shared(value, branches, shares):
-    extra = [("Max-Breadth", value)] if value else []
-    assert breadth(request("INVITE", *extra), branches) == shares
-
-
-@pytest.mark.parametrize(("value", "status"), [("1", 440), ("-1", 400), ("²", 400), ("1" * 7, 400)])
-def test_breadth_that_does_not_suffice_or_read_is_refused(value, status):
-    with pytest.raises(PeerError) as error:
-        breadth(request("INVITE", ("Max-Breadth", value)), 2)
-    assert error.value.status == status
 
 
 def returned(mark: LoopMark, target: str, *, sent_by: str = OURS, branch: str | None = None):

@@ -42,7 +42,7 @@ def test_the_routing_fields_of_a_request_are_read() -> None:
         "sip:bob@biloxi.example.com;transport=tls",
     )
     assert (invite.via.transport, invite.via.sent_by) == ("TLS", "client.atlanta.example.com:5061")
-    assert (invite.via.branch, invite.via.is_alias) == ("z9hG4bK74bf9", True)
+    assert invite.via.branch == "z9hG4bK74bf9"
     assert (invite.cseq.number, invite.cseq.method) == (2, "INVITE")
     assert (invite.from_.tag, invite.from_.display) == ("9fxced76sl", "Alice A.")
     assert (invite.to.tag, invite.max_forwards, invite.body) == (None, 70, b"v=0")
@@ -99,8 +99,7 @@ def test_lists_of_addresses() -> None:
 
 
 def test_a_wildcard_contact_is_no_address() -> None:
-    assert (options(("m", "*")).is_wildcard, options(("m", "*")).contacts) == (True, ())
-    assert not options().is_wildcard
+    assert options(("m", "*")).contacts == ()
     with pytest.raises(PeerError):
         options(("m", "*, <sip:a>")).contacts  # noqa: B018
 
@@ -126,9 +125,8 @@ def test_numbers_are_read_when_asked_for() -> None:
 
 def test_what_a_body_is() -> None:
     message = options(("c", "Application/SDP ; charset=utf-8"))
-    message.body = b"v=0"
 
-    assert (message.content_type, message.content_length) == ("application/sdp", 3)
+    assert message.content_type == "application/sdp"
     assert options().content_type == ""
 
 
@@ -147,38 +145,23 @@ def test_option_tags_are_folded_and_methods_are_not() -> None:
 def test_typed_fields_of_extensions() -> None:
     message = options(
         ("o", "dialog;id=1"),
-        ("Subscription-State", "active;expires=60"),
-        ("x", "1800;refresher=uac"),
-        ("Min-SE", "90"),
         ("Replaces", "1;to-tag=a;from-tag=b"),
-        ("r", "<sip:c@d?Replaces=1>"),
         ("RAck", "1 2 INVITE"),
         ("Reason", "SIP;cause=200, Q.850;cause=16"),
-        ("Privacy", "ID; critical"),
     )
 
     assert message.event is not None
     assert message.event.package == "dialog"
-    assert message.subscription_state is not None
-    assert message.subscription_state.expires == 60
-    assert message.session_expires is not None
-    assert message.session_expires.seconds == 1800
-    assert message.min_se == 90
     assert message.replaces == Replaces("1", "a", "b")
-    assert message.refer_to is not None
-    assert message.refer_to.uri_text == "sip:c@d?Replaces=1"
     assert message.rack == RAck(1, CSeq(2, "INVITE"))
     assert [reason.cause for reason in message.reasons] == [200, 16]
-    assert message.privacy == {"id", "critical"}
 
 
 def test_what_is_absent_is_none_or_empty() -> None:
     message = options()
 
-    assert message.event is message.subscription_state is message.session_expires is None
-    assert message.min_se is message.replaces is message.refer_to is message.rack is None
-    assert (message.reasons, message.privacy) == ((), frozenset())
-    assert message.authorizations == message.proxy_authorizations == ()
+    assert message.event is message.replaces is message.rack is None
+    assert message.reasons == message.authorizations == ()
     assert message.challenges("WWW-Authenticate") == ()
 
 
@@ -190,13 +173,9 @@ def test_all_digest_credentials_are_read_and_other_schemes_passed_over() -> None
         ("Authorization", "Basic YTpi"),
         ("Authorization", DIGEST),
         ("Authorization", DIGEST + ", algorithm=SHA-256"),
-        ("Proxy-Authorization", DIGEST),
     )
 
     assert [found.algorithm for found in message.authorizations] == ["MD5", "SHA-256"]
-    assert len(message.proxy_authorizations) == 1
-    with pytest.raises(PeerError, match="Proxy-Authorization"):
-        options(("Proxy-Authorization", "Digest x")).proxy_authorizations  # noqa: B018
 
 
 def test_a_challenge_we_cannot_read_hides_no_other() -> None:

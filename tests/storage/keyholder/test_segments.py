@@ -9,9 +9,10 @@ import pytest
 
 from storage.keyholder import journal, segments
 from storage.keyholder.books import going_on
-from storage.keyholder.journal import Entry, Event, Journal, JournalError, verify_page
+from storage.keyholder.journal import Entry, Event, Journal, JournalError
 from storage.keyholder.segments import Pages, closed, cut, finish, surviving, walk
 from storage.sealed.primitives import generate_signing_key, verifying_key
+from tests.support.journal import verified
 
 KEY = generate_signing_key()
 PIN = verifying_key(KEY)
@@ -74,7 +75,7 @@ def test_pages_go_through_all_parts_as_one_chain(tmp_path: Path) -> None:
         records += page
 
     assert len(records) == 9
-    assert verify_page(journal.GENESIS, b"\1", tuple(records))[0] == made.position.chain
+    assert verified(records) == made.position.chain
     assert len(pages.page(2)) == 2
     assert len(pages.page(3)) == 1
     pages.close()
