@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from media import recording_verbs as verbs
-from media.control import AnyReply, AnyVerb
+from media.control import AnyReply
 from media.errors import MediaUnavailable
 from media.recording_verbs import Replied
 from media.recordings import (
@@ -23,23 +23,13 @@ from media.recordings import (
     Spool,
 )
 from media.values import LegId
+from media.workers import Workers
 
 V = TypeVar("V")
 
 
-class RecordingClient:
+class RecordingClient(Workers):
     """The part of the media client that deals with messages."""
-
-    async def _ask(self, leg: LegId, verb: AnyVerb) -> AnyReply:
-        raise NotImplementedError
-
-    async def _ask_any(self, verb: AnyVerb) -> AnyReply:
-        """Of any worker that answers: they share the directory of messages."""
-        raise NotImplementedError
-
-    def _expect_recorded(self, leg: LegId) -> None:
-        """`Recorded` of this leg is told even after the leg was dropped."""
-        raise NotImplementedError
 
     async def record(self, leg: LegId, recording: Recording) -> RecordingStarted:
         """Record what its phone says; `Stored` and `Recorded` tell how it goes."""

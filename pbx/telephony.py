@@ -268,70 +268,34 @@ class Telephony:
 
     def _build(self) -> None:
         ground, config = self.ground, self.ground.config
-        domain = config.exchange.domain
         stack = Stack(StackConfig(capabilities=CAPABILITIES))
         self.stack = stack
         self.driver = Driver(stack, config.sip, lambda event: self.signalling.deliver(event))
         agent = Agent(stack, self.driver.poke)
-        registered = RegisteredPhones(self.location)
-        around = Surroundings(
-            agent=agent,
-            phones=registered,
-            media=self.media,
-            directory=self.keeper.current,
-            snapshots=SnapshotKey(keyfiles.load(ground.layout.credentials, keyfiles.SNAPSHOT)),
-            clock=ground.clock,
-            config=config.calls,
-            domain=domain,
-            legs_per_worker=config.media.pairs_per_worker,
-            voicemail=self.voicemail,
-            strangers=self.recorder.claimed,
-            set_reach=ReachByPhone(
-                ground.committer,
-                directory_key.load(ground.layout.credentials),
-                ground.clock,
-                self.keeper.refresh,
-            ),
-        )
+        self.registered = RegisteredPhones(self.location)
+        around = self._surroundings(agent)
         self.calls = Calls(around, serve, self.recorder.started, self._call_ended)
         self.returned = Return(
             self.calls, self.media, around.snapshots, self._recorded, ground.clock()
         )
-        gate = Gate(
-            Doors(
-                realm=domain,
-                devices=self.keeper.current,
-                nonces=Nonces(primitives.random(primitives.KEY)),
-                lockout=self.lockout,
-                clock=ground.clock,
-                failed=self.failures.failed,
-            )
-        )
         self.lamps = Lamps(
             lamp.Ground(
                 agent=agent,
-                phones=registered,
+                phones=self.registered,
                 directory=self.keeper.current,
                 counts=self._counts,
-                domain=domain,
+                domain=config.exchange.domain,
             )
         )
-        doorkeeper = Doorkeeper(
-            Premises(
-                gate=gate,
-                phones=registered,
-                facts=stack.facts,
-                owner=lambda dialog: self.calls.device_of(dialog) or self.lamps.device_of(dialog),
-                authenticated=self.driver.authenticated,
-            )
-        )
+        doorkeeper = self._doorkeeper(stack)
         stack.guard(doorkeeper)
+        domains = frozenset({config.exchange.domain})
         self.signalling = Signalling(
             Parts(
                 agent=agent,
                 doorkeeper=doorkeeper,
                 location=self.location,
-                registrar=Registrar(self.location, frozenset({domain}), config.registrar),
+                registrar=Registrar(self.location, domains, config.registrar),
                 calls=self.calls,
                 directory=self.keeper.current,
                 changed=self._bindings_changed,
@@ -340,10 +304,55 @@ class Telephony:
         )
         self.voicemail.changed = self.lamps.changed
         self.voicemail.notify = self._notify
-        self.registered = registered
         self.keeper.changed = self._directory_changed
         self.listening = Listening(
             ground.authority, self.driver, config.sip, self.keeper.current, ground.clock
+        )
+
+    def _surroundings(self, agent: Agent) -> Surroundings:
+        """What every call stands among."""
+        ground, config = self.ground, self.ground.config
+        credentials = ground.layout.credentials
+        return Surroundings(
+            agent=agent,
+            phones=self.registered,
+            media=self.media,
+            directory=self.keeper.current,
+            snapshots=SnapshotKey(keyfiles.load(credentials, keyfiles.SNAPSHOT)),
+            clock=ground.clock,
+            config=config.calls,
+            domain=config.exchange.domain,
+            legs_per_worker=config.media.pairs_per_worker,
+            voicemail=self.voicemail,
+            strangers=self.recorder.claimed,
+            set_reach=ReachByPhone(
+                ground.committer,
+                directory_key.load(credentials),
+                ground.clock,
+                self.keeper.refresh,
+            ),
+        )
+
+    def _doorkeeper(self, stack: Stack) -> Doorkeeper:
+        """Who is asked before a request changes anything."""
+        gate = Gate(
+            Doors(
+                realm=self.ground.config.exchange.domain,
+                devices=self.keeper.current,
+                nonces=Nonces(primitives.random(primitives.KEY)),
+                lockout=self.lockout,
+                clock=self.ground.clock,
+                failed=self.failures.failed,
+            )
+        )
+        return Doorkeeper(
+            Premises(
+                gate=gate,
+                phones=self.registered,
+                facts=stack.facts,
+                owner=lambda dialog: self.calls.device_of(dialog) or self.lamps.device_of(dialog),
+                authenticated=self.driver.authenticated,
+            )
         )
 
     def _mailboxes(self) -> list[UUID]:

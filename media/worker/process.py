@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from media.config import MediaConfig
@@ -53,65 +54,103 @@ def run(
     """
     limits.raise_files(config)
     limits.forbid_dumps()
+    parts = _made(directory, index, config, peers, prompts, _secrecy(messages, vault))
+    loop = parts.loop
+
+    def reload() -> None:
+        parts.sounds.reload()
+        if reloaded is not None:
+            reloaded()
+
+    parts.look_for_orphans(config.orphan_limit)
+    wakeup = _obey_signals(loop, reload if reloaded is not None else None)
+    for descriptor, act in (watch or {}).items():
+        loop.watch(descriptor, act)
+    coder.warm()
+    _settle_memory()
+    ready()
+    if parts.room is not None:
+        parts.room.warm()
+        sys.setswitchinterval(SWITCH)
+    try:
+        loop.run()
+    finally:
+        parts.close()
+        signal.set_wakeup_fd(-1)
+        for end in wakeup:
+            end.close()
+        gc.enable()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a worker consists of."""
+
+    loop: Loop
+    sounds: Sounds
+    crossing: Crossing
+    room: MessageRoom | None
+    roster: Roster
+    server: Server
+
+    def look_for_orphans(self, limit: float) -> None:
+        """Ends the legs, now and again, when no exchange has asked for so many seconds."""
+        if self.loop.now() - self.server.asked_at >= limit:
+            self.roster.end_orphans()
+        self.loop.at(self.loop.now() + LOOK_FOR_ORPHANS, lambda: self.look_for_orphans(limit))
+
+    def close(self) -> None:
+        self.roster.close()
+        if self.room is not None:
+            self.room.close()
+        self.server.close()
+        self.crossing.close()
+        self.loop.close()
+
+
+def _secrecy(messages: Path | None, vault: Vault | None) -> tuple[Path, Vault] | None:
+    """Nothing is recorded or played where either is missing."""
+    return None if messages is None or vault is None else (messages, vault)
+
+
+def _made(
+    directory: Path,
+    index: int,
+    config: MediaConfig,
+    peers: frozenset[int],
+    prompts: Path | None,
+    secrecy: tuple[Path, Vault] | None,
+) -> Parts:
     loop = Loop()
+    crossing = Crossing(loop)
     told: list[Server] = []
 
     def tell(event: MediaEvent) -> None:
         told[0].tell(event)
 
     sounds = Sounds(prompts)
-    around = Surroundings(loop, Packet(), config, sounds, tell)
-    run_id = secrets.token_hex(4)
-    crossing = Crossing(loop)
     room: MessageRoom | None = None
-    if messages is not None and vault is not None:
+    if secrecy is not None:
+        messages, vault = secrecy
         files = MessageFiles(messages, config.messages_low, config.messages_reserve)
         studio = Studio(loop, crossing, files, vault, sounds, tell)
         room = MessageRoom(studio, lambda: told[0].later())
+    run_id = secrets.token_hex(4)
+    around = Surroundings(loop, Packet(), config, sounds, tell)
     roster = Roster(index, around, f"{run_id}-", room)
 
     def hello() -> Hello:
         return Hello(index, run_id, len(roster), roster.capacity)
 
-    server = Server(loop, directory / SOCKET_NAME, peers, roster.act, hello)
-    told.append(server)
+    told.append(Server(loop, directory / SOCKET_NAME, peers, roster.act, hello))
+    return Parts(loop, sounds, crossing, room, roster, told[0])
 
-    def look_for_orphans() -> None:
-        if loop.now() - server.asked_at >= config.orphan_limit:
-            roster.end_orphans()
-        loop.at(loop.now() + LOOK_FOR_ORPHANS, look_for_orphans)
 
-    def reload() -> None:
-        sounds.reload()
-        if reloaded is not None:
-            reloaded()
-
-    look_for_orphans()
-    wakeup = _obey_signals(loop, reload if reloaded is not None else None)
-    for descriptor, act in (watch or {}).items():
-        loop.watch(descriptor, act)
-    coder.warm()
-    # Legs free themselves; a full collection among thousands of them would be an audible click.
+def _settle_memory() -> None:
+    """Legs free themselves; a full collection among thousands of them would be an audible click."""
     gc.collect()
     gc.freeze()
     gc.disable()
-    ready()
-    if room is not None:
-        room.warm()
-        sys.setswitchinterval(SWITCH)
-    try:
-        loop.run()
-    finally:
-        roster.close()
-        if room is not None:
-            room.close()
-        server.close()
-        crossing.close()
-        loop.close()
-        signal.set_wakeup_fd(-1)
-        for end in wakeup:
-            end.close()
-        gc.enable()
 
 
 def _obey_signals(
