@@ -1,4 +1,4 @@
-"""Whether a second of audio is silence: to end a message whose caller has gone away."""
+"""Whether a piece of audio is silence: to end a message whose caller has gone away."""
 
 from array import array
 from collections.abc import Callable
@@ -17,7 +17,7 @@ SHARE = 100
 
 
 def judge_of(codec: AudioCodec) -> Callable[[bytearray], bool]:
-    """For one recording, second by second: True is silence."""
+    """For one recording, piece by piece: True is silence."""
     if codec in ("pcmu", "pcma"):
         quiet = _quiet(codec)
         return lambda audio: _is_quiet_g711(audio, quiet)

@@ -1,6 +1,6 @@
-"""Plays an opened message into a leg: the loop takes frames, threads make the next second ready.
+"""Plays an opened message into a leg: the loop takes frames, threads make what follows ready.
 
-Each second is opened, turned into the leg's codec and overwritten as it is played. The file was
+Each segment is opened, turned into the leg's codec and overwritten as it is played. The file was
 compared with its ledger row before this begins.
 """
 
@@ -11,11 +11,10 @@ from media.errors import MessageRefused
 from media.recordings import AudioCodec
 from media.worker.codecs.conversion import FRAME_MS, Conversion, wipe
 from media.worker.crossing import Crossing
-from media.worker.vault import SPACE, Opened
+from media.worker.vault import SEGMENT_MS, SPACE, Opened
 
-SECOND_MS = 1000
 AHEAD = 25
-"""Frames left when the next second is asked for."""
+"""Frames left when the next segment is asked for."""
 IDLE_MS = 300_000
 """So long a message may stand still; then its key is forgotten."""
 
@@ -62,7 +61,7 @@ class MessagePlayer(Iterator[memoryview | bytes]):
         self._turn += 1
         self._drop_frames()
         self._conversion, self._is_asked = None, False
-        self._next, self._skip = at // SECOND_MS, at % SECOND_MS // FRAME_MS
+        self._next, self._skip = at // SEGMENT_MS, at % SEGMENT_MS // FRAME_MS
         self._position = at // FRAME_MS * FRAME_MS
         self._ask()
 
@@ -94,7 +93,7 @@ class MessagePlayer(Iterator[memoryview | bytes]):
         self._drop_frames()
         self._opened.forget()
 
-    # --- the next second
+    # --- the next segment
 
     def _ask(self) -> None:
         if self._is_asked or self._next >= len(self._opened):
@@ -112,8 +111,9 @@ class MessagePlayer(Iterator[memoryview | bytes]):
         try:
             conversion = conversion or Conversion(self._opened.codec, self._target)
             size = self._opened.open(number, space)
+            length = min(self._opened.milliseconds - number * SEGMENT_MS, SEGMENT_MS)
             with memoryview(space) as view:
-                frames = conversion.frames(view[:size])
+                frames = conversion.frames(view[:size], length)
         except MessageRefused as refusal:
             fault = refusal.fault
         except Exception:  # noqa: BLE001 - whatever a codec meets in it, only this message ends

@@ -28,7 +28,7 @@ from media.worker.loop import Deadline, Loop
 from media.worker.message_files import MessageFiles
 from media.worker.sounds import Sounds
 from media.worker.tape import Tape
-from media.worker.vault import Sealed, Vault
+from media.worker.vault import SEGMENT_MS, Sealed, Vault
 from media.worker.writer import Durable, Hears, Writer
 
 RECORDED: dict[str, AudioCodec] = {
@@ -109,7 +109,11 @@ class Recorder:
             self._refused("stopped")
             self._leave()
         elif self._tape is not None:
-            self._writer.finish(*self._tape.rest(self._studio.loop.now()))
+            now = self._studio.loop.now()
+            self._tape.end()
+            for piece in self._tape.due(now):
+                self._writer.put(piece, SEGMENT_MS)
+            self._writer.finish(*self._tape.rest(now))
         else:
             self._writer.finish(bytearray(), 0)
 
@@ -205,8 +209,8 @@ class Recorder:
         assert isinstance(self._tape, Tape)  # noqa: S101 - it rolls
         assert isinstance(self._writer, Writer)  # noqa: S101 - it rolls
         now, limit = self._studio.loop.now(), self._asked.limit_ms
-        for second in self._tape.due(now):
-            if not self._writer.put(second, 1000):
+        for piece in self._tape.due(now):
+            if not self._writer.put(piece, SEGMENT_MS):
                 self.finish("overrun")
                 return
         if now - self._tape.began >= limit / 1000:

@@ -1,6 +1,6 @@
-"""A message sealed anew for somebody else: opened and sealed second by second, in a thread.
+"""A message sealed anew for somebody else: opened and sealed segment by segment, in a thread.
 
-Nothing of it stays: each second is overwritten, both keys are forgotten, and the new file is there
+Nothing of it stays: each segment is overwritten, both keys are forgotten, and the new file is there
 complete or not at all.
 """
 
@@ -10,9 +10,7 @@ import os
 from media.errors import MessageRefused
 from media.recordings import Deposit, Resealed, Resealing
 from media.worker.message_files import Beside, MessageFiles, append, fault_of
-from media.worker.vault import SPACE, Opened, Sealed, Vault
-
-SECOND_MS = 1000
+from media.worker.vault import SEGMENT_MS, SPACE, Opened, Sealed, Vault
 
 
 def resealed(files: MessageFiles, vault: Vault, asked: Resealing) -> Resealed:
@@ -38,7 +36,7 @@ def _copied(files: MessageFiles, asked: Resealing, opened: Opened, sealed: Seale
         for number in range(count):
             size = opened.open(number, space) if number < len(opened) else 0
             last = number == count - 1
-            length = opened.milliseconds - number * SECOND_MS if last else SECOND_MS
+            length = opened.milliseconds - number * SEGMENT_MS if last else SEGMENT_MS
             audio = space[:size]
             segment = sealed.segment(audio, length, last=last)
             audio[:] = bytes(size)

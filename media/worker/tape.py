@@ -1,7 +1,7 @@
-"""Voice packets laid out by their timestamps as whole seconds of audio.
+"""Voice packets laid out by their timestamps as whole pieces of audio: the segments of a file.
 
 A gap is silence, a packet that comes out of order finds its place, one that comes too late or from
-a clock that jumped does not. Nothing is copied but from the worker's one buffer into the second
+a clock that jumped does not. Nothing is copied but from the worker's one buffer into the piece
 that will be sealed.
 """
 
@@ -10,40 +10,36 @@ from collections.abc import Iterator
 
 from media.recordings import AudioCodec
 from media.worker.codecs.conversion import PLACED
+from media.worker.vault import SEGMENT_MS
 
-SECOND_MS = 1000
+MS = 1000
 SLACK = 0.15
 """How much later than its time a packet may come."""
-SPREAD = 0.4
+SPREAD = 0.2
 """Recordings that began together do not all go to the disk together."""
 ASTRAY_MS = 1500
 """A packet further from its time than this tells of a clock that began anew."""
 MAX_OPUS = 60_000
-"""Octets of one second of Opus: more is not voice."""
+"""Octets of one piece of Opus: more is not voice."""
 
 
 class Tape:
     """Runs from the moment it is made."""
 
     def __init__(self, codec: AudioCodec, clock: int, silence: bytes, now: float) -> None:
-        self._codec, self._per_ms = codec, clock // SECOND_MS
+        self._codec, self._per_ms = codec, clock // MS
         """Ticks of the RTP clock in a millisecond (G.722's runs at 8000)."""
         self._blank = b"" if codec == "opus" else _repeated(silence, codec)
         self.began = now
         self._base: int | None = None
         """The timestamp at the tape's beginning."""
-        self._seconds: dict[int, bytearray] = {}
+        self._pieces: dict[int, bytearray] = {}
         self._given = 0
         self._slack = SLACK + SPREAD * random.random()  # noqa: S311 - no secret
 
-    @property
-    def seconds(self) -> int:
-        """How many have been handed on."""
-        return self._given
-
     def take(self, timestamp: int, voice: memoryview, now: float) -> None:
         """A packet."""
-        elapsed = int((now - self.began) * SECOND_MS)
+        elapsed = int((now - self.began) * MS)
         if self._base is None:
             self._base = timestamp - elapsed * self._per_ms
         at = _signed(timestamp - self._base) // self._per_ms
@@ -52,57 +48,61 @@ class Tape:
         if self._codec == "opus":
             self._place(at, voice)
         else:
-            self._lay(at * len(self._blank) // SECOND_MS, voice)
+            self._lay(at * len(self._blank) // SEGMENT_MS, voice)
 
     def due(self, now: float) -> Iterator[bytearray]:
-        """The seconds that are over."""
-        while now >= self.began + self._given + 1 + self._slack:
-            yield self._second(self._given)
-            self._seconds.pop(self._given)
+        """The pieces that are over."""
+        while now >= self.began + (self._given + 1) * SEGMENT_MS / MS + self._slack:
+            yield self._piece(self._given)
+            self._pieces.pop(self._given)
             self._given += 1
 
+    def end(self) -> None:
+        """Nobody waits for what is late any more."""
+        self._slack = 0.0
+
     def rest(self, now: float) -> tuple[bytearray, int]:
-        """What is left at the end, and its milliseconds: at most one second."""
-        milliseconds = round((now - self.began - self._given) * SECOND_MS)
-        milliseconds = min(max(milliseconds // 20 * 20, 0), SECOND_MS)
-        left = self._second(self._given)
+        """What is left at the end, and its milliseconds: at most one piece."""
+        milliseconds = round((now - self.began) * MS) - self._given * SEGMENT_MS
+        milliseconds = min(max(milliseconds // 20 * 20, 0), SEGMENT_MS)
+        left = self._piece(self._given)
         if self._codec != "opus":
-            cut = milliseconds * len(self._blank) // SECOND_MS
+            cut = milliseconds * len(self._blank) // SEGMENT_MS
             left[cut:] = bytes(len(left) - cut)
             del left[cut:]
-        for later in self._seconds.values():
+        for later in self._pieces.values():
             if later is not left:
                 later[:] = bytes(len(later))
-        self._seconds.clear()
+        self._pieces.clear()
         return left, milliseconds
 
     def _lay(self, place: int, voice: memoryview) -> None:
-        """Octets at their place, over the end of a second too."""
+        """Octets at their place, over the end of a piece too."""
         while voice:
             number, offset = divmod(place, len(self._blank))
             part = voice[: len(self._blank) - offset]
             if number >= self._given:
-                self._second(number)[offset : offset + len(part)] = part
+                self._piece(number)[offset : offset + len(part)] = part
             place += len(part)
             voice = voice[len(part) :]
 
     def _place(self, at: int, voice: memoryview) -> None:
-        number, offset = divmod(at, SECOND_MS)
+        number, offset = divmod(at, SEGMENT_MS)
         if number < self._given:
             return
-        second = self._second(number)
-        if len(second) + PLACED.size + len(voice) <= MAX_OPUS:
-            second += PLACED.pack(offset, len(voice))
-            second += voice
+        piece = self._piece(number)
+        if len(piece) + PLACED.size + len(voice) <= MAX_OPUS:
+            piece += PLACED.pack(offset, len(voice))
+            piece += voice
 
-    def _second(self, number: int) -> bytearray:
-        if number not in self._seconds:
-            self._seconds[number] = bytearray(self._blank)
-        return self._seconds[number]
+    def _piece(self, number: int) -> bytearray:
+        if number not in self._pieces:
+            self._pieces[number] = bytearray(self._blank)
+        return self._pieces[number]
 
 
 def _repeated(silence: bytes, codec: AudioCodec) -> bytes:
-    size = 16_000 if codec == "l16" else 8000
+    size = (16 if codec == "l16" else 8) * SEGMENT_MS
     return (silence * (size // len(silence) + 1))[:size]
 
 

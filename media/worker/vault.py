@@ -17,8 +17,10 @@ from media.recordings import (
     Whole,
 )
 
+SEGMENT_MS = 500
+"""Of audio in each segment of a file but the last, which may be shorter."""
 SPACE = 1 << 17
-"""Octets that hold any second of audio while it is opened."""
+"""Octets that hold any segment of audio while it is opened."""
 
 
 class Opened(Protocol):
@@ -34,10 +36,10 @@ class Opened(Protocol):
     def milliseconds(self) -> int: ...
 
     def __len__(self) -> int:
-        """In seconds, the last of which may be shorter."""
+        """In segments."""
 
     def open(self, number: int, space: bytearray) -> int:
-        """One second of audio into the space, which the caller wipes; how many octets it has."""
+        """A segment's audio into the space, which the caller wipes; how many octets it has."""
 
     def forget(self) -> None:
         """The key is gone."""

@@ -1,6 +1,6 @@
-"""One recording's way to the disk, in a thread of its own: seal, write, fsync, second by second.
+"""One recording's way to the disk, in a thread of its own: seal, write, fsync, piece by piece.
 
-The loop hands seconds over and never waits: a disk that is too slow for a recording fills its
+The loop hands pieces over and never waits: a disk that is too slow for a recording fills its
 bounded queue, and that ends the recording. What was handed over is overwritten once it is sealed.
 """
 
@@ -17,8 +17,8 @@ from media.worker.levels import judge_of
 from media.worker.message_files import Beside, MessageFiles, append, fault_of
 from media.worker.vault import Sealed, Vault
 
-CAPACITY = 12
-"""Seconds that may wait for the disk."""
+CAPACITY = 24
+"""Pieces that may wait for the disk: twelve seconds."""
 STACK = 256 * 1024
 
 
@@ -34,7 +34,7 @@ class Durable:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A second of audio, or the rest of one at the end."""
+    """A segment's audio, or the rest of one at the end."""
 
     audio: bytearray
     milliseconds: int
@@ -77,7 +77,7 @@ class Writer:
         self._thread.start()
 
     def put(self, audio: bytearray, milliseconds: int) -> bool:
-        """One more second; False: the disk is too far behind."""
+        """One more piece; False: the disk is too far behind."""
         if len(self._pieces) >= CAPACITY:
             return False
         self._hand_over(Piece(audio, milliseconds))

@@ -8,8 +8,8 @@
     plaintext of the last segment = audio octets:u64 milliseconds:u32                 (of the file)
 
 Integers are big-endian, times microseconds UTC. Each file has a key of its own, so nonces never
-repeat. A segment is one second of audio; only the last is shorter. The header never changes and is
-associated data of every segment. Key slots stand outside the file (`storage.keyholder.slots`).
+repeat. A segment is half a second of audio; only the last is shorter. The header never changes and
+is associated data of every segment. Key slots stand outside the file (`storage.keyholder.slots`).
 
 Labels are not secret and prove nothing: they let a file be counted without its key after a crash,
 and let a refusal say what happened. What a segment is, its nonce decides. HPKE does not tell who
@@ -33,11 +33,12 @@ TRAILER = struct.Struct("!QI")
 LAST = 1 << 31
 CONTENT = 16
 MAX_AUDIO = 1 << 16
-"""Octets of one second: more than Opus at its highest rate."""
+"""Octets of one segment: more than Opus at its highest rate."""
 MAX_SEALED = MAX_AUDIO + TRAILER.size + primitives.TAG
-MAX_SEGMENTS = 36_000
+MAX_SEGMENTS = 72_000
 """Ten hours."""
-SECOND_MS = 1000
+SEGMENT_MS = 500
+"""What a crash loses is the segment that is being spoken, and what is not yet on the disk."""
 
 
 class Codec(IntEnum):
@@ -186,7 +187,7 @@ class Facts:
     @property
     def milliseconds(self) -> int:
         per_ms = self.header.codec.octets_per_ms
-        return self.octets // per_ms if per_ms else self.segments * SECOND_MS
+        return self.octets // per_ms if per_ms else self.segments * SEGMENT_MS
 
 
 def inspect(data: Bytes) -> Facts:
@@ -222,7 +223,7 @@ class Segment:
 
 
 class SealedFile:
-    """A file that has been found to be what its ledger row says; seconds open one by one."""
+    """A file that has been found to be what its ledger row says; segments open one by one."""
 
     def __init__(
         self, data: Bytes, key: bytearray, content: bytes, told: Whole | Interrupted
@@ -240,7 +241,7 @@ class SealedFile:
         return len(self._segments)
 
     def open(self, number: int, space: bytearray) -> int:
-        """One second of audio into a space of MAX_SEALED octets, which the caller wipes."""
+        """Audio of one segment into a space of MAX_SEALED octets, which the caller wipes."""
         segment = self._segments[number]
         size = self._open(number, segment.last, segment.sealed, space)
         return size - TRAILER.size if segment.last else size
@@ -266,7 +267,7 @@ class SealedFile:
         if isinstance(told, Interrupted) and told.segments != len(self):
             raise FileRefused(missing)
         stated, milliseconds = (
-            TRAILER.unpack(trailer) if trailer else (octets, SECOND_MS * len(self))
+            TRAILER.unpack(trailer) if trailer else (octets, SEGMENT_MS * len(self))
         )
         if stated != octets:
             raise FileRefused(Fault.LENGTH)

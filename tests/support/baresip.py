@@ -81,7 +81,7 @@ class BaresipPhone:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._flags = ["-v", "-s"] if sip_trace else ["-v"]
-        self.folder = folder
+        self.folder, self.codecs = folder, codecs
         self._control = free_port()
         rtp = 20_000 + free_port() % 20_000 // 20 * 20
         (folder / "config").write_text(

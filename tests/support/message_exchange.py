@@ -63,8 +63,11 @@ def with_tones(folder: Path, tones: dict[str, float]) -> str:
     """Prompts again, where some are half a second of a tone that a phone can be heard to play."""
     shutil.copytree(short_prompts(), folder)
     for name, hertz in tones.items():
-        samples = [int(8_000 * math.sin(math.tau * hertz * at / 8_000)) for at in range(4_000)]
-        (folder / f"{name}.pcmu").write_bytes(encode_ulaw(samples))
+        wide = array(
+            "h", (int(8_000 * math.sin(math.tau * hertz * at / 16_000)) for at in range(8_000))
+        )
+        (folder / f"{name}.pcmu").write_bytes(encode_ulaw(wide[::2]))
+        (folder / f"{name}.g722").write_bytes(g722.encode(wide))
     return str(folder)
 
 

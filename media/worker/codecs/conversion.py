@@ -1,6 +1,6 @@
 """Audio as it was recorded into the codec of the leg that hears it, through PyAV, in threads.
 
-A second goes in, 20 ms frames come out. FFmpeg frees its buffers without overwriting them, so
+A segment goes in, 20 ms frames come out. FFmpeg frees its buffers without overwriting them, so
 ours are overwritten while they are still ours.
 """
 
@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from media.recordings import AudioCodec
+from media.worker.vault import SEGMENT_MS
 
 RATES: dict[AudioCodec, int] = {
     "pcmu": 8000,
@@ -26,7 +27,7 @@ _NAMES: dict[AudioCodec, str] = {
     "l16": "pcm_s16le",
 }
 PLACED = struct.Struct("!HH")
-"""Before each Opus packet of a second: its place in milliseconds, its length."""
+"""Before each Opus packet of a segment: its place in milliseconds, its length."""
 FRAME = 160
 """Octets of 20 ms in every codec but Opus (and 16-bit samples, which no leg speaks)."""
 FRAME_MS = 20
@@ -42,12 +43,14 @@ class Decoder:
         self.rate = RATES[codec]
         self._context = self._av.CodecContext.create(_NAMES[codec], "r")
         self._context.sample_rate, self._context.layout = self.rate, "mono"
+        self._ahead = 0
+        """Octets of the next segment that its last packet has given already."""
 
-    def decode(self, audio: memoryview) -> bytearray:
-        """One second, or the rest of one."""
-        samples = bytearray()
+    def decode(self, audio: memoryview, milliseconds: int = SEGMENT_MS) -> bytearray:
+        """The samples of a segment that lasts so long, where nothing came silence."""
+        samples, per_ms = bytearray(), 2 * self.rate // 1000
         for at, octets in packets(self._codec, audio):
-            silent = 2 * at * self.rate // 1000 - len(samples)
+            silent = at * per_ms - self._ahead - len(samples)
             samples += bytes(max(silent, 0))
             packet = self._av.Packet(len(octets))
             packet.update(octets)
@@ -55,6 +58,9 @@ class Decoder:
                 samples += memoryview(frame.planes[0])[: 2 * frame.samples]
                 blank(frame.planes[0])
             blank(packet)
+        missing = milliseconds * per_ms - self._ahead - len(samples)
+        samples += bytes(max(missing, 0))
+        self._ahead = max(-missing, 0)
         return samples
 
 
@@ -121,22 +127,23 @@ class Encoder:
 
 
 class Conversion:
-    """From the codec of a file to the codec of a leg; the same codec is only cut into frames."""
+    """From the codec of a file to the codec of a leg. The same codec is only cut into frames, but
+    for Opus, whose packets last as long as their phone likes and leave silence out."""
 
     def __init__(self, source: AudioCodec, target: AudioCodec) -> None:
-        self._source = source
-        self._decoder = Decoder(source) if source != target else None
-        self._encoder = Encoder(target, RATES[source]) if source != target else None
+        is_cut = source == target != "opus"
+        self._decoder = None if is_cut else Decoder(source)
+        self._encoder = None if is_cut else Encoder(target, RATES[source])
 
-    def frames(self, audio: memoryview) -> list[bytearray]:
-        """Of one second, to be overwritten by whoever plays them."""
+    def frames(self, audio: memoryview, milliseconds: int = SEGMENT_MS) -> list[bytearray]:
+        """Of a segment that lasts so long, to be overwritten by whoever plays them."""
         if self._decoder is None or self._encoder is None:
-            return [bytearray(each) for each in cut(self._source, audio)]
-        return self._encoder.encode(self._decoder.decode(audio))
+            return [bytearray(audio[at : at + FRAME]) for at in range(0, len(audio), FRAME)]
+        return self._encoder.encode(self._decoder.decode(audio, milliseconds))
 
 
 def packets(codec: AudioCodec, audio: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """The packets of a second with their places: one, but for Opus."""
+    """The packets of a segment with their places: one, but for Opus."""
     if codec != "opus":
         if audio:
             yield 0, audio
@@ -148,14 +155,6 @@ def packets(codec: AudioCodec, audio: memoryview) -> Iterator[tuple[int, memoryv
         if 0 < size <= len(audio) - place:
             yield at, audio[place : place + size]
         place += size
-
-
-def cut(codec: AudioCodec, audio: memoryview) -> Iterator[memoryview]:
-    """A second in frames as they are sent."""
-    if codec == "opus":
-        yield from (octets for _, octets in packets(codec, audio))
-    else:
-        yield from (audio[start : start + FRAME] for start in range(0, len(audio), FRAME))
 
 
 def blank(buffer: Any) -> None:

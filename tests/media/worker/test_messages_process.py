@@ -30,12 +30,13 @@ from media.client import (
     Ticketed,
     Whole,
 )
+from media.worker import vault
 from media.worker.codecs import g722
 from media.worker.codecs.g711 import decode_ulaw
 from storage.keyholder import acts, slots
 from storage.keyholder.protocol import KeyList, PublicKeys
 from storage.sealed import primitives
-from storage.sealed.file import MAX_SEALED, SealedFile, inspect
+from storage.sealed.file import MAX_SEALED, SEGMENT_MS, SealedFile, inspect
 from storage.sealed.file import Whole as WholeFile
 from tests.support.mailroom import Kept, Mailroom, hush, mailroom, speak
 from tests.support.rtp_phone import Heard, RtpPhone
@@ -58,7 +59,7 @@ async def recorded(
     talking = asyncio.create_task(speak(phone, seconds + 3))
     recording = Recording(**{"seal": room.deposit(), "beep": False, **how})  # type: ignore[arg-type]
     await room.desk.client.record(leg, recording)
-    for _ in range(seconds):
+    for _ in range(2 * seconds):
         await room.desk.event(Stored)
     phone.press(11)
     told = await room.desk.event(Recorded)
@@ -90,7 +91,7 @@ async def test_what_is_said_after_the_beep_is_heard_again_by_the_owner(room: Mai
     started = await room.desk.client.record(leg, Recording(seal=deposit))
     assert (started.content, started.codec, started.key) == (deposit.content, "pcmu", deposit.key)
     first = await room.desk.event(Stored)
-    assert (first.segments, first.milliseconds, first.is_low) == (1, 1000, False)
+    assert (first.segments, first.milliseconds, first.is_low) == (1, SEGMENT_MS, False)
     beep = voice(phone.take())
     assert power(beep[:2400], 8000, 1000) > 0.9
     phone.press(11)
@@ -375,12 +376,16 @@ async def test_a_command_hears_through_a_key_of_its_own(room: Mailroom) -> None:
     assert not list(room.messages.glob(f"{done.content.hex()}*"))
 
 
+def test_a_segment_is_as_long_for_the_worker_as_for_the_file() -> None:
+    assert vault.SEGMENT_MS == SEGMENT_MS
+
+
 async def test_kill_9_loses_at_most_the_last_second(room: Mailroom) -> None:
     phone, client = RtpPhone(), room.desk.client
     leg = await room.desk.alone(phone)
     talking = asyncio.create_task(speak(phone, 8))
     started = await client.record(leg, Recording(seal=room.deposit(), beep=False))
-    stored = [await room.desk.event(Stored) for _ in range(3)]
+    stored = [await room.desk.event(Stored) for _ in range(5)]
     await room.worker.kill()
     talking.cancel()
     file = room.messages / f"{started.content.hex()}.sealed"
@@ -404,7 +409,7 @@ async def test_kill_9_loses_at_most_the_last_second(room: Mailroom) -> None:
     listening = await room.desk.alone(hearer, "later")
     await room.play(listening, kept)
     played, samples = await heard_of(room, hearer)
-    assert (played.fault, played.milliseconds) == ("", 1000 * left.segments)
+    assert (played.fault, played.milliseconds) == ("", SEGMENT_MS * left.segments)
     assert power(samples, 8000, 700) > 0.9
     assert [each.segments for each in await client.left_behind()] == [left.segments]
     await client.settle([left.content])

@@ -16,6 +16,7 @@ from storage.sealed.file import (
     LAST,
     MAX_AUDIO,
     MAX_SEALED,
+    SEGMENT_MS,
     Codec,
     Fault,
     FileRefused,
@@ -110,7 +111,7 @@ def test_what_is_sealed_is_opened(
 ) -> None:
     header = Header.new(content, codec, started)
     made = Sealer(key(), header)
-    data = made.head + b"".join(made.segment(octets, 1000) for octets in seconds)
+    data = made.head + b"".join(made.segment(octets, SEGMENT_MS) for octets in seconds)
     if complete:
         data += made.segment(b"tail", 7, last=True)
 
@@ -119,7 +120,7 @@ def test_what_is_sealed_is_opened(
     read = SealedFile(data, key(), content, told)
 
     assert heard(read) == [*seconds, *([b"tail"] if complete else [])]
-    assert read.milliseconds == 1000 * len(seconds) + (7 if complete else 0)
+    assert read.milliseconds == SEGMENT_MS * len(seconds) + (7 if complete else 0)
     assert (read.header, facts.header, facts.size) == (header, header, len(data))
     assert facts.octets == sum(map(len, seconds)) + (4 if complete else 0)
     assert (facts.is_complete, facts.segments) == (complete, len(read))
@@ -299,9 +300,9 @@ def test_a_finished_file_is_known_to_be_complete() -> None:
 def test_length_is_known_from_octets_or_from_seconds() -> None:
     for codec, expected in ((Codec.PCMU, 1000), (Codec.G722, 1000), (Codec.L16, 500)):
         made = Sealer(key(), Header.new(CONTENT, codec, 0))
-        assert inspect(made.head + made.segment(bytes(8000), 1000)).milliseconds == expected
+        assert inspect(made.head + made.segment(bytes(8000), SEGMENT_MS)).milliseconds == expected
     made = Sealer(key(), Header.new(CONTENT, Codec.OPUS, 0))
-    assert inspect(made.head + made.segment(b"ab", 1000)).milliseconds == 1000
+    assert inspect(made.head + made.segment(b"ab", SEGMENT_MS)).milliseconds == SEGMENT_MS
 
 
 # -- bounds
