@@ -2,6 +2,8 @@
 
 import os
 
+from hypothesis import HealthCheck, settings
+
 from pbx import logs
 from tests.support.clinic import clinic, field_key
 from tests.support.databases import database, database_urls, postgres_cluster, sqlite_template
@@ -26,3 +28,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # structlog's own default prints the local variables of every frame: slow, and a leak.
 logs.configure(process="test", shape="json")
+
+# How long an example takes, or how long it takes to think of one, says how busy the machine is.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")

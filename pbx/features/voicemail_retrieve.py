@@ -265,7 +265,7 @@ class Listening:
 
     async def _delete(self, message: Message) -> str:
         await self._do(messages.delete, message, "owner")
-        if await self._dialogue.ask("vm-deleted", seconds=2, times=1) == "3":
+        if await self._dialogue.ask("vm-deleted", seconds=4, times=1) == "3":
             await self._do(messages.undelete, message)
             await self._dialogue.tell("vm-undeleted")
             return self._next()

@@ -8,7 +8,7 @@ from media import prompts
 from media.worker.sounds import CODECS
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_what_was_spoken_at_installation_needs_nobody_to_speak(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,7 +32,7 @@ def registry_of(server: SipServer) -> CollectorRegistry:
 
 
 async def until(registry: CollectorRegistry, name: str, value: float, **labels: str) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while registry.get_sample_value(name, labels) != value:  # noqa: ASYNC110  # it is polled
             await asyncio.sleep(0.01)
 

@@ -78,7 +78,7 @@ async def stranger_invites(phone: Phone, number: str) -> Response:
     request = phone.request("INVITE", f"sip:{number}@{DOMAIN}")
     request.headers.add("Contact", phone.contact)
     responses = phone.start(request)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         response = await responses.get()
         while response.status < 200:
             response = await responses.get()
@@ -110,7 +110,7 @@ async def test_on_a_new_flow_a_phone_proves_itself_before_its_call_hears_it(
 async def moved(exchange: TestExchange, talk: Talk) -> None:
     """Alice has a new flow, on which nothing was proved."""
     talk.alice.close()
-    await asyncio.wait_for(talk.alice.closed.wait(), 15)
+    await asyncio.wait_for(talk.alice.closed.wait(), 60)
     await exchange.connect(talk.alice)
 
 
@@ -140,7 +140,7 @@ async def test_who_knows_the_tags_but_proves_nothing_uses_up_no_number(
         request.headers.set("CSeq", f"1000 {method}")
         request.headers.set("Contact", stranger.contact)
         responses = stranger.start(request)
-        assert (await asyncio.wait_for(responses.get(), 15)).status == 401
+        assert (await asyncio.wait_for(responses.get(), 60)).status == 401
         stranger.finish(request)
         talk.outgoing._cseq -= 1
         assert (await talk.outgoing.bye()).status == 200
@@ -175,7 +175,7 @@ async def test_a_flow_that_closes_takes_its_bindings(exchange: TestExchange) -> 
         await alice.ping()
     async with exchange.phone("bob") as bob:
         assert (await bob.register()).status == 200
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while len(exchange.location) > 1:
                 await bob.ping()
     await exchange.flush()

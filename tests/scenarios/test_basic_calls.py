@@ -106,7 +106,7 @@ async def test_a_refusal_reaches_the_caller_after_a_prompt(
         await callee.registered()
         call = await caller.call("sip:1002@clinic.example")
         await caller.wait("recording")  # the prompt comes on an open path
-        ended = await caller.disconnected(call, seconds=25)
+        ended = await caller.disconnected(call, seconds=60)
 
     assert ended["code"] == status
     assert (await the_record(exchange)).outcome is outcome
@@ -118,7 +118,7 @@ async def test_nobody_answers(exchange: TestExchange) -> None:
         await callee.registered()
         call = await caller.call("sip:1002@clinic.example")
         await callee.disconnected(0)
-        ended = await caller.disconnected(call, seconds=25)
+        ended = await caller.disconnected(call, seconds=60)
 
     assert ended["code"] == 480
     assert (await the_record(exchange)).outcome is CallOutcome.NO_ANSWER
@@ -128,7 +128,7 @@ async def test_a_phone_that_is_not_there(exchange: TestExchange) -> None:
     async with alice(exchange) as caller:
         await caller.registered()
         call = await caller.call("sip:1002@clinic.example")
-        ended = await caller.disconnected(call, seconds=25)
+        ended = await caller.disconnected(call, seconds=60)
 
     assert ended["code"] == 480
     assert (await the_record(exchange)).outcome is CallOutcome.OFFLINE
@@ -139,7 +139,7 @@ async def test_an_unknown_number_is_404_after_a_prompt(exchange: TestExchange) -
         await caller.registered()
         call = await caller.call("sip:4711@clinic.example")
         await caller.wait("recording")
-        ended = await caller.disconnected(call, seconds=25)
+        ended = await caller.disconnected(call, seconds=60)
 
     assert ended["code"] == 404
 
@@ -184,7 +184,7 @@ async def test_a_phone_that_vanishes_ends_the_call(open_path, database, vanishin
                 (caller, callee, 0) if vanishing == "caller" else (callee, caller, call)
             )
             gone.kill()
-            await left.disconnected(theirs, seconds=20)
+            await left.disconnected(theirs, seconds=60)
 
         record = await the_record(exchange)
         assert record.cause == f"{vanishing}-silent"
@@ -208,7 +208,7 @@ async def test_the_echo_test_gives_back_what_the_phone_says(exchange: TestExchan
         call = await caller.call("sip:*43@clinic.example")
         await caller.confirmed(call)
         heard = await caller.wait("recording")
-        await tone.until_heard(heard["path"], ALICE_HZ, seconds=1.0, patience=30)
+        await tone.until_heard(heard["path"], ALICE_HZ, seconds=1.0, patience=60)
         caller.do("hangup", call=call)
         await caller.disconnected(call)
 

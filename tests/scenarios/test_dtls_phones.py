@@ -123,6 +123,6 @@ def forget_recordings(phone: BaresipPhone) -> None:
 
 
 async def shake_hands(phone: DtlsPhone) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (phone.pump() or phone.failure):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.005)

@@ -39,7 +39,7 @@ async def test_a_call_to_a_gruu_rings_that_phone_and_no_other(exchange: TestExch
     media, theirs = RtpPhone(), RtpPhone()
     async with exchange.phone("alice") as alice:
         call = alice.invite(gruu, media.sdp())
-        ringing = await asyncio.wait_for(hall.incoming.get(), 15)
+        ringing = await asyncio.wait_for(hall.incoming.get(), 60)
         theirs.read(ringing.invite.body)
         ringing.answer(theirs.sdp())
         await call.answered()
@@ -48,11 +48,11 @@ async def test_a_call_to_a_gruu_rings_that_phone_and_no_other(exchange: TestExch
 
         call = alice.invite("1002", media.sdp())  # the number rings them all
         for phone in (desk, hall):
-            (await asyncio.wait_for(phone.incoming.get(), 15)).refuse()
+            (await asyncio.wait_for(phone.incoming.get(), 60)).refuse()
         with pytest.raises(CallFailed):
             await call.answered()
         hall.close()
-        await asyncio.wait_for(hall.closed.wait(), 15)
+        await asyncio.wait_for(hall.closed.wait(), 60)
         await alice.ping()
         with pytest.raises(CallFailed) as refused:
             await alice.invite(gruu, media.sdp()).answered()

@@ -65,7 +65,7 @@ async def test_a_prompt_before_a_refusal_is_heard_by_a_phone_that_answers_in_its
     async with exchange.phone("alice") as alice:
         call = alice.invite("4711", b"", ("Require", "100rel"))
         answered = asyncio.create_task(call.answered())
-        await asyncio.wait_for(call.ringing.wait(), 15)
+        await asyncio.wait_for(call.ringing.wait(), 60)
         progress = call.provisionals[-1]
         assert progress.status == 183
         media.read(progress.body)
@@ -119,7 +119,7 @@ async def test_an_ack_that_answers_nothing_ends_the_call_at_both_phones(
         call = alice.invite("1002")
         call.answers_late = lambda _: late_answer
         answered = asyncio.create_task(call.answered())
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             incoming = await bob.incoming.get()
             theirs.read(incoming.invite.body)
             incoming.answer(theirs.sdp())

@@ -15,7 +15,7 @@ from tests.support.phonebook import Line
 from tests.support.pjsua import PjsuaPhone
 from tests.support.product import DOMAIN, Product
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.slow
 
 LINES = (Line(number="1001", username="alice"), Line(number="1002", username="bob"))
 ALICE_HZ, BOB_HZ = 440.0, 1000.0

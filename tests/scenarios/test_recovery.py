@@ -127,7 +127,7 @@ class Scene:
                 answer = await call.bye()
                 assert answer.status in (200, 481)
         if self.is_up:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(60):
                 for call in calls:
                     await call.ended.wait()
 
@@ -193,7 +193,7 @@ async def test_a_call_survives_and_each_side_can_end_it(product: Product, who: s
             else (scene.incoming, scene.outgoing)
         )
     assert (await first.bye()).status == 200
-    await asyncio.wait_for(other.ended.wait(), 15)
+    await asyncio.wait_for(other.ended.wait(), 60)
     scene.close()
     await nothing_is_left(product)
 

@@ -172,7 +172,7 @@ def proof(phone: Phone, request: Request, challenged: Response, **other: object)
 
 async def say(phone: Phone, request: Request) -> Response:
     responses = phone.start(request)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         response = await responses.get()
     phone.finish(request)
     return response

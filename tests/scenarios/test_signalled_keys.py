@@ -1,6 +1,5 @@
 """A phone that sends its keys in SIP INFO: heard by menus, never while a PIN is entered."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from storage.database import Database
 from storage.messages import MessageState
 from tests.support.calling import database, talking
 from tests.support.message_exchange import PIN, Caller, MessageExchange
-from tests.support.voicemail_calls import HERTZ, leave, sign_in
+from tests.support.voicemail_calls import HERTZ, leave, past_beep
 
 __all__ = ["database"]
 
@@ -36,14 +35,14 @@ async def test_a_message_is_left_changed_and_saved_by_keys_in_signalling(
 ) -> None:
     async with exchange.calling("alice", "*981002") as caller:
         caller.speak()
+        await caller.prompted("vm-unavailable")
         assert await signal(caller, "1") == 200
-        await caller.hears(1000, 0.1)
-        caller.speak(HERTZ)
-        await asyncio.sleep(1.5)
+        await past_beep(caller)
+        await caller.say(HERTZ, 1.5)
         assert await signal(caller, "#", BARE) == 200
-        await asyncio.sleep(0.5)
+        await caller.prompted("vm-review")
         assert await signal(caller, "4") == 200  # urgent
-        await asyncio.sleep(0.5)
+        await caller.prompted("vm-urgent-on")
         assert await signal(caller, "?") == 400
         assert await signal(caller, "1", "application/sdp") == 415
         assert await signal(caller, "1") == 200
@@ -60,12 +59,12 @@ async def test_a_pin_in_signalling_is_refused_and_opens_nothing(
     await leave(exchange)
     async with exchange.calling("bob", "*97") as bob:
         bob.speak()
-        await asyncio.sleep(0.5)
+        await bob.prompted("vm-pin")
         for kind in (RELAY, BARE):
             assert {await signal(bob, key, kind) for key in PIN + "#"} == {415}
         assert "session.opened" not in await exchange.ledger_actions()
 
-        await sign_in(bob)
+        bob.press(PIN + "#")
         await bob.hears(HERTZ, 1.0)
         assert await signal(bob, "2") == 200  # where a menu listens, the same keys are taken
         await bob.hang_up()

@@ -67,6 +67,6 @@ async def test_sipp_calls_sipp(exchange: TestExchange, tmp_path: Path) -> None:
 
 
 async def until_registered(exchange: TestExchange) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not list(exchange.location):  # noqa: ASYNC110  # SIPp says nothing by itself
             await asyncio.sleep(0.02)

@@ -113,12 +113,12 @@ async def internal_and_emergency_calls(product: Product) -> None:
     alice, bob, desk = [await our_phone(product, name) for name in ("alice", "bob", "desk")]
     for number, callee in (("1002", bob), ("911", desk)):
         call = alice.invite(number, static_offer())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             incoming = await callee.incoming.get()
         incoming.answer(static_answer(incoming.request_sent_or_received.body))
         await call.answered()
         await call.bye()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await incoming.ended.wait()
     for phone in (alice, bob, desk):
         phone.close()

@@ -9,9 +9,10 @@ import pytest
 from storage.database import Database
 from storage.messages import MessageState
 from tests.support.calling import database
-from tests.support.message_exchange import PIN, MessageExchange
+from tests.support.mailroom import FRAME
+from tests.support.message_exchange import MessageExchange
 from tests.support.rtp_phone import RtpPhone
-from tests.support.voicemail_calls import HERTZ, leave, sign_in, to_beep
+from tests.support.voicemail_calls import HERTZ, leave, past_beep, sign_in, to_beep
 
 pytestmark = pytest.mark.usefixtures("nothing_in_clear")
 
@@ -30,15 +31,14 @@ async def test_a_message_left_on_hanging_up_is_heard_by_its_owner_alone(
     await leave(exchange, seconds=2.5)
     [message] = await exchange.kept()
     assert message.state is MessageState.NEW
-    assert 2_200 < message.milliseconds < 3_200
+    assert message.milliseconds > 2_200
     assert (message.is_complete, message.codec) == (True, "pcmu")
 
     async with exchange.calling("bob", "*97") as bob:
-        bob.speak()
-        await asyncio.sleep(0.5)
-        await bob.press_slowly(PIN + "#")
+        await sign_in(bob)
         await bob.hears(HERTZ, 2.0)
-        await bob.press_slowly("2")
+        bob.press("2")
+        await bob.prompted("vm-saved-it")
         await bob.hang_up()
 
     [message] = await exchange.kept()
@@ -52,7 +52,7 @@ async def states(exchange: MessageExchange, number: str = "1002") -> list[Messag
     return [message.state for message in await exchange.kept(number)]
 
 
-async def until(condition: object, seconds: float = 10.0) -> None:
+async def until(condition: object, seconds: float = 60.0) -> None:
     """Until an awaitable question is answered with yes."""
     async with asyncio.timeout(seconds):
         while not await condition():  # type: ignore[operator]  # noqa: ASYNC110 - many causes
@@ -65,22 +65,22 @@ async def test_a_caller_hears_changes_and_takes_back_what_was_said(
     async with exchange.calling("alice", "*981002") as caller:
         caller.speak()
         await to_beep(caller)
-        caller.speak(HERTZ)
-        await asyncio.sleep(1.5)
-        await caller.press_slowly("#")  # enough
-        caller.speak()
-        await asyncio.sleep(0.3)
-        await caller.press_slowly("2")  # hear it
+        await caller.say(HERTZ, 1.5)
+        caller.press("#")  # enough
+        await caller.prompted("vm-review")
+        caller.press("2")  # hear it
         await caller.hears(HERTZ, 1.0)
-        await caller.press_slowly("3")  # again
-        await caller.hears(1000, 0.1)
-        caller.speak(500)
-        await asyncio.sleep(1.5)
-        await caller.press_slowly("#")
-        caller.speak()
-        await caller.press_slowly("4", gap=0.6)  # urgent
-        await caller.press_slowly("5", gap=0.6)  # private
-        await caller.press_slowly("1", gap=0.3)  # leave it
+        caller.press("3")  # again
+        await past_beep(caller)
+        await caller.say(500, 1.5)
+        caller.press("#")
+        await caller.prompted("vm-review")
+        caller.press("4")  # urgent
+        await caller.prompted("vm-urgent-on")
+        caller.press("5")  # private
+        await caller.prompted("vm-private-on")
+        caller.press("1")  # leave it
+        await caller.prompted("vm-left")
         await caller.hang_up()
     [message] = await exchange.kept()
 
@@ -90,10 +90,10 @@ async def test_a_caller_hears_changes_and_takes_back_what_was_said(
     async with exchange.calling("alice", "*981002") as caller:
         caller.speak()
         await to_beep(caller)
-        caller.speak(HERTZ)
-        await asyncio.sleep(1.3)
-        await caller.press_slowly("#", gap=0.4)
-        await caller.press_slowly("*")
+        await caller.say(HERTZ, 1.3)
+        caller.press("#")
+        await caller.prompted("vm-review")
+        caller.press("*")
         await caller.call.ended.wait()
     await exchange.kept()
     await exchange.office.chores()
@@ -106,13 +106,14 @@ async def test_silence_ends_a_message(exchange: MessageExchange) -> None:
     async with exchange.calling("alice", "*981002") as caller:
         caller.speak()
         await to_beep(caller)
-        caller.speak(HERTZ)
-        await asyncio.sleep(1.5)
-        caller.speak()
-        await asyncio.wait_for(caller.call.ended.wait(), 40)
+        await caller.say(HERTZ, 1.5)
+        said = caller.sent
+        await asyncio.wait_for(caller.call.ended.wait(), 60)
+        silent = (caller.sent - said + caller.media.missed) * FRAME
     [message] = await exchange.kept()
 
-    assert 4_000 < message.milliseconds < 6_000
+    assert silent > 3.0, "three seconds of silence"
+    assert 4_000 < message.milliseconds < 1000 * (1.9 + silent)
 
 
 async def test_nobody_there_busy_or_declined_comes_to_the_mailbox(
@@ -145,8 +146,7 @@ async def test_what_was_left_while_the_key_holder_and_the_ledger_were_away_comes
         async with exchange.calling("alice", "*981002") as caller:
             caller.speak()
             await to_beep(caller)
-            caller.speak(HERTZ)
-            await asyncio.sleep(1.6)
+            await caller.say(HERTZ, 1.6)
             await caller.hang_up()
         await until(lambda: _waits(exchange), 30)
         assert "wait" in " ".join(exchange.office.alarms())
@@ -171,13 +171,13 @@ async def test_a_wrong_pin_opens_nothing_and_a_phone_of_nobodys_is_refused(
     async with exchange.calling("bob", "*97") as bob:
         bob.speak()
         for _ in range(3):
-            await asyncio.sleep(0.6)
-            await bob.press_slowly("998877#")
-        await asyncio.wait_for(bob.call.ended.wait(), 40)
+            await bob.prompted("vm-pin")
+            bob.press("998877#")
+        await asyncio.wait_for(bob.call.ended.wait(), 60)
     await exchange.lobby()
     async with exchange.calling("lobby", "*97") as lobby:
         lobby.speak()
-        await asyncio.wait_for(lobby.call.ended.wait(), 30)
+        await asyncio.wait_for(lobby.call.ended.wait(), 60)
 
     assert await states(exchange) == [MessageState.NEW]
     records = {record.cause for record in await exchange.over()}
@@ -191,19 +191,22 @@ async def test_delete_take_back_and_send_on(exchange: MessageExchange) -> None:
     async with exchange.calling("bob", "*97") as bob:
         await sign_in(bob)
         await bob.hears(HERTZ, 0.5)
-        await bob.press_slowly("3", gap=0.8)
+        bob.press("3")
+        await bob.prompted("vm-deleted")
         assert await states(exchange) == [MessageState.DELETED]
-        await bob.press_slowly("3", gap=0.8)
+        bob.press("3")
+        await bob.prompted("vm-undeleted")
         assert await states(exchange) == [MessageState.SAVED]
         await bob.hang_up()
 
     async with exchange.calling("bob", "*97") as bob:
         await sign_in(bob)
         await bob.hears(HERTZ, 0.5)
-        await bob.press_slowly("8", gap=0.5)
-        await bob.press_slowly("1001#", gap=0.3)
-        await asyncio.sleep(0.5)
-        await bob.press_slowly("#")
+        bob.press("8")
+        await bob.prompted("vm-whom")
+        bob.press("1001#")
+        await bob.prompted("vm-comment")
+        bob.press("#")
         await until(lambda: _has(exchange, "1001"))
         await bob.hang_up()
     [sent] = await exchange.kept("1001")
@@ -228,15 +231,15 @@ async def test_a_crashed_worker_leaves_a_message_that_says_it_was_cut(
     async with exchange.calling("alice", "*981002") as caller:
         caller.speak()
         await to_beep(caller)
-        caller.speak(HERTZ)
-        await asyncio.sleep(3.4)
+        await caller.say(HERTZ, 3.4)
         await exchange.workers[0].kill()
         await caller.call.ended.wait()
     await exchange.workers[0].start()
     await exchange.office.deposits.idle()
     await until(lambda: _recorded(exchange, "message.interrupted"))
     [message] = await exchange.kept()
-    assert (message.is_complete, 2 <= message.segments <= 4) == (False, True)
+    assert not message.is_complete
+    assert message.segments >= 2
     assert "message.interrupted" in await exchange.ledger_actions()
     await exchange.office.chores()
 
@@ -259,8 +262,9 @@ async def test_one_flipped_bit_is_refused_recorded_and_harms_no_other_message(
 
     async with exchange.calling("bob", "*97") as bob:
         await sign_in(bob)
-        await until(lambda: _recorded(exchange, "message.damaged"))
-        await bob.press_slowly("#", gap=0.5)
+        await bob.prompted("vm-damaged")
+        assert await _recorded(exchange, "message.damaged")
+        bob.press("#")
         await bob.hears(HERTZ, 1.0)
         await bob.hang_up()
 

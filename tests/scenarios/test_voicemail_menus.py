@@ -15,7 +15,7 @@ from tests.support.calling import database
 from tests.support.message_exchange import PIN, Caller, MessageExchange, with_tones
 from tests.support.phone_call import CallFailed
 from tests.support.rtp_phone import RtpPhone
-from tests.support.voicemail_calls import HERTZ, leave, sign_in
+from tests.support.voicemail_calls import HERTZ, leave, past_beep, sign_in
 
 __all__ = ["database"]
 
@@ -33,18 +33,16 @@ async def exchange(open_path: Path, database: Database) -> AsyncIterator[Message
 
 async def to_settings(caller: Caller) -> None:
     await sign_in(caller)
-    await asyncio.sleep(0.6)
-    await caller.press_slowly("*", gap=0.4)
+    await caller.prompted("vm-none", "vm-you-have")
+    caller.press("*")
+    await caller.prompted("vm-settings")
 
 
 async def say(caller: Caller, seconds: float = 1.2) -> None:
     """From the beep to the hash."""
-    await caller.hears(1000, 0.1)
-    await asyncio.sleep(0.3)
-    caller.speak(OWN)
-    await asyncio.sleep(seconds)
-    caller.speak()
-    await caller.press_slowly("#", gap=0.5)
+    await past_beep(caller)
+    await caller.say(OWN, seconds)
+    caller.press("#")
 
 
 @pytest.mark.parametrize("kind", list(GreetingKind))
@@ -55,10 +53,12 @@ async def test_callers_hear_the_greeting_that_its_owner_recorded(
         await to_settings(bob)
         bob.press("1" if kind is GreetingKind.PERSONAL else "2")
         await say(bob)
+        await bob.prompted("vm-keep")
         bob.press("2")  # hear it
         await bob.hears(OWN, 0.9)
-        await asyncio.sleep(0.5)
-        await bob.press_slowly("1", gap=0.6)  # keep it
+        await bob.prompted("vm-keep")
+        bob.press("1")  # keep it
+        await bob.prompted("vm-done")
         await bob.hang_up()
 
     spoken = exchange.office.greetings.of(exchange.mailbox())
@@ -74,20 +74,20 @@ async def test_a_changed_pin_counts_and_the_old_one_no_more(exchange: MessageExc
     new = "480263"
     async with exchange.calling("bob", "*97") as bob:
         await to_settings(bob)
-        await bob.press_slowly("4", gap=0.4)
-        for secret in (PIN, new, new):
-            await bob.press_slowly(secret + "#")
-            await asyncio.sleep(0.4)
-        await asyncio.sleep(1.0)
+        bob.press("4")
+        for prompt, secret in (("vm-pin", PIN), ("vm-new-pin", new), ("vm-new-pin-again", new)):
+            await bob.prompted(prompt)
+            bob.press(secret + "#")
+        await bob.prompted("vm-done")
         await bob.hang_up()
     assert "factors.changed" in await exchange.ledger_actions()
     await leave(exchange)
 
     async with exchange.calling("bob", "*97") as bob:
         await sign_in(bob, PIN)
-        await asyncio.sleep(0.6)
+        await bob.prompted("vm-refused")
         assert (await exchange.ledger_actions()).count("message.heard") == 0
-        await bob.press_slowly(new + "#")
+        await sign_in(bob, new)
         await bob.hears(HERTZ, 1.0)
         await bob.hang_up()
 
@@ -97,12 +97,13 @@ async def test_a_comment_comes_before_what_is_sent_on(exchange: MessageExchange)
     async with exchange.calling("bob", "*97") as bob:
         await sign_in(bob)
         await bob.hears(HERTZ, 0.5)
-        await bob.press_slowly("8", gap=0.5)
-        await bob.press_slowly("1001#", gap=0.3)
-        await asyncio.sleep(0.4)
+        bob.press("8")
+        await bob.prompted("vm-whom")
+        bob.press("1001#")
+        await bob.prompted("vm-comment")
         bob.press("1")
         await say(bob)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(await exchange.kept("1001")) < 2:  # noqa: ASYNC110 - many causes
                 await asyncio.sleep(0.1)
         await bob.hang_up()
@@ -111,7 +112,7 @@ async def test_a_comment_comes_before_what_is_sent_on(exchange: MessageExchange)
     async with exchange.calling("alice", "*97") as alice:
         await sign_in(alice)
         await alice.hears(OWN, 0.9)
-        await alice.press_slowly("#", gap=0.4)
+        alice.press("#")
         await alice.hears(HERTZ, 0.9)
         await alice.hang_up()
 

@@ -46,7 +46,7 @@ async def hear(exchange: MessageExchange, hertz: float, seconds: float, codec: s
         for digit in PIN + "#":
             bob.do("digits", call=call, digits=digit)
             await asyncio.sleep(0.25)
-        await until_heard(recording["path"], hertz, seconds=seconds - 0.3, patience=30)
+        await until_heard(recording["path"], hertz, seconds=seconds - 0.3, patience=60)
         await asyncio.sleep(1)
         bob.do("hangup", call=call)
         await bob.wait("gone")

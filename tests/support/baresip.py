@@ -135,7 +135,7 @@ class BaresipPhone:
         return self
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     return await asyncio.open_connection("127.0.0.1", self._control)
@@ -148,7 +148,7 @@ class BaresipPhone:
         if self._process.returncode is None:
             self._process.terminate()
             try:
-                await asyncio.wait_for(self._process.wait(), 5)
+                await asyncio.wait_for(self._process.wait(), 10)
             except TimeoutError:
                 self._process.kill()
                 await self._process.wait()
@@ -179,7 +179,7 @@ class BaresipPhone:
         kind: str,
         matches: Callable[[Event], bool] = lambda _: True,
         *,
-        seconds: float = 15.0,
+        seconds: float = 60.0,
     ) -> Event:
         """The next event of this type (REGISTER_OK, CALL_INCOMING, CALL_ESTABLISHED, …)."""
 

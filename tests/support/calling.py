@@ -60,7 +60,7 @@ async def talking(
     async with exchange.phone("alice") as alice, exchange.phone("bob") as bob:
         ours, theirs = RtpPhone(), RtpPhone()
         outgoing = alice.invite("1002", ours.sdp())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             incoming = await bob.incoming.get()
             theirs.read(incoming.invite.body)
             incoming.says = says

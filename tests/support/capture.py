@@ -92,7 +92,7 @@ class Capture:
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert self._process.stderr
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while b"Capturing on" not in await self._process.stderr.readline():
                 assert self._process.returncode is None, "tshark ended"
         await self._until_on_file(os.urandom(16))

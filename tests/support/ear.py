@@ -22,7 +22,7 @@ class Ear:
 
     async def hears(
         self, hertz: float, seconds: float = 0.6, *, never: tuple[float, ...] = (),
-        patience: float = 12.0,
+        patience: float = 60.0,
     ) -> None:  # fmt: skip
         """Wait for so much of a tone from now on, in which there is nothing of some others."""
         self.listen()

@@ -128,21 +128,37 @@ async def mailroom(directory: Path, **config: object) -> AsyncIterator[Mailroom]
         await room.close()
 
 
+class Pace:
+    """A telephone's: `send; await pace.frame()`, and so on.
+
+    What could not be said in time is left out, as a microphone does it: the timestamps keep to the
+    clock, and `phone.missed` counts it.
+    """
+
+    def __init__(self, phone: RtpPhone) -> None:
+        self._phone, self._loop = phone, asyncio.get_running_loop()
+        self._due = self._loop.time()
+
+    async def frame(self) -> None:
+        """Until the next one is due."""
+        self._due += FRAME
+        await asyncio.sleep(max(self._due - self._loop.time(), 0))
+        if late := int((self._loop.time() - self._due) / FRAME):
+            self._phone.miss(late)
+            self._due += late * FRAME
+
+
 async def speak(phone: RtpPhone, seconds: float, frequency: float = 700) -> None:
-    """A tone for so long, at a telephone's pace."""
-    loop = asyncio.get_running_loop()
-    due = loop.time()
+    """So many packets of a tone."""
+    pace = Pace(phone)
     for _ in range(round(seconds / FRAME)):
         phone.send_tone(frequency)
-        due += FRAME
-        await asyncio.sleep(max(due - loop.time(), 0))
+        await pace.frame()
 
 
 async def hush(phone: RtpPhone, seconds: float) -> None:
-    """Silence for so long: a phone sends it too."""
-    loop = asyncio.get_running_loop()
-    due = loop.time()
+    """So many packets of silence: a phone sends it too."""
+    pace = Pace(phone)
     for _ in range(round(seconds / FRAME)):
         phone.send()
-        due += FRAME
-        await asyncio.sleep(max(due - loop.time(), 0))
+        await pace.frame()

@@ -51,7 +51,7 @@ class Desk:
         one.read(await self.client.bridge(callee, other.sdp(), caller))
         return caller, callee
 
-    async def event(self, kind: type[Kind], seconds: float = 10) -> Kind:
+    async def event(self, kind: type[Kind], seconds: float = 60.0) -> Kind:
         """The next event of a kind."""
         async with asyncio.timeout(seconds):
             while not isinstance(event := await self.told.get(), kind):

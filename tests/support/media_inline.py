@@ -68,7 +68,7 @@ class Inline:
         self.loop.at(self.loop.now() + seconds, self.loop.stop)
         self.loop.run()
 
-    def spin_until(self, ready: Callable[[], object], seconds: float = 5.0) -> None:
+    def spin_until(self, ready: Callable[[], object], seconds: float = 60.0) -> None:
         """Let the loop run until something is so."""
         deadline = self.loop.now() + seconds
         while not ready():

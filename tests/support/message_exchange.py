@@ -7,12 +7,13 @@ import atexit
 import functools
 import math
 import os
+import random
 import shutil
 import tempfile
 from array import array
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -36,27 +37,35 @@ from storage.keyholder.acts import Role
 from storage.keyholder.client import KeyHolder
 from storage.keyholder.edges import REQUESTS, Edge, Place
 from storage.messages import Message
+from tests.support import rtp_phone
 from tests.support.exchange import TestExchange, clock
 from tests.support.keyholder import FakeTime, House, Someone
-from tests.support.mailroom import FRAME
+from tests.support.mailroom import FRAME, Pace
 from tests.support.phone import Phone
 from tests.support.phone_call import Outgoing
 from tests.support.rtp_phone import RtpPhone
+from tests.support.tone import power
 
 PIN = "739154"
 
 
 @functools.cache
 def short_prompts() -> str:
-    """Every prompt is a tenth of a second of silence, and the tones are what they are."""
+    """Every prompt is a tenth of a second of noise of its own, and the tones are what they are."""
     directory = Path(tempfile.mkdtemp(prefix="prompts-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     keep_tones(directory)
+    quiet = g722.encode(array("h", bytes(3200)))
     for name in TEXTS:
-        for codec, silence in (("pcmu", b"\xff"), ("pcma", b"\xd5")):
-            (directory / f"{name}.{codec}").write_bytes(silence * 800)
-        (directory / f"{name}.g722").write_bytes(g722.encode(array("h", bytes(3200))))
+        for codec in ("pcmu", "pcma"):
+            (directory / f"{name}.{codec}").write_bytes(noise(name))
+        (directory / f"{name}.g722").write_bytes(quiet)
     return str(directory)
+
+
+def noise(name: str) -> bytes:
+    """What a phone that speaks G.711 hears of a prompt: by its first frame it is recognised."""
+    return random.Random(name).randbytes(5 * rtp_phone.FRAME)
 
 
 def with_tones(folder: Path, tones: dict[str, float]) -> str:
@@ -99,7 +108,7 @@ class MessageExchange(TestExchange):
         assert self.house.pin is not None
         self.house.pin.write(self.store / "keyholder.pin")
         await self.key_holder_back()
-        self.keyholder = KeyHolder(self.folder / "exchange.sock", deadline=3)
+        self.keyholder = KeyHolder(self.folder / "exchange.sock", deadline=60)
         await super().__aenter__()
         await self._people()
         return self
@@ -214,7 +223,7 @@ class MessageExchange(TestExchange):
         async with self.phone(caller) as phone:
             media = RtpPhone()
             call = phone.invite(number, media.sdp())
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 media.read((await call.answered()).body)
             sound = Caller(phone, call, media)
             try:
@@ -233,6 +242,11 @@ class Caller:
     media: RtpPhone
     _voice: asyncio.Task[None] | None = None
     hertz: float = 0.0
+    sent: int = 0
+    """Packets of voice or silence."""
+    _tick: asyncio.Event = field(default_factory=asyncio.Event)
+    _seen: int = 0
+    """How much of what was heard has been looked at."""
 
     def speak(self, hertz: float = 0.0) -> None:
         """A tone (0: silence) from now on, at a telephone's pace."""
@@ -240,17 +254,26 @@ class Caller:
         if self._voice is None:
             self._voice = asyncio.create_task(self._send())
 
+    async def say(self, hertz: float, seconds: float) -> None:
+        """So many packets of a tone (0: silence), however long they take; then silence goes on."""
+        self.speak(hertz)
+        enough = self.sent + round(seconds / FRAME)
+        while self.sent < enough:
+            await self._tick.wait()
+        self.speak()
+
     def quiet(self) -> None:
         if self._voice is not None:
             self._voice.cancel()
             self._voice = None
 
     def press(self, keys: str) -> None:
-        """Each a short press."""
+        """Each a short press, one behind the other."""
         for key in keys:
             self.media.press("0123456789*#".index(key))
 
     async def press_slowly(self, keys: str, gap: float = 0.12) -> None:
+        """With a pause behind each; to press at the right moment see `prompted`."""
         for key in keys:
             self.press(key)
             await asyncio.sleep(gap)
@@ -258,29 +281,53 @@ class Caller:
     async def hang_up(self) -> None:
         await self.call.bye()
 
-    async def hears(self, hertz: float, seconds: float, *, patience: float = 20.0) -> None:
-        """Until so much of a tone has been heard since the last look."""
-        from tests.support.tone import seconds_of
+    async def prompted(self, *names: str, patience: float = 60.0) -> str:
+        """The next of these prompts, whose name it returns, as soon as its first frame is heard.
 
-        self.media.take()
-        first = len(self.media.heard)
-        heard = 0.0
-        deadline = asyncio.get_running_loop().time() + patience
-        while heard < seconds:
-            assert asyncio.get_running_loop().time() < deadline, f"{heard:.2f} s of {hertz} Hz"
-            await asyncio.sleep(0.1)
-            self.media.take()
-            sound = [h.payload for h in self.media.heard[first:] if h.payload_type == 0]
-            samples = list(decode_ulaw(b"".join(sound)))
-            heard = seconds_of(samples, 8000, hertz)
+        Each is found once, in the order in which they were heard.
+        """
+        starts = {noise(name)[: rtp_phone.FRAME]: name for name in names}
+        try:
+            async with asyncio.timeout(patience):
+                while True:
+                    self.media.take()
+                    while self._seen < len(self.media.heard):
+                        packet = self.media.heard[self._seen]
+                        self._seen += 1
+                        if (name := starts.get(packet.payload)) is not None:
+                            return name
+                    await asyncio.sleep(FRAME)
+        except TimeoutError:
+            raise AssertionError(f"none of {names} was heard") from None
+
+    async def hears(self, hertz: float, seconds: float, *, patience: float = 60.0) -> None:
+        """Until so much of a tone has been heard since the last look, by this or `prompted`."""
+        frames, wanted = 0, round(seconds / FRAME)
+        try:
+            async with asyncio.timeout(patience):
+                while frames < wanted:
+                    self.media.take()
+                    for packet in self.media.heard[self._seen :]:
+                        frames += packet.payload_type == 0 and is_tone(packet.payload, hertz)
+                    self._seen = len(self.media.heard)
+                    await asyncio.sleep(FRAME)
+        except TimeoutError:
+            raise AssertionError(f"{frames * FRAME:.2f} s of {hertz} Hz") from None
 
     async def _send(self) -> None:
-        loop = asyncio.get_running_loop()
-        due = loop.time()
+        pace = Pace(self.media)
         while True:
             if self.hertz:
                 self.media.send_tone(self.hertz)
             else:
                 self.media.send()
-            due += FRAME
-            await asyncio.sleep(max(due - loop.time(), 0))
+            self.media.take()  # before the kernel's buffer is full
+            self.sent += 1
+            self._tick.set()
+            self._tick.clear()
+            await pace.frame()
+
+
+def is_tone(payload: bytes, hertz: float) -> bool:
+    """One frame of G.711."""
+    return power(list(decode_ulaw(payload)), 8000, hertz) > 0.5

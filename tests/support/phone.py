@@ -114,7 +114,7 @@ class Phone:
         self._calls[request.call_id] = call
         return call
 
-    async def ping(self, seconds: float = 10.0) -> None:
+    async def ping(self, seconds: float = 60.0) -> None:
         """Keep-alive; raises TimeoutError if there is no pong."""
         await self._client.ping(seconds)
 
@@ -139,7 +139,7 @@ class Phone:
             ),
         )
 
-    async def ask(self, request: Request, seconds: float = 32.0) -> Response:
+    async def ask(self, request: Request, seconds: float = 60.0) -> Response:
         """Send and wait for the final response, answering a challenge as often as it is stale."""
         async with asyncio.timeout(seconds):
             self.authorize(request)

@@ -126,7 +126,7 @@ class Outgoing(Call):
         self.answers_late: Callable[[bytes], bytes] | None = None
         """Makes the answer in our ACK from the offer in the 2xx."""
 
-    async def answered(self, seconds: float = 32.0) -> Response:
+    async def answered(self, seconds: float = 60.0) -> Response:
         """Wait for the 2xx and acknowledge it; CallFailed for a refusal."""
         async with asyncio.timeout(seconds):
             while True:

@@ -70,7 +70,7 @@ class PjsuaPhone:
         name: str,
         matches: Callable[[Event], bool] = lambda _: True,
         *,
-        seconds: float = 15.0,
+        seconds: float = 60.0,
         **facts: Any,
     ) -> Event:
         """The next event of this name with these facts; each is returned once."""

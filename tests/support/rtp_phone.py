@@ -67,6 +67,8 @@ class RtpPhone:
         self.heard: list[Heard] = []
         self.tag = 1
         self.tone_at = 0
+        self.missed = 0
+        """Packets that were not sent for want of time."""
 
     def _pair(self) -> tuple[socket.socket, socket.socket]:
         return self._socket(), self._socket()
@@ -141,6 +143,12 @@ class RtpPhone:
         samples = [int(8000 * math.sin(step * (self.tone_at + n))) for n in range(FRAME)]
         self.tone_at += FRAME
         self.send(encode_ulaw(samples))
+
+    def miss(self, packets: int) -> None:
+        """Say nothing for so long: time and tone go on."""
+        self.missed += packets
+        self.timestamp += packets * FRAME
+        self.tone_at += packets * FRAME
 
     def press(self, event: int, payload_type: int = 101, packets: int = 4) -> None:
         """A key press as RFC 4733 packets with one timestamp, the end three times."""

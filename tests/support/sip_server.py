@@ -88,7 +88,7 @@ class SipServer:
     def count(self, ending: Ending) -> int:
         return self.driver.endings.counts[ending]
 
-    async def until(self, claim: Callable[[], bool], seconds: float = 10.0) -> None:
+    async def until(self, claim: Callable[[], bool], seconds: float = 60.0) -> None:
         """Let the loop run until the claim holds."""
         async with asyncio.timeout(seconds):
             while not claim():  # noqa: ASYNC110  # the claim is about anything, not one event
@@ -125,7 +125,7 @@ class Phone:
 
     async def answer(self) -> bytes:
         """The next message, head only unless it has a body."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             head = await self.reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
             return head + await self.reader.readexactly(length)
@@ -137,7 +137,7 @@ class Phone:
 
     async def rest(self) -> bytes:
         """Everything until the server closes."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             try:
                 return await self.reader.read()
             except OSError:

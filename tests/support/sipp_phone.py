@@ -36,7 +36,7 @@ class Tunnel:
             stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert self._process.stderr
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while b"Configuration successful" not in await self._process.stderr.readline():
                 assert self._process.returncode is None, "stunnel ended"
         return self

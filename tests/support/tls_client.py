@@ -105,7 +105,7 @@ class TlsClient:
             self._outgoing += data[sent:]
             self._loop.add_writer(self._socket.fileno(), self._writable)
 
-    async def ping(self, seconds: float = 10.0) -> None:
+    async def ping(self, seconds: float = 60.0) -> None:
         """CRLF keep-alive (RFC 5626 section 4.4.1); raises TimeoutError without a pong."""
         pong: asyncio.Future[None] = self._loop.create_future()
         self._pongs.append(pong)

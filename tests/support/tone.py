@@ -43,12 +43,20 @@ def seconds_of(samples: list[int], rate: int, hertz: float, *, window: float = 0
     return window * sum(power(part, rate, hertz) > 0.5 for part in windows)
 
 
+def purity(samples: list[int], rate: int, hertz: float, *, window: float = 0.02) -> float:
+    """Share of the windows that sound, in which the tone is what sounds."""
+    size = int(rate * window)
+    windows = [samples[at : at + size] for at in range(0, len(samples) - size + 1, size)]
+    sounding = [part for part in windows if max(part) > 200]
+    return sum(power(part, rate, hertz) > 0.5 for part in sounding) / max(len(sounding), 1)
+
+
 async def until_heard(
     path: str | Path | Callable[[], Path],
     hertz: float,
     *,
     seconds: float,
-    patience: float = 15.0,
+    patience: float = 60.0,
     rate: int = 16_000,
 ) -> None:
     """Wait until this much of the tone stands in a recording that is still being written."""

@@ -117,7 +117,7 @@ async def test_the_running_lifecycle_ends_a_student_with_nobody_looking(clinic: 
     clinic.pass_(86_400)
     running = asyncio.create_task(Lifecycle(clinic.plane, every_seconds=0.01).run())
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await state_of(clinic, student) != ("left", False):
             assert not running.done()
     running.cancel()

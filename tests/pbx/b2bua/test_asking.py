@@ -19,7 +19,7 @@ def refresh(exchange: TestExchange) -> None:
     exchange.driver.poke()
 
 
-async def asked(call: Call, seconds: float = 10.0) -> Request:
+async def asked(call: Call, seconds: float = 60.0) -> Request:
     return await asyncio.wait_for(call.requests.get(), seconds)
 
 

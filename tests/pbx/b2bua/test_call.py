@@ -33,7 +33,7 @@ def described(incoming: Incoming | None = None, **options: Any) -> bytes:
 
 
 async def the_record(exchange: TestExchange) -> CallRecord:
-    async with asyncio.timeout(25):
+    async with asyncio.timeout(60):
         [record] = await exchange.over()
     assert len(exchange.calls) == 0
     assert exchange.calls.waiting_for == 0
@@ -42,7 +42,7 @@ async def the_record(exchange: TestExchange) -> CallRecord:
 
 
 async def rung(exchange: TestExchange, phone: object) -> Incoming:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         return await phone.incoming.get()  # type: ignore[attr-defined, no-any-return]
 
 
@@ -72,7 +72,7 @@ async def test_an_answer_that_comes_after_the_cancel_gets_ack_and_bye(
         with pytest.raises(CallFailed, match="487"):
             await call.answered()
         incoming.answer(described(incoming))
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             await incoming.confirmed.wait()
             await incoming.ended.wait()
         record = await the_record(exchange)
@@ -93,7 +93,7 @@ async def test_cancel_and_answer_that_cross_end_at_both_phones(
             await call.answered()
         except CallFailed as failure:
             assert failure.response.status == 487
-            await asyncio.wait_for(incoming.ended.wait(), 15)
+            await asyncio.wait_for(incoming.ended.wait(), 60)
         else:
             await call.bye()
         record = await the_record(exchange)
@@ -119,7 +119,7 @@ async def test_an_answer_that_was_not_offered_is_a_failed_call(
         call = alice.invite("1002", media.sdp())
         incoming = await rung(exchange, bob)
         incoming.answer(NONSENSE[kind](media))
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             await incoming.confirmed.wait()
             await incoming.ended.wait()
         await call.cancel()
@@ -172,14 +172,14 @@ async def test_a_phone_that_lost_is_free_for_the_next_call(
         second.ring()
         first.answer(described(first))
         await call.answered()
-        await asyncio.wait_for(second.confirmed.wait(), 15)
+        await asyncio.wait_for(second.confirmed.wait(), 60)
 
         [row] = exchange.calls.snapshot()
         assert desk_id in row.devices
         assert mobile_id not in row.devices
         assert exchange.calls.hang_up_device(mobile_id, "device-changed") == 0
         assert exchange.calls.hang_up_device(desk_id, "device-changed") == 1
-        await asyncio.wait_for(call.ended.wait(), 15)
+        await asyncio.wait_for(call.ended.wait(), 60)
         record = await the_record(exchange)
 
     assert record.cause == "device-changed"
@@ -207,7 +207,7 @@ async def test_a_caller_who_vanishes_stops_the_ringing(
         incoming = await rung(exchange, bob)
         incoming.ring()
         alice.close()
-        await asyncio.wait_for(incoming.cancelled.wait(), 15)
+        await asyncio.wait_for(incoming.cancelled.wait(), 60)
         record = await the_record(exchange)
 
     assert record.outcome is CallOutcome.CANCELLED
@@ -218,13 +218,13 @@ async def test_a_call_outlives_the_flow_and_ends_by_a_new_one_that_proved_itself
 ) -> None:
     async with talking(exchange) as talk:
         talk.alice.close()
-        await asyncio.wait_for(talk.alice.closed.wait(), 15)
+        await asyncio.wait_for(talk.alice.closed.wait(), 60)
         assert len(exchange.calls) == 1
         await exchange.connect(talk.alice)
         challenges = talk.alice.challenges
         assert (await talk.outgoing.bye()).status == 200
         assert talk.alice.challenges == challenges + 1
-        await asyncio.wait_for(talk.incoming.ended.wait(), 15)
+        await asyncio.wait_for(talk.incoming.ended.wait(), 60)
 
     assert (await the_record(exchange)).cause == "caller-hung-up"
 
@@ -234,11 +234,11 @@ async def test_what_we_say_in_a_call_goes_to_the_flow_the_phone_has_now(
 ) -> None:
     async with talking(exchange) as talk:
         talk.bob.close()
-        await asyncio.wait_for(talk.bob.closed.wait(), 15)
+        await asyncio.wait_for(talk.bob.closed.wait(), 60)
         await exchange.connect(talk.bob)
         await talk.bob.register()
         await talk.outgoing.bye()
-        await asyncio.wait_for(talk.incoming.ended.wait(), 15)
+        await asyncio.wait_for(talk.incoming.ended.wait(), 60)
 
     assert (await the_record(exchange)).cause == "caller-hung-up"
 
@@ -299,7 +299,7 @@ async def test_a_reinvite_without_an_offer_is_answered_with_one(exchange: TestEx
 async def test_an_ack_that_answers_nonsense_ends_the_call(exchange: TestExchange) -> None:
     async with talking(exchange) as talk:
         await talk.outgoing.reinvite(b"", NONSENSE["no key"](talk.alice_media))
-        await asyncio.wait_for(talk.outgoing.ended.wait(), 15)
+        await asyncio.wait_for(talk.outgoing.ended.wait(), 60)
 
     assert (await the_record(exchange)).cause == "caller-answer-refused"
 
@@ -312,7 +312,7 @@ async def test_the_session_is_refreshed_and_a_phone_without_timers_is_left_alone
         now = asyncio.get_running_loop().time()
         exchange.stack.expire(now + 901)
         exchange.driver.poke()
-        refresh = await asyncio.wait_for(talk.outgoing.requests.get(), 15)
+        refresh = await asyncio.wait_for(talk.outgoing.requests.get(), 60)
         talk.outgoing.answer_in_dialog(refresh, 200, talk.alice_media.sdp())
         assert (await in_dialog(talk, "INFO")).status == 200
         exchange.stack.expire(now + 4000)  # an answer without Session-Expires: it expires no more
@@ -328,9 +328,9 @@ async def test_a_phone_that_knows_the_call_no_more_ends_it(exchange: TestExchang
         talk.incoming.answers_with = talk.bob_media.sdp()
         exchange.stack.expire(asyncio.get_running_loop().time() + 901)
         exchange.driver.poke()
-        refresh = await asyncio.wait_for(talk.outgoing.requests.get(), 15)
+        refresh = await asyncio.wait_for(talk.outgoing.requests.get(), 60)
         talk.outgoing.answer_in_dialog(refresh, 481)
-        await asyncio.wait_for(talk.outgoing.ended.wait(), 15)
+        await asyncio.wait_for(talk.outgoing.ended.wait(), 60)
 
     assert (await the_record(exchange)).cause == "caller-session-expired"
 
@@ -344,14 +344,14 @@ async def test_an_update_before_the_answer(
         answered = asyncio.create_task(call.answered())
         incoming = await rung(exchange, bob)
         incoming.ring()
-        await asyncio.wait_for(call.ringing.wait(), 15)
+        await asyncio.wait_for(call.ringing.wait(), 60)
         call.establish(call.provisionals[-1])
         update = call.message("UPDATE", media.sdp() if has_offer else b"")
         assert (await call.ask(update)).status == status
         assert (await call.ask(call.message("BYE"))).status == 200
         with pytest.raises(CallFailed, match="487"):
             await answered
-        await asyncio.wait_for(incoming.cancelled.wait(), 15)
+        await asyncio.wait_for(incoming.cancelled.wait(), 60)
         record = await the_record(exchange)
 
     assert record.outcome is CallOutcome.CANCELLED
@@ -362,7 +362,7 @@ async def test_an_administrator_ends_a_call_at_both_phones(exchange: TestExchang
         [row] = exchange.calls.snapshot()
         assert exchange.calls.hang_up(row.id, "administrator")
         assert not exchange.calls.hang_up(row.devices[0], "administrator")
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             await talk.outgoing.ended.wait()
             await talk.incoming.ended.wait()
 

@@ -27,7 +27,7 @@ async def test_it_is_told_when_it_registers(exchange: TestExchange) -> None:
         goodbyes.reachable(uuid4())  # somebody else
         assert not talk.incoming.ended.is_set()
         await talk.bob.register()
-        await asyncio.wait_for(talk.incoming.ended.wait(), 15)
+        await asyncio.wait_for(talk.incoming.ended.wait(), 60)
         assert len(goodbyes) == 0
         await talk.outgoing.bye()
 

@@ -51,7 +51,7 @@ async def written(database: Database) -> tuple[int, list[str]]:
 
 async def run(recorder: CallRecorder) -> None:
     recorder.close()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         await recorder.run()
 
 
@@ -101,11 +101,11 @@ async def test_a_database_that_is_away_gets_the_records_later(
         async with database.begin() as tx:  # the one writer of SQLite is taken
             await tx.execute(call.delete())
             recorder.ended(record(clock))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while committer.health.is_available:  # noqa: ASYNC110 - health has no event
                     await asyncio.sleep(0.05)
         recorder.close()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await writing
             while not await committer.retry():  # noqa: ASYNC110 - each try is an act
                 await asyncio.sleep(0.05)

@@ -41,7 +41,7 @@ def attended(dialog: str) -> str:
     return f"<sip:1003@{DOMAIN}?Replaces={quote(dialog, safe='')}>"
 
 
-async def news(call: Call, seconds: float = 15.0) -> str:
+async def news(call: Call, seconds: float = 60.0) -> str:
     """The next NOTIFY, answered; what it says."""
     while True:
         request = await asyncio.wait_for(call.requests.get(), seconds)
@@ -58,7 +58,7 @@ async def news(call: Call, seconds: float = 15.0) -> str:
 async def change(call: Call, method: str = "INVITE") -> Request:
     """The next re-INVITE or UPDATE, still unanswered."""
     while True:
-        request = await asyncio.wait_for(call.requests.get(), 15)
+        request = await asyncio.wait_for(call.requests.get(), 60)
         if request.method == method:
             return request
         call.answer_in_dialog(request, 200)
@@ -70,7 +70,7 @@ async def call_between(
 ) -> AsyncIterator[tuple[Outgoing, Incoming, RtpPhone, RtpPhone]]:
     ours, theirs = RtpPhone(), RtpPhone()
     outgoing = caller.invite(number, ours.sdp())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         incoming = await callee.incoming.get()
         theirs.read(incoming.invite.body)
         incoming.answer(theirs.sdp())
@@ -85,7 +85,7 @@ async def call_between(
 
 async def hear_each_other(one: RtpPhone, other: RtpPhone) -> None:
     for speaker, listener, octet in ((one, other, b"\x31"), (other, one, b"\x32")):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not any(heard.payload == octet * 160 for heard in listener.heard):
                 speaker.send(octet * 160)
                 await asyncio.to_thread(listener.listen, 0.05)
@@ -115,11 +115,11 @@ async def test_only_who_holds_both_dialogs_joins_what_is_behind_them(
             assert accepted.status == 202
             assert await news(talk.incoming) == "100"
             assert await news(talk.incoming) == "200"
-            await asyncio.wait_for(talk.incoming.ended.wait(), 15)
-            await asyncio.wait_for(second.ended.wait(), 15)
+            await asyncio.wait_for(talk.incoming.ended.wait(), 60)
+            await asyncio.wait_for(second.ended.wait(), 60)
             await hear_each_other(talk.alice_media, carol_media)
             await talk.outgoing.bye()
-            await asyncio.wait_for(at_carol.ended.wait(), 15)
+            await asyncio.wait_for(at_carol.ended.wait(), 60)
     records = await exchange.over()
     assert exchange.calls.waiting_for == 0
     assert (await exchange.ledger_actions()).count("call.claimed") == 2  # one for each device
@@ -180,10 +180,10 @@ async def test_another_phone_of_the_same_person_takes_the_place_of_the_first(
         answer = await taking.answered()
         if not offers_late:
             media.read(answer.body)
-        await asyncio.wait_for(at_desk.ended.wait(), 15)
+        await asyncio.wait_for(at_desk.ended.wait(), 60)
         await hear_each_other(alice_media, media)
         await taking.bye()
-        await asyncio.wait_for(outgoing.ended.wait(), 15)
+        await asyncio.wait_for(outgoing.ended.wait(), 60)
         media.close()
     [record] = await exchange.over()
     assert len(record.legs) == 3
@@ -197,11 +197,11 @@ async def test_a_phone_that_wants_no_news_gets_none(exchange: TestExchange, caro
         accepted = await refer(talk.incoming, f"<sip:1003@{DOMAIN}>", Refer_Sub="false")
         assert accepted.status == 202
         assert accepted.headers.first("Refer-Sub") == "false"
-        at_carol = await asyncio.wait_for(carol.incoming.get(), 15)
+        at_carol = await asyncio.wait_for(carol.incoming.get(), 60)
         media = RtpPhone()
         media.read(at_carol.invite.body)
         at_carol.answer(media.sdp())
-        await asyncio.wait_for(talk.incoming.ended.wait(), 15)
+        await asyncio.wait_for(talk.incoming.ended.wait(), 60)
         assert talk.incoming.requests.empty()
         await hear_each_other(talk.alice_media, media)
         await talk.outgoing.bye()
@@ -237,16 +237,16 @@ async def test_one_transfer_at_a_time_and_none_before_the_answer(
 ) -> None:
     async with talking(exchange) as talk:
         assert (await refer(talk.incoming, f"<sip:1003@{DOMAIN}>")).status == 202
-        at_carol = await asyncio.wait_for(carol.incoming.get(), 15)
+        at_carol = await asyncio.wait_for(carol.incoming.get(), 60)
         at_carol.ring()
         assert await news(talk.incoming) == "100"
         assert await news(talk.incoming) == "180"
         assert (await refer(talk.incoming, f"<sip:1003@{DOMAIN}>")).status == 491
         assert (await refer(talk.outgoing, f"<sip:1003@{DOMAIN}>")).status == 491
         await talk.outgoing.bye()  # who waits hangs up: everybody else hears of it
-        await asyncio.wait_for(at_carol.cancelled.wait(), 15)
+        await asyncio.wait_for(at_carol.cancelled.wait(), 60)
         assert await news(talk.incoming) == "487"
-        await asyncio.wait_for(talk.incoming.ended.wait(), 15)
+        await asyncio.wait_for(talk.incoming.ended.wait(), 60)
     [record] = await exchange.over()
     assert record.cause == "caller-hung-up"
     assert [(one["kind"], one["status"]) for one in await transfers(exchange)] == [("blind", 487)]
@@ -270,7 +270,7 @@ async def test_who_is_put_through_and_who_they_hear_are_told_of_each_other(
             at_carol.answer_in_dialog(told, 200, media.sdp())
             await hear_each_other(talk.bob_media, media)
             assert (await talk.incoming.ask(talk.incoming.message("BYE"))).status == 200
-            await asyncio.wait_for(at_carol.ended.wait(), 15)
+            await asyncio.wait_for(at_carol.ended.wait(), 60)
     assert len(await exchange.over()) == 2
 
 
@@ -297,6 +297,6 @@ async def test_legs_in_two_workers_hear_each_other(open_path, database) -> None:
                 assert (await talk.outgoing.reinvite(talk.alice_media.sdp())).status == 200
                 await hear_each_other(talk.alice_media, media)
                 await talk.outgoing.bye()
-                await asyncio.wait_for(at_carol.ended.wait(), 15)
+                await asyncio.wait_for(at_carol.ended.wait(), 60)
         assert len(await exchange.over()) == 2
         assert not any(call.legs for call in await exchange.media.calls())

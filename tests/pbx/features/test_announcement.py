@@ -56,7 +56,7 @@ async def test_the_test_number_says_what_an_emergency_call_would_do_and_hangs_up
     async with exchange.phone("alice") as alice:
         call = alice.invite("933", media.sdp())
         await call.answered()
-        await asyncio.wait_for(call.ended.wait(), 30)
+        await asyncio.wait_for(call.ended.wait(), 60)
     media.close()
     [record] = await exchange.over()
     expected = "emergency-test" if is_somebody_there else "emergency-no-line"

@@ -20,7 +20,7 @@ async def test_the_caller_hears_the_caller_after_the_words(exchange: TestExchang
     async with exchange.phone("alice") as alice:
         call = alice.invite("*43", media.sdp())
         media.read((await call.answered()).body)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not any(packet.payload == VOICE for packet in media.heard):
                 media.send(VOICE)
                 await asyncio.to_thread(media.listen, 0.02)

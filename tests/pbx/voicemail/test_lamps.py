@@ -60,7 +60,7 @@ def subscription(phone: Phone, **more: str) -> Request:
 
 
 async def told(phone: Phone) -> tuple[str, SubscriptionState]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         request = await phone.notified.get()
     assert request.headers.first("Event") == "message-summary"
     state = SubscriptionState.parse(request.headers.first("Subscription-State") or "")

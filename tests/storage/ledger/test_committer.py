@@ -228,7 +228,7 @@ async def test_it_comes_back_by_itself_also_under_load(
         await committer.note(entry())
         outage.end()
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not committer.health.is_available or spool.rows:
                 await committer.note(entry())
 
@@ -251,7 +251,7 @@ async def test_it_comes_back_by_itself_when_idle(
         await committer.note(entry())
         outage.end()
 
-        await asyncio.wait_for(back.wait(), 20)
+        await asyncio.wait_for(back.wait(), 60)
         assert committer.health.is_available
 
 

@@ -65,7 +65,7 @@ class Watched(HeadKeeper):
 async def after_a_pass(keeper: Watched) -> None:
     keeper.passed = asyncio.Event()
     running = asyncio.create_task(keeper.run())
-    await asyncio.wait_for(keeper.passed.wait(), 20)
+    await asyncio.wait_for(keeper.passed.wait(), 60)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
