@@ -150,7 +150,7 @@ async def heard_by(carol: BaresipPhone, hertz: float, seconds: float) -> float:
     channel's 48,000 samples and the other's in turn, of which one in twelve is enough."""
     each = 12 if carol.codecs == ("opus",) else 1
     heard, before = 0.0, -1.0
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while heard < seconds or heard > before:
             await asyncio.sleep(0.5)
             samples = read_wav(carol.heard)[0] if carol.heard.exists() else []
