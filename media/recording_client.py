@@ -73,7 +73,9 @@ class RecordingClient(Workers):
 
     async def reseal(self, resealing: Resealing) -> Resealed:
         """A message anew under the key of somebody else, as a file of its own."""
-        return _value(await self._ask_any(verbs.Reseal(resealing)), Resealed)
+        verb = verbs.Reseal(resealing)
+        asked = self._ask(resealing.leg, verb) if resealing.leg else self._ask_any(verb)
+        return _value(await asked, Resealed)
 
     async def remove(self, contents: Sequence[bytes]) -> None:
         """Delete files; those that are gone already do not matter."""

@@ -30,6 +30,8 @@ class Asker(Struct, tag="asker", frozen=True):
     content: bytes
     suite: str
     public: bytes
+    voucher: bytes
+    """The command's own word for this message and key; nobody else can give it."""
 
 
 class Greeting(Struct, tag="greeting", frozen=True):
@@ -95,6 +97,8 @@ class Resealing(Struct, kw_only=True, frozen=True):
     opening: Ticketed
     expect: Whole | Interrupted
     to: Deposit | Asker
+    leg: str = ""
+    """Where whoever sends it on has signed in; a command vouches for itself."""
 
 
 class SecretEntry(Struct, kw_only=True, frozen=True):

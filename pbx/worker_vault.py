@@ -18,11 +18,14 @@ from media.client import (
     Ticketed,
     Whole,
 )
+from storage.keyholder import vouchers
+from storage.keyholder.vouchers import Vouched
 from storage.sealed import file, vault
 from storage.sealed.file import Codec, FileRefused
 from storage.sealed.primitives import SealedError
 from storage.sealed.vault import VaultRefused
 
+By = bytearray | Asker
 AudioCodec = Literal["pcmu", "pcma", "g722", "opus", "l16"]
 
 
@@ -128,20 +131,23 @@ class WorkerVault:
             match to:
                 case Deposit(content, mailbox, key):
                     made = self.vault.seal_to_mailbox(content, kind, started, UUID(mailbox), key)
-                case Asker(content, suite, public):
+                case Asker(content, suite, public, _):
                     made = self.vault.seal_to_asker(content, kind, started, suite, public)
                 case Greeting(content, key):
                     made = self.vault.seal_greeting(content, kind, started, key)
         return Sealed(made)
 
     def open(
-        self, data: bytes, opening: Ticketed | Greeting, expect: Whole | Interrupted
+        self, data: bytes, opening: Ticketed | Greeting, expect: Whole | Interrupted, by: By
     ) -> Opened:
         told = _row(expect)
         with _told():
             match opening:
                 case Ticketed(content, ticket, slot):
-                    read = self.vault.open_message(data, content, told, ticket=ticket, slot=slot)
+                    vouched = _vouched(by, ticket, content)
+                    read = self.vault.open_message(
+                        data, content, told, ticket=ticket, slot=slot, vouched=vouched
+                    )
                 case Greeting(content, key):
                     read = self.vault.open_greeting(data, content, told, key=key)
         return Opened(read)
@@ -150,9 +156,21 @@ class WorkerVault:
         with _told():
             return Counted(file.inspect(data))
 
-    def prove(self, act: bytes, session: bytes, secrets: Mapping[str, bytearray]) -> bytes:
+    def binding(self) -> bytearray:
+        return self.vault.binding()
+
+    def prove(
+        self, act: bytes, session: bytes, secrets: Mapping[str, bytearray], binding: bytearray
+    ) -> bytes:
         with _told():
-            return self.vault.prove(act, session, secrets)
+            return self.vault.prove(act, session, secrets, binding)
+
+
+def _vouched(by: By, ticket: bytes, content: bytes) -> Vouched:
+    """For the very key that the copy will be sealed to, or for this leg."""
+    if isinstance(by, Asker):
+        return Vouched(by.voucher, vouchers.asker_id(by.suite, by.public))
+    return vouchers.of_leg(by, ticket, content)
 
 
 def _row(expect: Whole | Interrupted) -> file.Whole | file.Interrupted:

@@ -38,7 +38,7 @@ class Beside(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         match to:
             case Deposit(_, mailbox, key):
                 return cls("deposit", mailbox, key, slot)
-            case Asker(_, _, public):
+            case Asker(_, _, public, _):
                 return cls("asker", "", public, slot)
             case Greeting():
                 return cls("greeting", "", b"", slot)

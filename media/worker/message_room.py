@@ -6,7 +6,7 @@ answer goes to whoever asked when it is so.
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import structlog
@@ -36,6 +36,7 @@ from media.recording_verbs import (
     StopRecording,
 )
 from media.recordings import (
+    Asker,
     AudioCodec,
     Greeting,
     MessageOpened,
@@ -43,6 +44,7 @@ from media.recordings import (
     Playing,
     RecordingStarted,
     Resealed,
+    Resealing,
     Review,
     Spool,
     Ticketed,
@@ -53,7 +55,7 @@ from media.worker.message_player import MessagePlayer
 from media.worker.recorder import RECORDED, Recorder, Studio
 from media.worker.resealing import resealed
 from media.worker.secret_entry import SecretEntries
-from media.worker.vault import Opened, Sealed
+from media.worker.vault import By, Opened, Sealed
 
 log = structlog.get_logger()
 
@@ -77,6 +79,8 @@ class Desk:
     player: MessagePlayer | None = None
     is_opening: bool = False
     secrets: SecretEntries | None = None
+    binding: bytearray = field(default_factory=bytearray)
+    """What this leg vouches with for whoever signed in on it; drawn when it is first needed."""
     keeps_keys: bool = False
     """Keys go nowhere: a secret was entered, and nobody has asked for digits since."""
     is_gone: bool = False
@@ -108,7 +112,9 @@ class MessageRoom:
                 self._open(number, playing, find(leg))
             case SealSecrets(leg):
                 self._seal_secrets(number, verb, self._desk(find(leg)))
-            case Reseal() | Remove() | Settle() | ListLeft() | AskSpool():
+            case Reseal(asked):
+                self._reseal(number, asked, find)
+            case Remove() | Settle() | ListLeft() | AskSpool():
                 self._serve(number, verb)
             case _:
                 self._change(verb, find(verb.leg))
@@ -127,6 +133,7 @@ class MessageRoom:
         if desk is None:
             return
         desk.is_gone = True
+        desk.binding[:] = bytes(len(desk.binding))
         if desk.secrets is not None:
             desk.secrets.forget()
         if desk.player is not None:
@@ -189,6 +196,7 @@ class MessageRoom:
             if kept is None or kept.sealed is None or kept.content != playing.opening.content:
                 raise MessageRefused("slot")
             source = kept.sealed
+        binding = self._bound(desk)
         desk.is_opening = True
         leg.stop_playing()
         reply = self._later()
@@ -198,7 +206,7 @@ class MessageRoom:
             if source is not None:
                 return source.reread(data, playing.expect)
             assert isinstance(playing.opening, Ticketed | Greeting)  # noqa: S101 - else a source
-            return self._studio.vault.open(data, playing.opening, playing.expect)
+            return self._studio.vault.open(data, playing.opening, playing.expect, binding)
 
         def play(file: Opened) -> None:
             desk.is_opening = False
@@ -301,21 +309,33 @@ class MessageRoom:
         secrets = desk.secrets.secrets() if desk.secrets is not None else {}
         if not secrets:
             raise Misuse("no secret was entered")
+        vault, binding = self._studio.vault, self._bound(desk)
 
         def prove() -> SealedSecrets:
             try:
-                return SealedSecrets(self._studio.vault.prove(verb.act, verb.session, secrets))
+                return SealedSecrets(vault.prove(verb.act, verb.session, secrets, binding))
             finally:
                 for secret in secrets.values():
                     secret[:] = bytes(len(secret))
 
         self._answer(number, prove)
 
-    def _serve(self, number: int, verb: Reseal | Remove | Settle | ListLeft | AskSpool) -> None:
+    def _bound(self, desk: Desk) -> bytearray:
+        if not desk.binding:
+            desk.binding = self._studio.vault.binding()
+        return desk.binding
+
+    def _reseal(self, number: int, asked: Resealing, find: Callable[[LegId], Leg]) -> None:
+        """A command vouches for its key itself; what is sent on, the leg where that was asked."""
+        files, vault = self._studio.files, self._studio.vault
+        by: By = (
+            asked.to if isinstance(asked.to, Asker) else self._bound(self._desk(find(asked.leg)))
+        )
+        self._answer(number, lambda: resealed(files, vault, asked, by))
+
+    def _serve(self, number: int, verb: Remove | Settle | ListLeft | AskSpool) -> None:
         files, vault = self._studio.files, self._studio.vault
         match verb:
-            case Reseal(asked):
-                self._answer(number, lambda: resealed(files, vault, asked))
             case Remove(contents):
                 self._answer(number, lambda: files.remove(contents))
             case Settle(contents):

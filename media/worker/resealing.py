@@ -10,13 +10,13 @@ import os
 from media.errors import MessageRefused
 from media.recordings import Deposit, Resealed, Resealing
 from media.worker.message_files import Beside, MessageFiles, append, fault_of
-from media.worker.vault import SEGMENT_MS, SPACE, Opened, Sealed, Vault
+from media.worker.vault import SEGMENT_MS, SPACE, By, Opened, Sealed, Vault
 
 
-def resealed(files: MessageFiles, vault: Vault, asked: Resealing) -> Resealed:
+def resealed(files: MessageFiles, vault: Vault, asked: Resealing, by: By) -> Resealed:
     """The new file, durable; whoever asked settles it once the database knows its slot."""
     source = files.read(asked.opening.content)
-    opened = vault.open(source, asked.opening, asked.expect)
+    opened = vault.open(source, asked.opening, asked.expect, by)
     try:
         sealed = vault.seal(asked.to, opened.codec, opened.started)
         try:

@@ -17,6 +17,9 @@ from media.recordings import (
     Whole,
 )
 
+By = bytearray | Asker
+"""Who vouches for an opening: the leg where somebody signed in (its binding), or their command."""
+
 SEGMENT_MS = 500
 """Of audio in each segment of a file but the last, which may be shorter."""
 SPACE = 1 << 17
@@ -96,9 +99,14 @@ class Vault(Protocol):
     def seal(self, to: Deposit | Asker | Greeting, codec: AudioCodec, started: int) -> Sealed: ...
 
     def open(
-        self, data: bytes, opening: Ticketed | Greeting, expect: Whole | Interrupted
+        self, data: bytes, opening: Ticketed | Greeting, expect: Whole | Interrupted, by: By
     ) -> Opened: ...
 
     def count(self, data: bytes) -> Counted: ...
 
-    def prove(self, act: bytes, session: bytes, secrets: Mapping[str, bytearray]) -> bytes: ...
+    def binding(self) -> bytearray:
+        """A new secret, which one leg vouches with once somebody has signed in there."""
+
+    def prove(
+        self, act: bytes, session: bytes, secrets: Mapping[str, bytearray], binding: bytearray
+    ) -> bytes: ...

@@ -55,9 +55,7 @@ async def listen(
 ) -> SealedCopy:  # fmt: skip
     found = await _readable(plane, caller, message)
     after = {"purpose": data.purpose, "where": "command"}
-    copy = await _copy(
-        plane, caller, telephony, found, Action.MESSAGE_HEARD, after, data.public, data.suite
-    )
+    copy = await _copy(plane, caller, telephony, found, Action.MESSAGE_HEARD, after, data)
     await plane.run(messages.heard, caller.deed, found.id)
     telephony.voicemail.changed(found.mailbox)
     return copy
@@ -139,9 +137,7 @@ async def _export(
 ) -> SealedCopy:  # fmt: skip
     found = await _readable(plane, caller, message)
     after = {"purpose": data.purpose, "plain": is_plain}
-    copy = await _copy(
-        plane, caller, telephony, found, Action.MESSAGE_EXPORTED, after, data.public, data.suite
-    )
+    copy = await _copy(plane, caller, telephony, found, Action.MESSAGE_EXPORTED, after, data)
 
     async def work(unit: Unit) -> None:
         unit.record(
@@ -154,7 +150,7 @@ async def _export(
 
 async def _copy(
     plane: Plane, caller: Caller, telephony: Telephony, message: Message, action: Action,
-    after: Mapping[str, object], public: bytes, suite: str,
+    after: Mapping[str, object], asked: NewOpening | NewExport,
 ) -> SealedCopy:  # fmt: skip
     """Row, ticket, a worker that seals it anew; the copy's file is deleted when it was read."""
     if message.adopted_at is None or message.slot is None:
@@ -172,7 +168,7 @@ async def _copy(
             Resealing(
                 opening=Ticketed(message.content, ticket.ticket, message.slot),
                 expect=expectation(message),
-                to=Asker(content, suite, public),
+                to=Asker(content, asked.suite, asked.public, asked.voucher),
             )
         )
     except Refused:

@@ -13,8 +13,9 @@ from pbx.cli.moments import shown
 from pbx.cli.output import DataOption, JsonOption, as_json, initialised, say
 from pbx.cli.proofs import Desk, tell
 from pbx.cli.session import forget, keep, signed_in
-from storage.keyholder import acts
+from storage.keyholder import acts, vouchers
 from storage.keyholder.protocol import Enrolment, Protected
+from storage.sealed import primitives
 
 LoginArgument = Annotated[str, typer.Argument(help="Your log-in name.")]
 NOTICES = {
@@ -43,18 +44,19 @@ def login(
     desk = Desk(initialised(data), login=login)
     act = acts.LogIn(login=login)
     with desk.client:
-        password = secrets.secret("Password")
+        known, binding = secrets.secret("Password"), primitives.random(vouchers.BINDING)
+        mine = {"password": known, "binding": bytearray(binding)}
         if recovery:
-            typed = Protected(password=password, recovery_code=secrets.secret("Recovery code"))
+            typed = Protected(**mine, recovery_code=secrets.secret("Recovery code"))
             proof, _ = desk.seal(act, typed)
         else:
-            proof, _ = desk.prove(act, password=password)
+            proof, _ = desk.prove(act, **mine)
         answer = desk.client.post("/v1/session", SignedIn, {"login": login, "proof": proof})
-    _welcome(desk, answer, login, json=json)
+    _welcome(desk, answer, login, binding, json=json)
 
 
-def _welcome(desk: Desk, answer: SignedIn, login: str, *, json: bool) -> None:
-    keep(desk.layout, answer.token, login)
+def _welcome(desk: Desk, answer: SignedIn, login: str, binding: bytes, *, json: bool) -> None:
+    keep(desk.layout, answer.token, login, binding)
     if json:
         as_json(msgspec.structs.replace(answer, token=""))
         return
@@ -108,11 +110,12 @@ def enrol(login: LoginArgument, data: DataOption = None, json: JsonOption = Fals
         answer = desk.client.post("/v1/enrolment", Performed, body)
         show_enrolment(asker.open(answer.answer, Enrolment))
         asker.forget()
-        typed = Protected(password=password, totp=secrets.code())
+        binding = primitives.random(vouchers.BINDING)
+        typed = Protected(password=password, totp=secrets.code(), binding=bytearray(binding))
         proof, _ = desk.seal(acts.ConfirmEnrolment(login=login), typed)
         body = {"login": login, "proof": proof}
         signed = desk.client.post("/v1/enrolment/confirmation", SignedIn, body)
-    _welcome(desk, signed, login, json=json)
+    _welcome(desk, signed, login, binding, json=json)
 
 
 def password(data: DataOption = None, json: JsonOption = False) -> None:

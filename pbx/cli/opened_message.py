@@ -19,9 +19,9 @@ from uuid import UUID
 from media.recordings import AudioCodec
 from media.sound_files import wav
 from pbx.admin.wire.voicemail import SealedCopy
-from pbx.cli.client import AdminClient
 from pbx.cli.output import CommandError, Exit
-from storage.keyholder import slots
+from pbx.cli.proofs import Desk
+from storage.keyholder import slots, vouchers
 from storage.sealed import primitives
 from storage.sealed.file import MAX_SEALED, SealedFile, Whole
 from storage.sealed.primitives import SealedError, Suite
@@ -33,9 +33,16 @@ PLAYERS = (("aplay", "-q"), ("pw-play", "-"), ("paplay",))
 class OpenedMessage:
     """`sound` is a WAV stream, made as it is read."""
 
-    def __init__(self, client: AdminClient, message: UUID, act: str, purpose: str) -> None:
+    def __init__(self, desk: Desk, message: UUID, act: str, purpose: str) -> None:
         pair = primitives.generate_pair(SUITE)
-        body = {"purpose": purpose, "suite": SUITE.value, "public": pair.public}
+        voucher = vouchers.of_command(desk.binding(), message, SUITE.value, pair.public)
+        body = {
+            "purpose": purpose,
+            "suite": SUITE.value,
+            "public": pair.public,
+            "voucher": voucher,
+        }
+        client = desk.client
         try:
             copy = client.post(f"/v1/own/messages/{message}/{act}", SealedCopy, body)
             key = slots.open_asker_slot(SUITE, pair.private, copy.content, copy.slot)

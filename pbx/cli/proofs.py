@@ -14,7 +14,7 @@ from pbx.admin.wire.sessions import Challenge
 from pbx.cli import secrets, security_key
 from pbx.cli.client import AdminClient
 from pbx.cli.output import CommandError, Exit, as_json, initialised, say
-from pbx.cli.session import client_of, handle_of, kept
+from pbx.cli.session import binding_of, client_of, handle_of, kept
 from pbx.paths import Layout
 from storage.identifiers import system_clock
 from storage.keyholder import acts, protocol
@@ -41,6 +41,10 @@ class Desk:
     @property
     def _handle(self) -> bytes:
         return handle_of(self._token) if self._token else b""
+
+    def binding(self) -> bytes:
+        """What this command vouches with when it has a message opened."""
+        return binding_of(self.layout)
 
     def pin(self) -> Pin:
         try:

@@ -25,14 +25,15 @@ def token_file(layout: Layout) -> Path:
     return _runtime_directory() / f"{name}.session"
 
 
-def keep(layout: Layout, token: str, login: str = "") -> None:
-    """Written whole and private, in place of an older one; the log-in name stands below."""
+def keep(layout: Layout, token: str, login: str = "", binding: bytes = b"") -> None:
+    """Written whole and private, in place of an older one; below stand the log-in name, and what
+    this command vouches with when it has a message opened (`storage.keyholder.vouchers`)."""
     path = token_file(layout)
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(fresh, flags, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(f"{token}\n{login}\n")
+        file.write(f"{token}\n{login}\n{base64.b64encode(binding).decode()}\n")
     fresh.replace(path)
 
 
@@ -45,7 +46,21 @@ def token_of(layout: Layout) -> str:
 
 
 def kept(layout: Layout) -> tuple[str, str]:
-    """Token and log-in name; a file that others could have written is not believed."""
+    """Token and log-in name."""
+    token, login, *_ = _lines(layout)
+    return token, login
+
+
+def binding_of(layout: Layout) -> bytes:
+    """What only this account and the key holder know of the session."""
+    try:
+        return base64.b64decode(_lines(layout)[2], validate=True)
+    except ValueError:
+        return b""
+
+
+def _lines(layout: Layout) -> list[str]:
+    """A file that others could have written is not believed."""
     path = token_file(layout)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -57,8 +72,8 @@ def kept(layout: Layout) -> tuple[str, str]:
             raise CommandError(
                 "The session file belongs to others too; sign in again: pbx login", Exit.REFUSED
             )
-        token, _, login = file.read(200).strip().partition("\n")
-        return token, login
+        lines = file.read(400).splitlines()
+        return [*lines, "", "", ""][:3]
 
 
 def handle_of(token: str) -> bytes:

@@ -70,8 +70,9 @@ def listen(message: MessageArgument, purpose: PurposeOption, data: DataOption = 
     Example: pbx voicemail listen 0198c0de-0000-7000-8000-000000000000 --purpose "call back" | aplay
     """
     sink = sink_for_listening()
-    with signed_in(data) as client:
-        opened = OpenedMessage(client, message, "listening", purpose)
+    desk = Desk.signed_in(data)
+    with desk.client:
+        opened = OpenedMessage(desk, message, "listening", purpose)
     if sink is None:
         play(opened.sound())
         return
@@ -108,8 +109,9 @@ def export(
         raise CommandError(f"{file} is there already.", Exit.REFUSED)
     passphrase = None if plain or recipient else secrets.new_password()
     act, why = ("plain-export", f"{purpose}: {reason}") if plain else ("export", purpose)
-    with signed_in(data) as client:
-        opened = OpenedMessage(client, message, act, why)
+    desk = Desk.signed_in(data)
+    with desk.client:
+        opened = OpenedMessage(desk, message, act, why)
     if plain:
         write_private(file, opened.sound())
     else:

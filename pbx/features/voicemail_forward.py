@@ -54,7 +54,7 @@ async def forward(
         return
     if await dialogue.ask("vm-comment", seconds=6, times=1) == "1":
         await _comment(dialogue, voicemail, listener, message, (mailbox, key))
-    sent = await _send(voicemail, listener, message, (mailbox, key))
+    sent = await _send(dialogue, voicemail, listener, message, (mailbox, key))
     await dialogue.tell("vm-sent" if sent else "vm-fault")
 
 
@@ -72,7 +72,9 @@ async def _may(voicemail: Voicemail, recipient: TenancyEntry) -> bool:
     return False
 
 
-async def _send(voicemail: Voicemail, listener: Listener, message: Message, to: Recipient) -> bool:
+async def _send(
+    dialogue: Dialogue, voicemail: Voicemail, listener: Listener, message: Message, to: Recipient
+) -> bool:
     """Row first; the worker opens it on a ticket and seals it anew under another content."""
     ground, (mailbox, key) = voicemail.ground, to
     deed = Deed(listener.actor, new_id(ground.clock), ground.clock())
@@ -89,6 +91,7 @@ async def _send(voicemail: Voicemail, listener: Listener, message: Message, to: 
                 opening=Ticketed(message.content, ticket.ticket, message.slot or b""),
                 expect=expectation(message),
                 to=Deposit(draft.content, str(mailbox), msgspec.msgpack.encode(key)),
+                leg=dialogue.leg,
             )
         )
     except (NotPossible, StorageError, KeyHolderError, MessageRefused):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from pbx.b2bua.news import News
 from pbx.dialplan import plan
 from pbx.features.dialogue import Dialogue
-from pbx.features.ringing import Ringing
-from pbx.features.talk import talk
+from pbx.features.ringing import RINGBACK, Ringing
 from pbx.features.voicemail_login import Listener
 from pbx.voicemail.office import Voicemail
 from storage import calls
@@ -45,10 +45,14 @@ async def number_of(voicemail: Voicemail, listener: Listener, message: Message) 
         return ""
 
 
+class CalledBack(Exception):
+    """Listening is over: the two of them talk."""
+
+
 async def reply(
     dialogue: Dialogue, voicemail: Voicemail, listener: Listener, message: Message
 ) -> None:
-    """Ring whoever left it; returns when nobody answers."""
+    """Ring whoever left it; raises `CalledBack` once they talk, returns when nobody answers."""
     call = dialogue.call
     number = await number_of(voicemail, listener, message)
     route = plan.route(call.caller.device, number, call.directory, call.clock()) if number else None
@@ -56,7 +60,13 @@ async def reply(
         await dialogue.tell("vm-fault")
         return
     await dialogue.media.release(dialogue.leg)
-    winner = await Ringing(call).first_answer(route.devices)
-    if winner is not None:
-        await talk(call, winner)
-    await dialogue.say("no-answer")
+    await call.pairing.part(call.caller)
+    await call.play(RINGBACK)
+    ringing = Ringing(call, number=number, news=News(call.caller, None, is_wanted=False))
+    winner = await ringing.first_answer(route.devices)
+    if winner is None:
+        await dialogue.tell("no-answer")
+        return
+    await dialogue.media.digits(dialogue.leg, report=False)
+    call.introduce(call.caller, winner)
+    raise CalledBack

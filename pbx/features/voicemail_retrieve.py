@@ -23,9 +23,10 @@ from media.client import (
 from pbx.b2bua.call import Call
 from pbx.b2bua.endings import CallOver
 from pbx.features.dialogue import Dialogue
+from pbx.features.talk import go_on
 from pbx.features.voicemail_forward import forward
 from pbx.features.voicemail_login import Listener, allows, log_in
-from pbx.features.voicemail_reply import number_of, reply
+from pbx.features.voicemail_reply import CalledBack, number_of, reply
 from pbx.features.voicemail_settings import settings
 from pbx.features.voicemail_spoken import counts_said, envelope_said
 from pbx.voicemail.expecting import expectation
@@ -67,12 +68,16 @@ async def own_messages(call: Call) -> None:
     try:
         await dialogue.open()
         await Listening(dialogue, voicemail, listener).run()
+    except CalledBack:
+        call.cause = "called-back"
     except (StorageError, KeyHolderError):
         await dialogue.say("vm-away", "goodbye")
         raise CallOver("messages-away") from None
     finally:
         voicemail.not_listening(call, listener.person)
         await end_session(voicemail, listener)
+    await call.talk()
+    await go_on(call)
 
 
 async def end_session(voicemail: Voicemail, listener: Listener) -> None:

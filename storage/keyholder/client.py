@@ -16,6 +16,7 @@ from storage.keyholder.acts import AnyAct
 from storage.keyholder.framing import BadFrame, Codec, frame
 from storage.keyholder.protocol import Evidence, Proof, State
 from storage.keyholder.signing import SignedHead, SignedKey, SignedStatement
+from storage.keyholder.vouchers import Vouched
 
 A = TypeVar("A", bound=protocol.Answer)
 
@@ -244,8 +245,10 @@ class WorkerKeyHolder(_Client):
         """For secret-entry mode: digits are sealed to the key that comes with it."""
         return await self.ask(protocol.AskChallenge(), protocol.Challenge)
 
-    async def open_message(self, ticket: bytes, content: bytes, slot: bytes) -> bytearray:
-        request = protocol.OpenMessage(ticket, content, slot)
+    async def open_message(
+        self, ticket: bytes, content: bytes, slot: bytes, vouched: Vouched
+    ) -> bytearray:
+        request = protocol.OpenMessage(ticket, content, slot, vouched.voucher, vouched.asker)
         return (await self.ask(request, protocol.MessageKey)).key
 
 

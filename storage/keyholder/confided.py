@@ -20,6 +20,8 @@ class Protected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     """`presence.Assertion` of a security key, in place of a code."""
     registration: bytearray = msgspec.field(default_factory=bytearray)
     """`presence.Registration` of a new security key."""
+    binding: bytearray = msgspec.field(default_factory=bytearray)
+    """With a log-in: what openings in its session are vouched for with (`vouchers`)."""
 
     def wipe(self) -> None:
         for field in self.__struct_fields__:

@@ -72,7 +72,7 @@ class Core:
     def roles(self, person: Person) -> tuple[Role, ...]:
         return tuple(sorted(decisions.roles_of(person, self.clock())))
 
-    def open_session(self, person: Person, kind: str, device: str) -> Opened:
+    def open_session(self, person: Person, kind: str, device: str, binding: bytes = b"") -> Opened:
         """To be called after the journal entry is durable."""
         idle = self._idle_seconds(person, kind)
         handle, session = self.sessions.open(
@@ -82,6 +82,7 @@ class Core:
             now=self.clock(),
             idle=idle * SECOND,
             life=self.config.session_seconds * SECOND,
+            binding=binding,
         )
         return Opened(
             person=person.id,

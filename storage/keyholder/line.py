@@ -13,6 +13,7 @@ from storage.keyholder import protocol
 from storage.keyholder.client import KeyHolderUnavailable, Refused
 from storage.keyholder.framing import frame
 from storage.keyholder.protocol import MAX_FRAME
+from storage.keyholder.vouchers import Vouched
 from storage.sealed.primitives import wipe
 
 _answers = msgspec.msgpack.Decoder(tuple[int, protocol.AnyAnswer])
@@ -31,9 +32,12 @@ class Line:
             raise KeyHolderUnavailable("the key holder answered something else")
         return answer
 
-    def open_message(self, ticket: bytes, content: bytes, slot: bytes) -> bytearray:
+    def open_message(
+        self, ticket: bytes, content: bytes, slot: bytes, vouched: Vouched
+    ) -> bytearray:
         """Redeems a ticket, once."""
-        answer = self._ask(protocol.OpenMessage(ticket, content, slot))
+        request = protocol.OpenMessage(ticket, content, slot, vouched.voucher, vouched.asker)
+        answer = self._ask(request)
         if not isinstance(answer, protocol.MessageKey):
             raise KeyHolderUnavailable("the key holder answered something else")
         return answer.key

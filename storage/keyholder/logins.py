@@ -116,7 +116,8 @@ class Logins:
         self._core.note_second(draft)
         entry = ask.entry(Event.SESSION_OPENED, person=person.id)
         await self._core.books.write(entry, draft.change())
-        return self._core.open_session(person, kind, ask.origin.device)
+        binding = bytes(ask.secrets.binding)
+        return self._core.open_session(person, kind, ask.origin.device, binding)
 
     async def _new_factors(self, password: bytearray, login: str) -> tuple[Factors, Enrolment]:
         stretched = await self._core.stretcher.stretch(password)

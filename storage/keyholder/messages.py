@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from storage.keyholder import decisions, protocol, signing, slots
+from storage.keyholder import decisions, protocol, signing, slots, vouchers
 from storage.keyholder.clock import DAY, SECOND
 from storage.keyholder.core import Core, No
 from storage.keyholder.journal import Entry, Event
@@ -19,6 +19,7 @@ from storage.keyholder.keyring import DEPOSIT, RECORDS, Keyring
 from storage.keyholder.protocol import Evidence
 from storage.keyholder.records import KeyRow, Mailbox, MessageSecret, Person, Tombstone
 from storage.keyholder.signing import SignedStatement
+from storage.keyholder.vouchers import Vouched
 from storage.sealed import primitives
 
 TICKET_LIFE = 60 * SECOND
@@ -141,6 +142,14 @@ class Messages:
         async with self._core.books.turn:
             session, person = self._core.session(held.session)
             secret = self._may_open(person, held.message)
+            if not vouchers.is_good(
+                session.binding,
+                Vouched(request.voucher, request.asker),
+                ticket=request.ticket,
+                content=request.content,
+                message=held.message,
+            ):
+                raise No("not vouched for by who signed in")
             key = slots.open_adopted_slot(
                 secret.secret, held.message, request.content, request.slot
             )

@@ -188,8 +188,11 @@ class Unlock(Request, frozen=True, tag="unlock"):
 
 
 class OpenMessage(Request, frozen=True, tag="open-message"):
-    """Redeems a ticket, once. Answer: `MessageKey` or `Refusal`."""
+    """Redeems a ticket, once, for whom the session's own worker or command vouches (`vouchers`).
+    Answer: `MessageKey` or `Refusal`."""
 
     ticket: bytes
     content: bytes
     slot: bytes
+    voucher: bytes = b""
+    asker: bytes = b""

@@ -24,6 +24,8 @@ class Session:
     idle: int
     idle_at: int
     ends_at: int
+    binding: bytes = b""
+    """Known to who signed in, and never to the exchange (`vouchers`)."""
 
     def view(self) -> SessionView:
         return SessionView(
@@ -45,7 +47,15 @@ class Sessions:
         self._sessions: OrderedDict[bytes, Session] = OrderedDict()
 
     def open(
-        self, person: UUID, kind: str, device: str, *, now: int, idle: int, life: int
+        self,
+        person: UUID,
+        kind: str,
+        device: str,
+        *,
+        now: int,
+        idle: int,
+        life: int,
+        binding: bytes = b"",
     ) -> tuple[bytes, Session]:
         """The person's oldest session gives way when there are too many."""
         self._drop_expired(now)
@@ -53,7 +63,7 @@ class Sessions:
         for key in own[: max(0, len(own) - self._limit + 1)]:
             del self._sessions[key]
         handle = random(32)
-        session = Session(uuid4(), person, kind, device, now, idle, now + idle, now + life)
+        session = Session(uuid4(), person, kind, device, now, idle, now + idle, now + life, binding)
         self._sessions[sha256(handle)] = session
         return handle, session
 

@@ -17,6 +17,7 @@ from storage.keyholder.confided import Protected
 from storage.keyholder.line import Line
 from storage.keyholder.proofs import seal_proof
 from storage.keyholder.signing import BadKey, Pin, SignedKey
+from storage.keyholder.vouchers import BINDING, Vouched
 from storage.sealed import primitives
 from storage.sealed.file import Codec, Header, Interrupted, SealedFile, Sealer, Whole
 from storage.sealed.primitives import SealedError, Suite
@@ -51,10 +52,20 @@ class Sealing:
 
 
 class Vault:
-    """`clock` says microseconds UTC."""
+    """`clock` says microseconds UTC; `draw` makes random octets."""
 
-    def __init__(self, pin: Path, line: Line, clock: Callable[[], int]) -> None:
-        self._pin, self._line, self._clock = pin, line, clock
+    def __init__(
+        self,
+        pin: Path,
+        line: Line,
+        clock: Callable[[], int],
+        draw: Callable[[int], bytes] = primitives.random,
+    ) -> None:
+        self._pin, self._line, self._clock, self._draw = pin, line, clock, draw
+
+    def binding(self) -> bytearray:
+        """What one leg vouches with, once somebody has signed in there."""
+        return bytearray(self._draw(BINDING))
 
     def seal_to_mailbox(
         self, content: bytes, codec: Codec, started: int, mailbox: UUID, signed: bytes
@@ -99,10 +110,11 @@ class Vault:
         *,
         ticket: bytes,
         slot: bytes,
+        vouched: Vouched,
     ) -> SealedFile:
         """Asks the key holder, then checks the whole file; on any fault the key is forgotten."""
         try:
-            key = self._line.open_message(ticket, content, slot)
+            key = self._line.open_message(ticket, content, slot, vouched)
         except Refused:
             raise VaultRefused(REFUSED) from None
         except KeyHolderUnavailable:
@@ -117,7 +129,9 @@ class Vault:
             raise VaultRefused(NO_KEY)
         return _opened(data, bytearray(key), content, told)
 
-    def prove(self, act: bytes, session: bytes, secrets: Mapping[str, bytearray]) -> bytes:
+    def prove(
+        self, act: bytes, session: bytes, secrets: Mapping[str, bytearray], binding: bytearray
+    ) -> bytes:
         """What was typed, sealed to the key holder for exactly this act; nothing is kept."""
         try:
             challenge = self._line.challenge()
@@ -125,7 +139,7 @@ class Vault:
                 Pin.read(self._pin).signing_key,
                 challenge,
                 msgspec.msgpack.decode(act, type=acts.AnyAct),
-                Protected(**secrets),
+                Protected(**secrets, binding=binding),
                 now=self._clock(),
                 session=session,
             )

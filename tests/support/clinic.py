@@ -49,7 +49,7 @@ from storage.models.ledger import ledger
 from storage.sealed.fields import FieldKey
 from storage.sealed.primitives import hotp
 from tests.support.databases import sqlite_urls
-from tests.support.keyholder import FakeTime, House, text
+from tests.support.keyholder import BINDING, FakeTime, House, text
 
 PASSWORD = "correct horse battery staple"
 
@@ -139,6 +139,8 @@ class Clinic:
         handle = base64.urlsafe_b64decode(who.token + "=") if who and who.token else b""
         assert self.house.pin is not None
         typed = {name: text(value) for name, value in secrets.items()}
+        if isinstance(act, acts.LogIn | acts.ConfirmEnrolment):
+            typed["binding"] = bytearray(BINDING)
         if signed is not None:
             typed |= signed(bound_challenge(challenge.challenge, acts.digest(act), handle))
         return seal_proof(

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import UUID, uuid4
 
-from storage.keyholder import acts, founding, protocol
+import msgspec
+
+from storage.keyholder import acts, founding, protocol, vouchers
 from storage.keyholder.acts import Role
 from storage.keyholder.books import Crash, going_on
 from storage.keyholder.clock import SECOND
@@ -21,6 +23,8 @@ from storage.keyholder.protocol import Enrolment, Evidence, HalfCode, Origin, Pr
 from storage.keyholder.signing import Pin
 from storage.sealed.primitives import Argon2, hotp
 
+BINDING = b"v" * vouchers.BINDING
+"""What everybody here draws who signs in."""
 CHEAP = Argon2(passes=1, kibibytes=64, lanes=1)
 START = 1_800_000_000 * SECOND
 A = TypeVar("A", bound=protocol.Answer)
@@ -131,6 +135,8 @@ class House:
         challenge = await self.ask(protocol.AskChallenge(), protocol.Challenge)
         assert self.pin is not None
         protected = Protected(**{name: text(value) for name, value in secrets.items()})
+        if isinstance(act, acts.LogIn | acts.ConfirmEnrolment | acts.PhoneLogIn):
+            protected = msgspec.structs.replace(protected, binding=bytearray(BINDING))
         sealed, asker = seal_proof(
             self.pin.signing_key,
             challenge,
@@ -221,6 +227,12 @@ class House:
         if isinstance(answer, protocol.Opened):
             someone.session, someone.notices = answer.session, answer.notices
         return answer
+
+
+def redeeming(ticket: bytes, content: bytes, slot: bytes) -> protocol.OpenMessage:
+    """As a worker does it on a leg where somebody with `BINDING` has signed in."""
+    vouched = vouchers.of_leg(BINDING, ticket, content)
+    return protocol.OpenMessage(ticket, content, slot, vouched.voucher)
 
 
 def evidence() -> Evidence:

@@ -25,7 +25,7 @@ from storage.keyholder.acts import Role
 from storage.keyholder.edges import REQUESTS, Edge, Place
 from storage.keyholder.protocol import AdoptMessage, AskTicket, KeyList, PublicKeys, Ticket, Wrapped
 from storage.keyholder.signing import SignedKey
-from tests.support.keyholder import FakeTime, House, Someone, evidence
+from tests.support.keyholder import BINDING, FakeTime, House, Someone, evidence
 from tests.support.media_desk import Desk
 from tests.support.media_worker import WorkerProcess
 from tests.support.rtp_phone import RtpPhone
@@ -105,8 +105,11 @@ class Mailroom:
 
 
 @asynccontextmanager
-async def mailroom(directory: Path, **config: object) -> AsyncIterator[Mailroom]:
-    """All of it, until the end of the block."""
+async def mailroom(
+    directory: Path, *, binding: bytes = BINDING, **config: object
+) -> AsyncIterator[Mailroom]:
+    """All of it, until the end of the block. Legs vouch with `binding`, as though whoever signed
+    in had done so there; empty: with what they draw."""
     house = House(directory / "keys", time=FakeTime(wall=system_clock()))
     admin = await house.administrator()
     manager = await house.enrolled("manager", Role.PRACTICE_MANAGER, admin)
@@ -117,6 +120,7 @@ async def mailroom(directory: Path, **config: object) -> AsyncIterator[Mailroom]
     assert house.pin is not None
     house.pin.write(directory / "keyholder.pin")
     worker = WorkerProcess(directory / "worker", messages=directory, **config)
+    worker.environment["TEST_BINDING"] = binding.hex()
     await worker.start()
     desk = Desk(worker)
     room = Mailroom(directory, house, desk, worker, admin, manager, doctor, mailbox, signed)

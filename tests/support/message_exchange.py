@@ -37,6 +37,7 @@ from storage.keyholder.acts import Role
 from storage.keyholder.client import KeyHolder
 from storage.keyholder.edges import REQUESTS, Edge, Place
 from storage.messages import Message
+from storage.records import HourlyKeys
 from tests.support import rtp_phone
 from tests.support.exchange import TestExchange, clock
 from tests.support.keyholder import FakeTime, House, Someone
@@ -107,6 +108,7 @@ class MessageExchange(TestExchange):
         self.house = House(self.folder / "keys", time=FakeTime(wall=system_clock()))
         assert self.house.pin is not None
         self.house.pin.write(self.store / "keyholder.pin")
+        await self._records_key()
         await self.key_holder_back()
         self.keyholder = KeyHolder(self.folder / "exchange.sock", deadline=60)
         await super().__aenter__()
@@ -128,6 +130,13 @@ class MessageExchange(TestExchange):
         )  # fmt: skip
         super()._signalling()
         self.voicemail.changed = self.lamps.changed
+
+    async def _records_key(self) -> None:
+        """Envelopes are sealed with the hour's key, as they are in an installation."""
+        ask = protocol.PublicKeys("records")
+        signed = (await self.house.ask(ask, protocol.KeyList)).keys[0]
+        assert self.house.pin is not None
+        self.keys = HourlyKeys(self.house.pin.signing_key, lambda: signed, self.now)
 
     def now(self) -> int:
         """The key holder's time goes ahead of ours with each code that somebody types."""

@@ -921,7 +921,12 @@ def opening(name: str) -> None:
     @use("POST", f"/v1/own/messages/{{message:uuid}}/{name}")
     async def _(clinic: Clinic, who: Member) -> httpx.Response:
         path = f"/v1/own/messages/{await own_message(clinic, who)}/{name}"
-        body = {"purpose": "to call back", "suite": "P384", "public": bytes(97)}
+        body = {
+            "purpose": "to call back",
+            "suite": "P384",
+            "public": bytes(97),
+            "voucher": bytes(32),
+        }
         return await clinic.ask(who, "POST", path, body)
 
 

@@ -9,6 +9,7 @@ from msgspec import Meta
 from pbx.admin.wire.fields import Label, Reason, Sealed, Version
 
 Days = Annotated[int, Meta(ge=1, le=3650)]
+Voucher = Annotated[bytes, Meta(min_length=32, max_length=32)]
 PublicKey = Annotated[bytes, Meta(min_length=32, max_length=4096)]
 
 
@@ -30,11 +31,13 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewOpening(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What for, and the ephemeral key of the command that asks; only it opens the answer."""
+    """What for, and the ephemeral key of the command that asks; only it opens the answer. With
+    the voucher the key holder knows that it is the command in which the person signed in."""
 
     purpose: Reason
     suite: Annotated[str, Meta(max_length=40)]
     public: PublicKey
+    voucher: Voucher
 
 
 class NewExport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,6 +46,7 @@ class NewExport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     purpose: Reason
     suite: Annotated[str, Meta(max_length=40)]
     public: PublicKey
+    voucher: Voucher
 
 
 class SealedCopy(msgspec.Struct, frozen=True, kw_only=True):

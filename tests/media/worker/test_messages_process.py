@@ -33,11 +33,12 @@ from media.client import (
 from media.worker import vault
 from media.worker.codecs import g722
 from media.worker.codecs.g711 import decode_ulaw
-from storage.keyholder import acts, slots
+from storage.keyholder import acts, slots, vouchers
 from storage.keyholder.protocol import KeyList, PublicKeys
 from storage.sealed import primitives
 from storage.sealed.file import MAX_SEALED, SEGMENT_MS, SealedFile, inspect
 from storage.sealed.file import Whole as WholeFile
+from tests.support.keyholder import BINDING
 from tests.support.mailroom import Kept, Mailroom, hush, mailroom, speak
 from tests.support.rtp_phone import Heard, RtpPhone
 from tests.support.tone import power, seconds_of
@@ -334,7 +335,7 @@ async def test_a_forward_is_sealed_anew_to_the_other_mailbox(room: Mailroom) -> 
     to = Deposit(os.urandom(16), str(other), msgspec.msgpack.encode(signed))
 
     done = await client.reseal(
-        Resealing(opening=await room.ticketed(kept), expect=kept.expect, to=to)
+        Resealing(opening=await room.ticketed(kept), expect=kept.expect, to=to, leg=leg)
     )
 
     assert (done.milliseconds, done.codec) == (told.milliseconds, "pcmu")
@@ -356,7 +357,8 @@ async def test_a_command_hears_through_a_key_of_its_own(room: Mailroom) -> None:
     leg = await room.desk.alone(phone)
     kept = await room.adopt(await recorded(room, leg, phone, 1))
     pair = primitives.generate_pair(primitives.Suite.HYBRID)
-    asker = Asker(os.urandom(16), str(pair.suite), pair.public)
+    voucher = vouchers.of_command(BINDING, kept.id, pair.suite, pair.public)
+    asker = Asker(os.urandom(16), pair.suite, pair.public, voucher)
 
     done = await client.reseal(
         Resealing(opening=await room.ticketed(kept), expect=kept.expect, to=asker)

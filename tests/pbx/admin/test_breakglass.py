@@ -13,8 +13,9 @@ from pbx.reconciling import Reconciler
 from storage.details import Detail
 from storage.keyholder import acts, slots
 from storage.keyholder.client import Refused
-from storage.keyholder.protocol import AdoptMessage, Evidence, MessageKey, OpenMessage
+from storage.keyholder.protocol import AdoptMessage, Evidence, MessageKey
 from tests.support.clinic import Clinic, Member
+from tests.support.keyholder import redeeming
 from tests.support.privileges import approve_glass, break_glass, extension, held, suspend
 
 
@@ -161,7 +162,7 @@ async def test_it_goes_on_without_the_ledger_and_is_copied_later(clinic: Clinic)
         assert approved.is_success, approved.text
         handle = base64.urlsafe_b64decode(nurse.token + "=")
         ticket = await plane.keyholder.ticket(handle, message, Evidence(clinic.id()))
-        heard = await clinic.answer(OpenMessage(ticket.ticket, message.bytes, slot))
+        heard = await clinic.answer(redeeming(ticket.ticket, message.bytes, slot))
         assert heard == MessageKey(bytearray(b"m" * 32))
         assert not await opens(clinic, nurse, message=clinic.id(), row=b"")
         refused = await suspend(clinic, manager, nurse)

@@ -22,6 +22,7 @@ from storage.keyholder.edges import REQUESTS, Edge, Place
 from storage.keyholder.framing import frame
 from storage.keyholder.protocol import Answer, Evidence, Origin, Pong, Proof, Request, State
 from storage.keyholder.signing import SignedHead, SignedStatement
+from storage.keyholder.vouchers import Vouched
 from tests.support.keyholder import House, evidence
 
 ID, TIED = uuid4(), Evidence(uuid4())
@@ -108,7 +109,7 @@ async def test_worker_and_operator_ask_theirs(script: tuple[Script, Path]) -> No
     worker = WorkerKeyHolder(script[1] / "worker")
     operator = OperatorKeyHolder(script[1] / "operator")
 
-    assert await worker.open_message(b"t", b"c", b"s") == b"k"
+    assert await worker.open_message(b"t", b"c", b"s", Vouched(b"v")) == b"k"
     assert (await operator.unlock_key()).public == b"p"
     assert (await operator.unlock(b"s")).state is State.READY
     assert await operator.report() == REPORT

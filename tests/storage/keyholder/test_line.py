@@ -23,6 +23,7 @@ from storage.keyholder.protocol import (
     Shut,
     State,
 )
+from storage.keyholder.vouchers import Vouched
 from tests.support.keyholder import House
 
 Answering = Callable[[Request], Awaitable[Answer]]
@@ -52,12 +53,14 @@ async def test_a_ticket_is_redeemed_and_a_challenge_given(house: House, path: Pa
             return MessageKey(bytearray(b"k" * 32))
         return await house.holder.answer(request)
 
-    key = await asked(path, answer, lambda line: line.open_message(b"t", b"c", b"s"))
+    key = await asked(
+        path, answer, lambda line: line.open_message(b"t", b"c", b"s", Vouched(b"v", b"a"))
+    )
     challenge = await asked(path, answer, lambda line: line.challenge())
 
     assert key == bytearray(b"k" * 32)
     assert isinstance(key, bytearray)
-    assert seen[0] == OpenMessage(b"t", b"c", b"s")
+    assert seen[0] == OpenMessage(b"t", b"c", b"s", b"v", b"a")
     assert isinstance(challenge, protocol.Challenge)
 
 
@@ -71,7 +74,10 @@ async def test_what_is_no_answer_is_an_error(path: Path) -> None:
         async def answer(request: Request, given: Answer = given) -> Answer:
             return given
 
-        for ask in (lambda line: line.open_message(b"", b"", b""), lambda line: line.challenge()):
+        for ask in (
+            lambda line: line.open_message(b"", b"", b"", Vouched(b"")),
+            lambda line: line.challenge(),
+        ):
             with pytest.raises(error):
                 await asked(path, answer, ask)
 

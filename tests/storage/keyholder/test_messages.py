@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from storage.keyholder import acts, journal, messages, protocol, signing, slots
+from storage.keyholder import acts, journal, messages, protocol, signing, slots, vouchers
 from storage.keyholder.acts import Role
 from storage.keyholder.clock import DAY
 from storage.keyholder.journal import Event
@@ -37,7 +37,7 @@ from storage.keyholder.records import SETTINGS, KeyRow, MessageSecret, Settings
 from storage.keyholder.signing import SignedKey
 from storage.keyholder.store import Change
 from storage.keyholder.surroundings import Surroundings
-from tests.support.keyholder import House, Someone, evidence
+from tests.support.keyholder import BINDING, House, Someone, evidence, redeeming
 
 CONTENT, KEY = b"content id", b"m" * 32
 REASON = hashlib.sha256(b"complaint of today").digest()
@@ -74,7 +74,7 @@ async def opened(house: House, box: Box, who: Someone, tied: Evidence | None = N
     answer = await house.holder.answer(AskTicket(who.session, box.message, tied or evidence()))
     if not isinstance(answer, Ticket):
         return answer
-    return await house.holder.answer(OpenMessage(answer.ticket, CONTENT, box.slot))
+    return await house.holder.answer(redeeming(answer.ticket, CONTENT, box.slot))
 
 
 async def entries(house: House, event: Event) -> list[journal.Entry]:
@@ -102,15 +102,30 @@ async def test_nobody_else_hears(house: House, box: Box) -> None:
 async def test_a_ticket_is_good_once_for_a_minute_and_one_message(house: House, box: Box) -> None:
     ask = AskTicket(box.doctor.session, box.message, evidence())
     first, second = await house.ask(ask, Ticket), await house.ask(ask, Ticket)
-    redeem = OpenMessage(first.ticket, CONTENT, box.slot)
+    redeem = redeeming(first.ticket, CONTENT, box.slot)
 
     assert isinstance(await house.holder.answer(redeem), MessageKey)
     assert await house.holder.answer(redeem) == Refusal()
     house.time.pass_(60)
-    assert await house.holder.answer(OpenMessage(second.ticket, CONTENT, box.slot)) == Refusal()
+    assert await house.holder.answer(redeeming(second.ticket, CONTENT, box.slot)) == Refusal()
     third = await house.ask(ask, Ticket)
-    other = OpenMessage(third.ticket, b"another content", box.slot)
+    other = redeeming(third.ticket, b"another content", box.slot)
     assert await house.holder.answer(other) == Refusal()
+
+
+async def test_a_ticket_is_redeemed_for_whom_the_person_vouched(house: House, box: Box) -> None:
+    async def redeemed(voucher: bytes, public: bytes) -> object:
+        ask = AskTicket(box.doctor.session, box.message, evidence())
+        ticket = (await house.ask(ask, Ticket)).ticket
+        asker = vouchers.asker_id("P384", public)
+        return await house.holder.answer(OpenMessage(ticket, CONTENT, box.slot, voucher, asker))
+
+    voucher = vouchers.of_command(BINDING, box.message, "P384", b"of the command")
+    assert isinstance(await redeemed(voucher, b"of the command"), MessageKey)
+    assert await redeemed(voucher, b"of whoever has the exchange") == Refusal()
+    assert await redeemed(b"", b"of whoever has the exchange") == Refusal()
+    refused = await entries(house, Event.REFUSED)
+    assert [one.reason for one in refused] == ["not vouched for by who signed in"] * 2
 
 
 async def test_a_membership_that_ended_within_the_minute_opens_nothing(
@@ -120,7 +135,7 @@ async def test_a_membership_that_ended_within_the_minute_opens_nothing(
     ticket = await house.ask(ask, Ticket)
     await house.done(box.admin, acts.CloseTenure(box.id))
 
-    assert await house.holder.answer(OpenMessage(ticket.ticket, CONTENT, box.slot)) == Refusal()
+    assert await house.holder.answer(redeeming(ticket.ticket, CONTENT, box.slot)) == Refusal()
 
 
 async def deposited(house: House, box: Box, owner: Someone) -> Box:
@@ -288,7 +303,7 @@ async def test_a_message_may_be_kept_in_two_files(house: House, box: Box) -> Non
     wrapped = await house.ask(adopt, Wrapped)
 
     ticket = await house.ask(AskTicket(box.doctor.session, box.message, evidence()), Ticket)
-    ask = OpenMessage(ticket.ticket, comment, wrapped.slot)
+    ask = redeeming(ticket.ticket, comment, wrapped.slot)
 
     assert await house.holder.answer(ask) == MessageKey(bytearray(b"c" * 32))
 
@@ -434,7 +449,7 @@ async def test_tables_in_memory_are_bounded(
     ask = AskTicket(box.doctor.session, box.message, evidence())
     first = await house.ask(ask, Ticket)
     await house.ask(ask, Ticket)
-    assert await house.holder.answer(OpenMessage(first.ticket, CONTENT, box.slot)) == Refusal()
+    assert await house.holder.answer(redeeming(first.ticket, CONTENT, box.slot)) == Refusal()
     for someone in (box.manager, box.doctor, box.manager):
         await house.ask(LookUpNumber(someone.session, "1", REASON, evidence()), Indexed)
 

@@ -26,12 +26,15 @@ from storage.keyholder.protocol import (
 )
 from storage.keyholder.records import KeyRow
 from storage.keyholder.signing import SignedKey
+from storage.keyholder.vouchers import BINDING as BINDING_SIZE
+from storage.keyholder.vouchers import Vouched
 from storage.sealed import primitives
 from storage.sealed.file import MAX_SEALED, Codec, Fault, FileRefused, Whole, inspect
 from storage.sealed.vault import Sealing, Vault, VaultRefused
-from tests.support.keyholder import House, Someone, evidence
+from tests.support.keyholder import BINDING, House, Someone, evidence, redeeming
 
 CONTENT = bytes(range(16))
+VOUCHED = Vouched(b"v" * 32)
 
 
 @pytest.fixture
@@ -46,7 +49,9 @@ class Scripted(Line):
         super().__init__(Path("nowhere"))
         self.given: object = None
 
-    def open_message(self, ticket: bytes, content: bytes, slot: bytes) -> bytearray:
+    def open_message(
+        self, ticket: bytes, content: bytes, slot: bytes, vouched: Vouched
+    ) -> bytearray:
         return self._give(bytearray)
 
     def challenge(self) -> Challenge:
@@ -104,9 +109,11 @@ async def test_a_message_goes_to_its_mailbox_and_comes_back_on_a_ticket(world: W
     adopt = AdoptMessage(message, world.mailbox, CONTENT, world.signed.id, sealing.slot, evidence())
     slot = (await house.ask(adopt, Wrapped)).slot
     ticket = await house.ask(AskTicket(doctor.session, message, evidence()), Ticket)
-    redeem = protocol.OpenMessage(ticket.ticket, CONTENT, slot)
+    redeem = redeeming(ticket.ticket, CONTENT, slot)
     world.line.given = (await house.ask(redeem, protocol.MessageKey)).key
-    read = world.vault.open_message(data, CONTENT, told, ticket=ticket.ticket, slot=slot)
+    read = world.vault.open_message(
+        data, CONTENT, told, ticket=ticket.ticket, slot=slot, vouched=VOUCHED
+    )
 
     space = bytearray(MAX_SEALED)
     assert bytes(space[: read.open(0, space)]) == b"hello"
@@ -152,7 +159,7 @@ async def test_what_the_key_holder_refuses_is_not_opened(world: World) -> None:
     for failure, fault in ((Refused("no"), "refused"), (KeyHolderUnavailable("x"), "unavailable")):
         world.line.given = failure
         with pytest.raises(VaultRefused) as refused:
-            world.vault.open_message(data, CONTENT, told, ticket=b"t", slot=b"s")
+            world.vault.open_message(data, CONTENT, told, ticket=b"t", slot=b"s", vouched=VOUCHED)
         assert refused.value.fault == fault
 
 
@@ -162,7 +169,9 @@ async def test_a_key_of_a_file_that_is_refused_is_forgotten(world: World) -> Non
     world.line.given = key
 
     with pytest.raises(FileRefused) as refused:
-        world.vault.open_message(data, CONTENT, Whole(inspect(data).digest), ticket=b"t", slot=b"s")
+        world.vault.open_message(
+            data, CONTENT, Whole(inspect(data).digest), ticket=b"t", slot=b"s", vouched=VOUCHED
+        )
 
     assert refused.value.fault is Fault.ALTERED
     assert key == bytes(32)
@@ -200,7 +209,9 @@ async def test_a_pin_is_proved_to_the_key_holder_alone(world: World) -> None:
     await house.done(doctor, set_pin, new_pin="730562")
     act = acts.PhoneLogIn(doctor.id)
     world.line.given = await house.ask(protocol.AskChallenge(), Challenge)
-    sealed = world.vault.prove(acts.canonical(act), b"", {"pin": bytearray(b"730562")})
+    sealed = world.vault.prove(
+        acts.canonical(act), b"", {"pin": bytearray(b"730562")}, bytearray(BINDING)
+    )
 
     assert b"730562" not in sealed
     proof = Proof(sealed, Origin("device", "here"), b"")
@@ -213,13 +224,20 @@ async def test_what_cannot_be_proved_says_why(world: World) -> None:
     act = acts.canonical(acts.PhoneLogIn(world.doctor.id))
     world.line.given = KeyHolderUnavailable("away")
     with pytest.raises(VaultRefused, match="unavailable"):
-        world.vault.prove(act, b"", {})
+        world.vault.prove(act, b"", {}, bytearray())
     challenge = await world.house.ask(protocol.AskChallenge(), Challenge)
     forged = msgspec.structs.replace(challenge.key, public=b"x" * len(challenge.key.public))
     world.line.given = msgspec.structs.replace(challenge, key=forged)
     with pytest.raises(VaultRefused, match="key"):
-        world.vault.prove(act, b"", {})
+        world.vault.prove(act, b"", {}, bytearray())
     world.line.given = challenge
     for wrong_act, secrets in ((b"no act", {}), (act, {"shoe_size": bytearray()})):
         with pytest.raises(VaultRefused, match="key"):
-            world.vault.prove(wrong_act, b"", secrets)
+            world.vault.prove(wrong_act, b"", secrets, bytearray())
+
+
+def test_each_leg_vouches_with_a_secret_of_its_own(world: World) -> None:
+    drawn = [world.vault.binding() for _ in range(3)]
+
+    assert {len(one) for one in drawn} == {BINDING_SIZE}
+    assert len({bytes(one) for one in drawn}) == 3
