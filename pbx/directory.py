@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 
 from pbx.b2bua.identity import Caller, Place
+from storage.groups import Member, Settings
 from storage.reach import UNSET, Reach
 from storage.sealed import primitives
 
@@ -57,12 +58,54 @@ class TenancyEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reach: Reach = UNSET
 
 
+class GroupEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A number at which a group rings."""
+
+    id: UUID
+    """Of the extension whose number it is."""
+    number: str
+    settings: Settings
+
+    @property
+    def name(self) -> str:
+        return self.settings.name
+
+    @property
+    def strategy(self) -> str:
+        return self.settings.strategy
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        return self.settings.members
+
+    @property
+    def ring_seconds(self) -> int:
+        return self.settings.ring_seconds
+
+    @property
+    def mailbox(self) -> UUID | None:
+        return self.settings.mailbox
+
+    @property
+    def onward(self) -> UUID | None:
+        return self.settings.onward
+
+    @property
+    def tenure(self) -> UUID | None:
+        """A group is nobody's time on a number."""
+        return None
+
+    def is_over(self, now: int) -> bool:
+        return self.settings.until is not None and self.settings.until <= now
+
+
 class Entries(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept on disk."""
 
     made_at: int
     devices: tuple[DeviceEntry, ...] = ()
     tenancies: tuple[TenancyEntry, ...] = ()
+    groups: tuple[GroupEntry, ...] = ()
 
 
 class Directory:
@@ -79,6 +122,8 @@ class Directory:
             entry.number: entry for entry in entries.tenancies
         }
         self._by_extension = {entry.extension: entry for entry in entries.tenancies}
+        self.groups: Mapping[str, GroupEntry] = {entry.number: entry for entry in entries.groups}
+        self._groups = {entry.id: entry for entry in entries.groups}
 
     @cached_property
     def emergency_devices(self) -> tuple[UUID, ...]:
@@ -97,6 +142,14 @@ class Directory:
     def of_extension(self, extension: UUID) -> TenancyEntry | None:
         """Who holds it now."""
         return self._by_extension.get(extension)
+
+    def group_at(self, extension: UUID) -> GroupEntry | None:
+        """The group whose number it is."""
+        return self._groups.get(extension)
+
+    def taking_messages(self, number: str) -> TenancyEntry | GroupEntry | None:
+        """Whose mailbox is at this number."""
+        return self.tenancies.get(number) or self.groups.get(number)
 
     def by_username(self, username: str) -> DeviceEntry | None:
         return self._by_username.get(username.lower())

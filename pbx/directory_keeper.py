@@ -13,7 +13,15 @@ import msgspec
 import structlog
 
 from pbx.b2bua.identity import Place
-from pbx.directory import EMPTY, DeviceEntry, Directory, DirectoryFile, Entries, TenancyEntry
+from pbx.directory import (
+    EMPTY,
+    DeviceEntry,
+    Directory,
+    DirectoryFile,
+    Entries,
+    GroupEntry,
+    TenancyEntry,
+)
 from storage import phonebook
 from storage.database import Database
 from storage.errors import StorageError
@@ -117,6 +125,7 @@ class DirectoryKeeper:
             made_at=known.made_at,
             devices=known.devices + _all(g.devices for g in self._guests.values()),
             tenancies=known.tenancies + _all(g.tenancies for g in self._guests.values()),
+            groups=known.groups,
         )
         old, self._directory = self._directory, Directory(everybody)
         self.changed(old, self._directory)
@@ -138,7 +147,11 @@ def _all(parts: Iterable[tuple[T, ...]]) -> tuple[T, ...]:
 
 
 def _same(one: Entries, other: Entries) -> bool:
-    return (one.devices, one.tenancies) == (other.devices, other.tenancies)
+    return (one.devices, one.tenancies, one.groups) == (
+        other.devices,
+        other.tenancies,
+        other.groups,
+    )
 
 
 def _entries(book: Phonebook, now: int) -> Entries:
@@ -173,4 +186,8 @@ def _entries(book: Phonebook, now: int) -> Entries:
         )
         for held in sorted(book.tenancies, key=lambda held: held.number)
     )
-    return Entries(made_at=now, devices=devices, tenancies=tenancies)
+    groups = tuple(
+        GroupEntry(id=group.id, number=group.number, settings=group.settings)
+        for group in sorted(book.groups, key=lambda group: group.number)
+    )
+    return Entries(made_at=now, devices=devices, tenancies=tenancies, groups=groups)

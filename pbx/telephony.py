@@ -325,6 +325,7 @@ class Telephony:
             legs_per_worker=config.media.pairs_per_worker,
             voicemail=self.voicemail,
             strangers=self.recorder.claimed,
+            refused=self.recorder.claimed,
             set_reach=ReachByPhone(
                 ground.committer,
                 directory_key.load(credentials),
@@ -356,8 +357,10 @@ class Telephony:
         )
 
     def _mailboxes(self) -> list[UUID]:
-        tenancies = self.keeper.current().entries.tenancies
-        return [entry.mailbox for entry in tenancies if entry.mailbox is not None]
+        entries = self.keeper.current().entries
+        known = [entry.mailbox for entry in entries.tenancies]
+        known += [entry.mailbox for entry in entries.groups]
+        return list(dict.fromkeys(mailbox for mailbox in known if mailbox is not None))
 
     def _notify(self, mailbox: UUID) -> None:
         """An e-mail without content, to whoever is set up for one."""

@@ -19,6 +19,7 @@ from storage.ledger.actions import Action
 from storage.ledger.entry import Subject
 from storage.ledger.unit import Unit
 from storage.models.extensions import extension as table
+from storage.models.groups import ring_group
 from storage.people import PersonState, facts_of
 from storage.sealed.fields import Cell, FieldKey
 from storage.tenures import NewTenure, Tenure
@@ -85,6 +86,7 @@ class Extensions:
     async def assign(self, unit: Unit, deed: Deed, new: NewTenure, version: int) -> None:
         """Ends the present tenure, if any, and begins a new, empty one."""
         connection = unit.connection
+        await check_no_group(connection, new.extension)
         present = await tenures.open_on(connection, new.extension)
         if present is not None and present.person == new.person and new.until is None:
             raise WrongState("extension", "belongs to this person already")
@@ -119,6 +121,7 @@ class Extensions:
     ) -> Tenure | None:
         """Ends what is open now and lets an earlier epoch go on; answers what was ended."""
         connection = unit.connection
+        await check_no_group(connection, extension)
         earlier = await tenures.get(connection, tenure)
         if earlier.extension != extension or earlier.ended_at is None:
             raise WrongState("tenure", "cannot be resumed here")
@@ -144,6 +147,15 @@ class Extensions:
 
     def _opened(self, row: Row[Any], tenure: Tenure | None) -> Extension:
         return Extension(row.id, self._number(row), row.version, tenure)
+
+
+async def check_no_group(connection: AsyncConnection, extension: UUID) -> None:
+    """Raises `WrongState` for a number at which a group rings."""
+    query = select(ring_group.c.id).where(
+        ring_group.c.id == extension, ring_group.c.state_id.is_not(None)
+    )
+    if await connection.scalar(query) is not None:
+        raise WrongState("number", "belongs to a group: pbx group remove")
 
 
 async def version_of(connection: AsyncConnection, extension: UUID) -> int:

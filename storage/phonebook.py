@@ -7,11 +7,16 @@ leaves no row. It is read again every half minute, while phones wait to be answe
 from dataclasses import dataclass
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage import groups
 from storage.exceptions import ExceptionKind
+from storage.groups import Settings
 from storage.models.extensions import device, extension, reach, tenure
+from storage.models.groups import ring_group, ring_group_state
+from storage.models.mailboxes import shared_mailbox
 from storage.models.people import person
 from storage.models.policies import exception
 from storage.phones import PhoneIdentity, Phones
@@ -45,9 +50,19 @@ class TenancyFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupFacts:
+    """A number at which a group rings."""
+
+    id: UUID
+    number: str
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
 class Phonebook:
     phones: tuple[PhoneFacts, ...]
     tenancies: tuple[TenancyFacts, ...]
+    groups: tuple[GroupFacts, ...] = ()
 
 
 async def read(connection: AsyncConnection, fields: FieldKey, phones: Phones) -> Phonebook:
@@ -64,7 +79,9 @@ async def read(connection: AsyncConnection, fields: FieldKey, phones: Phones) ->
             if identity is not None:
                 until = 0 if identity.has_used_sha256 else exceptions.get(row.id, 0)
                 known.append(PhoneFacts(identity, row.place, row.extension_id, until))
-    return Phonebook(tuple(known), await _tenancies(connection, fields))
+    tenancies = await _tenancies(connection, fields)
+    owned = {held.mailbox for held in tenancies}
+    return Phonebook(tuple(known), tenancies, await _groups(connection, fields, owned))
 
 
 async def _md5_exceptions(connection: AsyncConnection) -> dict[UUID, int]:
@@ -107,4 +124,32 @@ async def _tenancies(connection: AsyncConnection, fields: FieldKey) -> tuple[Ten
             )
             for row in rows
         ]
+    return tuple(found)
+
+
+async def _groups(
+    connection: AsyncConnection, fields: FieldKey, owned: set[UUID]
+) -> tuple[GroupFacts, ...]:
+    """A mailbox that nobody has any more takes no message of a group's."""
+    query = (
+        select(
+            ring_group.c.id,
+            ring_group.c.state_id,
+            extension.c.number_sealed,
+            ring_group_state.c.settings_sealed,
+        )
+        .join(extension, extension.c.id == ring_group.c.id)
+        .join(ring_group_state, ring_group_state.c.id == ring_group.c.state_id)
+    )
+    rows = (await connection.execute(query)).all()
+    if not rows:
+        return ()
+    takes = owned | set((await connection.scalars(select(shared_mailbox.c.id))).all())
+    found = []
+    for row in rows:
+        settings = groups.opened(fields, row.state_id, row.settings_sealed)
+        if settings.mailbox not in takes:
+            settings = msgspec.structs.replace(settings, mailbox=None)
+        number = fields.open(row.number_sealed, Cell("extension", "number", row.id))
+        found.append(GroupFacts(row.id, number, settings))
     return tuple(found)

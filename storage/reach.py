@@ -1,4 +1,5 @@
-"""How somebody is reached on an extension: do-not-disturb, and where calls go instead.
+"""How somebody is reached on an extension: do-not-disturb, how many calls at once, and where calls
+go instead.
 
 It belongs to a tenure: the next holder begins with none of it. The settings are one sealed value
 (SECURITY: personal fields); ledger rows carry identifiers of extensions, never a number.
@@ -12,7 +13,7 @@ import msgspec
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage import tenures
+from storage import history, tenures
 from storage.conflicts import WrongState
 from storage.deeds import Deed
 from storage.ledger.actions import Action
@@ -21,6 +22,8 @@ from storage.ledger.unit import Unit
 from storage.models.extensions import reach as table
 from storage.sealed.fields import Cell, FieldKey
 from storage.versions import change as change_row
+
+CHANGES = frozenset({Action.REACH_CHANGED, Action.REACH_UNDONE})
 
 
 class When(StrEnum):
@@ -46,6 +49,13 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     do_not_disturb: bool = False
     undisturbed_until: int | None = None
     forwards: tuple[Forward, ...] = ()
+    most_calls: int | None = None
+    """Calls at once, of whoever holds the extension; None: as many as come."""
+    most_calls_until: int | None = None
+
+    def limit(self, now: int) -> int | None:
+        """How many calls there may be before the next one is told that the person is busy."""
+        return None if _is_over(self.most_calls_until, now) else self.most_calls
 
     def is_undisturbed(self, now: int) -> bool:
         return self.do_not_disturb and not _is_over(self.undisturbed_until, now)
@@ -67,6 +77,10 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
         new = () if to is None else (Forward(when, to, until),)
         return msgspec.structs.replace(self, forwards=(*others, *new))
 
+    def limited(self, most: int | None, until: int | None) -> "Reach":
+        end = None if most is None else until
+        return msgspec.structs.replace(self, most_calls=most, most_calls_until=end)
+
 
 UNSET = Reach()
 """Nobody has set anything."""
@@ -76,12 +90,16 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One setting, to be set or taken away."""
 
     when: When | None
-    """None: do-not-disturb."""
+    """None: do-not-disturb, or how many calls at once."""
     is_on: bool
+    is_limit: bool = False
+    most_calls: int | None = None
     target: UUID | None = None
     until: int | None = None
 
     def on(self, reach: Reach) -> Reach:
+        if self.is_limit:
+            return reach.limited(self.most_calls if self.is_on else None, self.until)
         if self.when is None:
             return reach.undisturbed(on=self.is_on, until=self.until)
         return reach.forwarded(self.when, self.target if self.is_on else None, self.until)
@@ -121,6 +139,35 @@ class Reaches:
                     after=_state(tenure.id, after),
                 )
             )
+
+    async def undo(self, unit: Unit, deed: Deed, extension: UUID) -> None:
+        """The last change of whoever holds it is taken back, once."""
+        present = await tenures.open_on(unit.connection, extension)
+        last = await history.last_of(unit.connection, Subject("extension", extension), CHANGES)
+        if last.action == Action.REACH_UNDONE:
+            raise WrongState("extension", "has no setting left that could be undone")
+        if present is None or last.before["tenure"] != str(present.id):
+            raise WrongState("extension", "belongs to somebody else since this was set")
+        before, version = await self._present(unit.connection, present.id)
+        known = {name: value for name, value in last.before.items() if name != "tenure"}
+        after = msgspec.convert(known, Reach)
+        await self._put(unit.connection, present.id, after, version)
+        unit.record(
+            deed.entry(
+                Action.REACH_UNDONE,
+                Subject("extension", extension),
+                before=_state(present.id, before),
+                after=_state(present.id, after),
+            )
+        )
+
+    async def undo_all(self, unit: Unit, deed: Deed, person: UUID) -> None:
+        """The last change on every extension that a person holds now."""
+        held = await tenures.open_of(unit.connection, person)
+        if not held:
+            raise WrongState("person", "holds no extension")
+        for tenure in held:
+            await self.undo(unit, deed, tenure.extension)
 
     async def _put(
         self, connection: AsyncConnection, tenure: UUID, reach: Reach, version: int

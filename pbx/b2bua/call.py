@@ -20,6 +20,7 @@ from pbx.b2bua.caller_leg import CallerLeg
 from pbx.b2bua.endings import CallOver, end_of
 from pbx.b2bua.events import (
     Acknowledged,
+    GaveUp,
     Heard,
     HungUp,
     LegEvent,
@@ -28,6 +29,7 @@ from pbx.b2bua.events import (
     RefreshDue,
     Reoffered,
     Replacing,
+    Taking,
     Told,
     Vanished,
 )
@@ -76,6 +78,14 @@ class Call:
         self.route: Route | Resumed | None = None
         self.tenure: UUID | None = None
         self.callee_name = ""
+        self.group: UUID | None = None
+        """The group that rings now, or whose member was found."""
+        self.through = ""
+        """What that is called: shown to those who are rung, before the caller."""
+        self.takes_comers = False
+        """Another phone may answer now: somebody is rung, or the call is parked."""
+        self.parked_by: UUID | None = None
+        """The device that gets a parked call back when nobody takes it."""
         self.location: Location | None = None
         """Where the phone of an emergency call says that it is."""
         self.pairing = Pairing(self)
@@ -161,6 +171,8 @@ class Call:
                     leg.answer_referral(event, 481)
                 case Replacing(leg):
                     leg.reject(481)
+                case Taking(leg):
+                    leg.reject(480)
 
     def _hang_up(self, leg: Leg) -> None:
         """What one leg's peer made of its dialog keeps no other leg from ending."""
@@ -197,7 +209,7 @@ class Call:
         if (over := end_of(self, event)) is not None:
             raise over
         match event:
-            case HungUp() | Vanished() | Heard(event=Silent()):
+            case GaveUp() | HungUp() | Vanished() | Heard(event=Silent()):
                 return False  # of a phone that is no party, or not silent for long enough
             case Heard(leg, Held(is_held=is_held)):
                 leg.is_held = is_held
@@ -211,6 +223,9 @@ class Call:
                 return False
             case Replacing(leg) if self.state != "talking":
                 leg.reject(481)
+                return False
+            case Taking(leg) if not self.takes_comers:
+                leg.reject(480)  # somebody was faster
                 return False
         return True
 
@@ -254,7 +269,7 @@ class Call:
         invitation = Invitation(
             domain=self.around.domain,
             number=number,
-            shown=shown_to(who, place, is_emergency=self.is_emergency),
+            shown=shown_to(who, place, is_emergency=self.is_emergency).through(self.through),
             max_forwards=self.max_forwards,
             is_emergency=self.is_emergency,
             location=self.location,
@@ -268,7 +283,7 @@ class Call:
             raise
         return leg
 
-    async def begin(self, callee: CalleeLeg) -> None:
+    async def begin(self, callee: Leg) -> None:
         """Answer the caller for a callee that is connected."""
         if self.has_given_up:
             raise CallOver("caller-gave-up", CallOutcome.CANCELLED)
@@ -312,6 +327,15 @@ class Call:
     def has_room(self, device: UUID) -> bool:
         """Whether the device may be rung, or has as many calls as it may have."""
         return self.is_emergency or self._board.has_room(device)
+
+    def is_at_limit(self, person: UUID, most: int | None) -> bool:
+        """Whether a person has as many calls as they take at once."""
+        return most is not None and not self.is_emergency and self._board.is_at(person, most, self)
+
+    @property
+    def place(self) -> int:
+        """Where it is parked, or is to be; 0: nowhere."""
+        return self.around.lot.place_of(self)
 
     @property
     def may_take_ports(self) -> bool:
@@ -399,6 +423,15 @@ class Call:
                 status=status,
             )
         )
+
+    def picked_up(self, leg: Leg, number: str, kind: str = "picked-up") -> None:
+        """Another phone has answered for whoever was rung, or has taken the parked call."""
+        held = self.directory.holder_of(leg.device)
+        if held is not None and kind == "picked-up" and self.waiting is self.caller:
+            self.tenure, self.callee_name = held.tenure, held.name
+        self.transferred(kind, leg, self.waiting, number, 200)
+        self.introduce(self.waiting, leg)
+        self.introduce(leg, self.waiting)
 
     def give(self, legs: Sequence[Leg], to: Call, figures: Sequence[LegStats]) -> None:
         """These legs go on in another call; ours is over for everybody else."""

@@ -14,8 +14,9 @@ from media.client import StoredCall
 from pbx import gruu
 from pbx.b2bua.call import Call
 from pbx.b2bua.caller_leg import CallerLeg, user_of
+from pbx.b2bua.comers import may_take_back, rings_at
 from pbx.b2bua.config import CallsConfig
-from pbx.b2bua.events import Replacing
+from pbx.b2bua.events import Replacing, Taking
 from pbx.b2bua.goodbyes import Goodbyes
 from pbx.b2bua.leg import Leg
 from pbx.b2bua.location import unwrap
@@ -24,6 +25,7 @@ from pbx.b2bua.snapshot import CallSnapshot, Resumed
 from pbx.b2bua.surroundings import Serve, Surroundings
 from pbx.b2bua.written import route_name
 from pbx.dialplan import plan
+from pbx.dialplan.parties import is_undisturbed
 from pbx.sip import events as sip
 from pbx.sip.dialog import Dialog, DialogId
 from pbx.sip.errors import PeerError
@@ -102,6 +104,10 @@ class Calls:
             around.agent.respond(event.transaction, response_to(event.request, error.status))
             return
         location = unwrap(event.request)
+        found = self._open_to(device, route)
+        if found is not None:
+            self._come(event, device, found)
+            return
         call = Call.begun(around, self, event, device, max_forwards)
         call.route = route
         call.location = location if is_emergency else None
@@ -133,9 +139,12 @@ class Calls:
         held = directory.holder_of(entry.id) if entry is not None else None
         if entry is None or held is None:
             return plan.Refused(plan.Refusal.UNKNOWN_NUMBER)
-        if plan.is_undisturbed(held, directory, now):
+        if is_undisturbed(held, directory, now):
             return plan.Refused(plan.Refusal.BUSY)
-        return plan.RingPerson(held.extension, held.tenure, held.person, (entry.id,), one.instance)
+        most = held.reach.limit(now)
+        return plan.RingPerson(
+            held.extension, held.tenure, held.person, (entry.id,), one.instance, most_calls=most
+        )
 
     def _replace(self, event: sip.RequestReceived, device: UUID) -> int:
         """A phone wants the place of another one in a call (RFC 3891 §3); or why it is refused."""
@@ -165,6 +174,23 @@ class Calls:
         self.listen(event.transaction, leg)
         call.tell(Replacing(leg, found))
         return 0
+
+    def _open_to(self, device: UUID, route: plan.Route) -> Call | None:
+        """The call that a phone wants to answer or take back, if it may and there is one."""
+        match route:
+            case plan.PickUp(target, is_allowed=True):
+                return next((c for c in self._live.values() if rings_at(c, target, device)), None)
+            case plan.Slot(place) if may_take_back(self._around.directory(), device):
+                parked = self._around.lot.at(place)
+                return parked if parked is not None and parked.takes_comers else None
+        return None
+
+    def _come(self, event: sip.RequestReceived, device: UUID, call: Call) -> None:
+        leg = CallerLeg(call, new_id(self._around.clock), device, event)
+        leg.person = call.person_at(device)
+        call.take(leg)
+        self.listen(event.transaction, leg)
+        call.tell(Taking(leg))
 
     def receive(self, event: sip.Event) -> bool:
         """An event of a transaction or dialog; False: it belongs to no call."""
@@ -200,7 +226,7 @@ class Calls:
             CallRow(
                 call.id,
                 route_name(call.route),
-                call.state,
+                f"{call.state} at {call.place}" if call.state == "parked" else call.state,
                 call.started_at,
                 call.caller.answered_at,
                 tuple(sorted(call.devices())),
@@ -277,6 +303,7 @@ class Calls:
             self._ended(call.record())
 
     def _forget(self, call: Call) -> None:
+        self._around.lot.leave(call)
         for key in self._of_call.pop(call.id, ()):
             if isinstance(key, DialogId):
                 self._by_dialog.pop(key, None)
@@ -327,6 +354,11 @@ class Calls:
 
     def has_room(self, device: UUID) -> bool:
         return self._per_device[device] < self._around.config.per_device
+
+    def is_at(self, person: UUID, most: int, beside: Call) -> bool:
+        """Whether a person is part of so many calls, not counting one."""
+        theirs = (c for c in self._live.values() if c is not beside and person in c.people())
+        return sum(1 for _ in theirs) >= most
 
     def _leg_of(self, event: sip.Event) -> Leg | None:
         transaction = getattr(event, "transaction", None)

@@ -21,6 +21,15 @@ class CallsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     emergency_legs: int = 32
     """Legs each media worker keeps free for emergency calls, at most a quarter of its ports."""
 
+    park_slots: int = 20
+    """How many calls may be parked at once: `*701` and so on."""
+
+    park_seconds: int = 120
+    """After how long a parked call that nobody takes rings at whoever parked it."""
+
+    park_returns: int = 3
+    """How often; then it goes to their mailbox, or ends."""
+
     def __post_init__(self) -> None:
         if not 5 <= self.ring_seconds <= 170:
             raise ValueError("ring_seconds: 5 to 170 (Timer C would end a longer ringing)")
@@ -32,3 +41,9 @@ class CallsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             raise ValueError("emergencies_per_device: 1 to 50")
         if not 0 <= self.emergency_legs <= 1_000:
             raise ValueError("emergency_legs: 0 to 1000")
+        if not 1 <= self.park_slots <= 99:
+            raise ValueError("park_slots: 1 to 99")
+        if not 1 <= self.park_seconds <= 3_600:
+            raise ValueError("park_seconds: 1 to 3600")
+        if not 1 <= self.park_returns <= 20:
+            raise ValueError("park_returns: 1 to 20")

@@ -24,7 +24,7 @@ class CallOver(Exception):
 def end_of(call: Call, event: LegEvent) -> CallOver | None:
     """The end that this event is; None: the call goes on."""
     match event:
-        case GaveUp():
+        case GaveUp(leg) if leg is call.caller:
             # What a prompt has begun to explain stays the outcome.
             told = call.state == "announcing"
             return CallOver("caller-gave-up", None if told else CallOutcome.CANCELLED)

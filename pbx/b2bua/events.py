@@ -111,6 +111,13 @@ class Replacing:
 
 
 @dataclass(frozen=True, slots=True)
+class Taking:
+    """A phone with the right to wants to answer for whoever is rung, or take a parked call."""
+
+    leg: CallerLeg
+
+
+@dataclass(frozen=True, slots=True)
 class Vanished:
     """The phone does not answer any more; `cause` goes into the record."""
 
@@ -147,6 +154,7 @@ LegEvent = (
     | Acknowledged
     | Referred
     | Replacing
+    | Taking
     | Vanished
     | Heard
     | Told

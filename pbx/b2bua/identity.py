@@ -6,7 +6,7 @@ patients, so it names nobody (45 CFR 164.514(d), minimum necessary).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pbx.sip.message import Request
@@ -54,6 +54,12 @@ class Shown:
         """The display name as written before an address."""
         quoted = "".join(c for c in self.display.translate(_QUOTED) if c.isprintable())
         return f'"{quoted}" ' if quoted else ""
+
+    def through(self, group: str) -> Shown:
+        """For a phone that rings because it is in a group: the group's name stands first."""
+        if not group:
+            return self
+        return replace(self, display=f"{group}: {self.display or self.user}".rstrip(": "))
 
     def address(self, domain: str, tag: str) -> str:
         """The From header field of the INVITE to this phone."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from media.client import AnswerRefused, Ended, LegId, MediaError, MediaEvent, Place
+from media.client import AnswerRefused, Ended, LegGone, LegId, MediaError, MediaEvent, Place
 from pbx.b2bua.events import Heard
 
 if TYPE_CHECKING:
@@ -61,6 +61,19 @@ class Pairing:
                 await self._link(waiting.media, callee.media)
         callee.is_described = True
         self.pair(waiting, callee)
+
+    async def meet(self, comer: Leg) -> None:
+        """As `connect`, with a phone that has called by itself and is answered."""
+        waiting, media = self.waiting, self._call.media
+        if comer.media is None or waiting.media is None:
+            raise LegGone("the leg is gone")
+        if waiting.awaits_answer:
+            near = comer.media if media.are_near(comer.media, waiting.media) else None
+            waiting.settled(await media.make_answer(waiting.media, like=near))
+            await self._link(waiting.media, comer.media)
+        elif waiting.is_described or not waiting.is_beginning:
+            await self._link(waiting.media, comer.media)
+        self.pair(waiting, comer)
 
     async def join(self, one: Leg, other: Leg) -> None:
         """Each of two answered phones hears the other from now on."""

@@ -53,7 +53,7 @@ class CallRecorder:
         self._noted: deque[CallRecord] = deque()
         """Their ledger rows are in the spool; only the records are still to be written."""
         self._urgent: deque[Entry] = deque()
-        self._claimed: dict[UUID, int] = {}
+        self._claimed: dict[tuple[UUID, Action], int] = {}
         self._rounds = Rounds(GATHER_SECONDS, RETRY_SECONDS)
         self.lost = 0
         """Records dropped because too many waited."""
@@ -71,16 +71,19 @@ class CallRecorder:
             )  # fmt: skip
             self._rounds.news(urgent=True)
 
-    def claimed(self, device: UUID, person: UUID | None) -> None:
-        """A phone named a dialog of somebody else's; a row a minute says so of each device."""
+    def claimed(
+        self, device: UUID, person: UUID | None, action: Action = Action.CALL_CLAIMED
+    ) -> None:
+        """A phone named a dialog of somebody else's, or wanted a call it has no right to; a row a
+        minute says so of each device."""
         now = self._clock()
-        if now - self._claimed.get(device, -CLAIMS_EVERY) < CLAIMS_EVERY:
+        if now - self._claimed.get((device, action), -CLAIMS_EVERY) < CLAIMS_EVERY:
             return
-        self._claimed[device] = now
+        self._claimed[device, action] = now
         actor = Actor(ActorKind.PERSON, person) if person else Actor(ActorKind.DEVICE, device)
         self._urgent.append(
             Entry(
-                action=Action.CALL_CLAIMED,
+                action=action,
                 outcome=Outcome.REFUSED,
                 actor=actor,
                 operation=new_id(self._clock),

@@ -14,6 +14,7 @@ from pbx.b2bua.leg import Leg, Phase
 from pbx.b2bua.ports import NO_FLOW, Contact
 from pbx.b2bua.snapshot import CallSnapshot, LegSnapshot, Resumed
 from pbx.b2bua.surroundings import Board, Surroundings
+from pbx.dialplan.codes import MOST_SLOTS
 from pbx.sip.events import TransactionId
 from storage.calls import CallOutcome
 
@@ -55,6 +56,8 @@ def resume(around: Surroundings, board: Board, snapshot: CallSnapshot, stored: S
     call.identity = Caller(snapshot.caller_number, snapshot.caller_name)
     call.ended_at, call.outcome, call.cause = snapshot.ended_at, snapshot.outcome, snapshot.cause
     call.transfers = list(snapshot.transfers)
+    if snapshot.parked_by is not None and around.lot.take(call, MOST_SLOTS, snapshot.place):
+        call.parked_by = snapshot.parked_by
     for was in snapshot.legs:
         _resume_leg(call, board, was, snapshot, stored)
     call.pairing.await_for(call.caller)

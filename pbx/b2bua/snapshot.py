@@ -58,6 +58,10 @@ class CallSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     outcome: CallOutcome = CallOutcome.ANSWERED
     cause: str = "internal"
     max_forwards: int = 70
+    place: int = 0
+    """Where it is parked; 0: nowhere."""
+    parked_by: UUID | None = None
+    """The device that gets it back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,14 @@ from uuid import UUID
 from media.client import Manner, MediaClient
 from pbx.b2bua.config import CallsConfig
 from pbx.b2bua.goodbyes import Goodbyes
+from pbx.b2bua.lot import Lot
 from pbx.b2bua.ports import Phones, UserAgent
 from pbx.b2bua.snapshot import SnapshotKey
 from pbx.directory import Directory
 from pbx.sip.dialog import Dialog, DialogId
 from pbx.sip.events import TransactionId
 from storage.identifiers import Clock
+from storage.ledger.actions import Action
 from storage.reach import Change
 
 if TYPE_CHECKING:
@@ -42,6 +44,12 @@ class Surroundings:
     """How many legs a media worker has ports for; 0: as many as it says."""
     manners: dict[UUID, Manner] = field(default_factory=dict)
     """How each device was last heard to describe its media, where that is not the usual way."""
+    lot: Lot = field(default_factory=Lot)
+    """Where calls are parked."""
+    rounds: dict[UUID, int] = field(default_factory=dict)
+    """Of each group that rings by round: the position of whom it rang first, last time."""
+    refused: Callable[[UUID, UUID | None, Action], None] = lambda device, person, action: None
+    """Hears of a device that wanted a call which it has no right to."""
     voicemail: Voicemail | None = None
     """Where messages are left; None: nowhere."""
     set_reach: Callable[[UUID, UUID, Change], Awaitable[None]] | None = None
@@ -60,6 +68,7 @@ class Board(Protocol):
     def count(self, device: UUID) -> None: ...
     def uncount(self, device: UUID) -> None: ...
     def has_room(self, device: UUID) -> bool: ...
+    def is_at(self, person: UUID, most: int, beside: Call) -> bool: ...
 
 
 Serve = Callable[["Call"], Awaitable[None]]

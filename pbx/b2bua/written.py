@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _ROUTES = {
     "RingPerson": "person",
+    "RingGroup": "group",
+    "PickUp": "pick-up",
+    "Slot": "park",
     "LeaveMessage": "voicemail",
     "OwnMessages": "messages",
     "SetReach": "settings",
@@ -52,6 +55,8 @@ def snapshot_of(call: Call) -> CallSnapshot:
         outcome=call.outcome,
         cause=call.cause,
         max_forwards=call.max_forwards,
+        place=call.place,
+        parked_by=call.parked_by,
     )
 
 

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
 from uuid import UUID
 
+from pbx.dialplan import codes
 from pbx.dialplan.emergency import TEST_NUMBER, is_emergency
+from pbx.dialplan.groups import ALWAYS, RingGroup, may_pick_up, ring_group
 from pbx.dialplan.numbers import dialled
+from pbx.dialplan.parties import Group, Numbers, Tenancy, is_undisturbed
 
-ECHO_TEST = "*43"
-OWN_MESSAGES = "*97"
-DISTURB_NOT, DISTURB_AGAIN = "*78", "*79"
-SEND_ON, SEND_ON_NO_MORE = "*72", "*73"
-"""The first one stands before the extension that calls go to."""
-LEAVE_MESSAGE = "*98"
-"""Before an extension: straight to its mailbox, without ringing."""
-
-ALWAYS, ON_BUSY, WHEN_OFFLINE = "always", "busy", "offline"
-"""When a call is sent on before anything rings."""
+ON_BUSY, WHEN_OFFLINE = "busy", "offline"
+"""When a call is sent on before anything rings; beside `ALWAYS`."""
 
 MOST_FORWARDS = 5
 """How often a call is sent on before it counts as going in circles (RFC 5393 §4)."""
@@ -51,12 +44,14 @@ class RingPerson:
     instance: str = ""
     """Only this one of a device's phones: its GRUU was dialled (RFC 5627)."""
     via: tuple[UUID, ...] = ()
-    """The extensions that sent the call on, the one that was dialled first."""
+    """The extensions and groups that sent the call on, the one that was dialled first."""
+    most_calls: int | None = None
+    """How many calls the person takes at once; None: as many as come."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeaveMessage:
-    """Straight to the mailbox of an extension."""
+    """Straight to the mailbox of an extension or a group."""
 
     number: str
     is_wanted: bool
@@ -77,6 +72,22 @@ class SetReach:
     is_forward: bool
     is_on: bool
     target: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PickUp:
+    """Answer here what rings at an extension or a group."""
+
+    target: UUID
+    is_allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place where calls are parked. Put through to it: park there; dialled: take back, or with
+    0 (any that is free) make ready to park."""
+
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,41 +115,19 @@ class Refused:
 
 
 Route = (
-    RingPerson | LeaveMessage | OwnMessages | SetReach | Echo | Emergency | EmergencyTest | Refused
+    RingPerson
+    | RingGroup
+    | LeaveMessage
+    | OwnMessages
+    | SetReach
+    | PickUp
+    | Slot
+    | Echo
+    | Emergency
+    | EmergencyTest
+    | Refused
 )
-
-
-class Reach(Protocol):
-    """What somebody has set: whether to be rung, and where calls go else."""
-
-    def is_undisturbed(self, now: int) -> bool: ...
-    def target(self, when: str, now: int) -> UUID | None: ...
-
-
-class Tenancy(Protocol):
-    """Who holds an extension now."""
-
-    @property
-    def extension(self) -> UUID: ...
-    @property
-    def tenure(self) -> UUID: ...
-    @property
-    def person(self) -> UUID: ...
-    @property
-    def devices(self) -> tuple[UUID, ...]: ...
-    @property
-    def mailbox(self) -> UUID | None: ...
-    @property
-    def reach(self) -> Reach: ...
-
-
-class Numbers(Protocol):
-    """What the plan reads of the directory."""
-
-    @property
-    def tenancies(self) -> Mapping[str, Tenancy]: ...
-    @property
-    def emergency_devices(self) -> tuple[UUID, ...]: ...
+Ringable = RingPerson | RingGroup
 
 
 def route(caller: UUID, user: str, numbers: Numbers, now: int = 0) -> Route:
@@ -153,83 +142,135 @@ def route(caller: UUID, user: str, numbers: Numbers, now: int = 0) -> Route:
         return Emergency(on_site)
     if number == TEST_NUMBER:
         return EmergencyTest(on_site)
-    if number == ECHO_TEST:
-        return Echo()
-    if number == OWN_MESSAGES:
-        return OwnMessages()
-    if number in (DISTURB_NOT, DISTURB_AGAIN):
-        return SetReach(is_forward=False, is_on=number == DISTURB_NOT)
-    if number == SEND_ON_NO_MORE:
-        return SetReach(is_forward=True, is_on=False)
-    if number.startswith(SEND_ON):
-        to = numbers.tenancies.get(number.removeprefix(SEND_ON))
-        if to is None:
-            return Refused(Refusal.UNKNOWN_NUMBER)
-        return SetReach(is_forward=True, is_on=True, target=to.extension)
-    extension = number.removeprefix(LEAVE_MESSAGE)
-    tenancy = numbers.tenancies.get(extension)
-    if tenancy is None:
+    if number.startswith("*"):
+        return _service(caller, number, numbers, now)
+    party = _party(numbers, number)
+    if party is None:
         return Refused(Refusal.UNKNOWN_NUMBER)
-    if extension != number:
-        if tenancy.mailbox is None:
-            return Refused(Refusal.UNKNOWN_NUMBER)
-        return LeaveMessage(extension, is_wanted=True)
-    return _followed(caller, tenancy, numbers, now, ())
+    return _followed(caller, party, numbers, now, ())
 
 
-def onward(
-    caller: UUID, route: RingPerson, when: str, numbers: Numbers, now: int
-) -> RingPerson | None:
+def onward(caller: UUID, route: Ringable, when: str, numbers: Numbers, now: int) -> Ringable | None:
     """Who rings next after `route` came to nothing; None: nobody, and the call is at its end."""
-    present = _holder(numbers, route.extension)
-    target = None if present is None else present.reach.target(when, now)
-    tenancy = None if target is None else _holder(numbers, target)
-    if tenancy is None:
+    if isinstance(route, RingGroup):
+        at = route.group
+        group = numbers.group_at(at)
+        target = None if group is None else group.onward
+    else:
+        at = route.extension
+        present = numbers.of_extension(at)
+        target = None if present is None else present.reach.target(when, now)
+    if target is None or not _is_known(numbers, target):
         return None
-    found = _followed(caller, tenancy, numbers, now, (*route.via, route.extension))
-    return found if isinstance(found, RingPerson) else None
+    found = _followed(caller, target, numbers, now, (*route.via, at))
+    return found if isinstance(found, RingPerson | RingGroup) else None
 
 
-def is_undisturbed(tenancy: Tenancy, numbers: Numbers, now: int) -> bool:
-    """Whoever has a phone that rings for emergencies is always to be reached on it."""
-    has_duty = not set(tenancy.devices).isdisjoint(numbers.emergency_devices)
-    return tenancy.reach.is_undisturbed(now) and not has_duty
+def message_for(chain: tuple[UUID, ...], numbers: Numbers) -> str | None:
+    """The number whose mailbox takes a message after nobody of `chain` did: of whoever it was
+    meant for, not of whoever the call was sent on to; a group without a mailbox stands aside."""
+    for at in chain:
+        group = numbers.group_at(at)
+        if group is None:
+            return _with_mailbox(numbers, at)
+        if group.mailbox is not None:
+            return group.number
+    return None
+
+
+def _service(caller: UUID, number: str, numbers: Numbers, now: int) -> Route:
+    """What a code asks for."""
+    simple: dict[str, Route] = {
+        codes.ECHO_TEST: Echo(),
+        codes.OWN_MESSAGES: OwnMessages(),
+        codes.DISTURB_NOT: SetReach(is_forward=False, is_on=True),
+        codes.DISTURB_AGAIN: SetReach(is_forward=False, is_on=False),
+        codes.SEND_ON_NO_MORE: SetReach(is_forward=True, is_on=False),
+    }
+    if number in simple:
+        return simple[number]
+    slot = codes.slot_of(number)
+    if slot is not None:
+        return Slot(slot)
+    for code in (codes.SEND_ON, codes.LEAVE_MESSAGE, codes.PICK_UP):
+        party = _party(numbers, number.removeprefix(code)) if number.startswith(code) else None
+        if party is None:
+            continue
+        if code == codes.SEND_ON:
+            return SetReach(is_forward=True, is_on=True, target=party)
+        if code == codes.PICK_UP:
+            return PickUp(party, may_pick_up(caller, party, numbers, now))
+        keeper = message_for((party,), numbers)
+        if keeper is not None:
+            return LeaveMessage(keeper, is_wanted=True)
+    return Refused(Refusal.UNKNOWN_NUMBER)
 
 
 def _followed(
-    caller: UUID, first: Tenancy, numbers: Numbers, now: int, via: tuple[UUID, ...]
+    caller: UUID, first: UUID, numbers: Numbers, now: int, via: tuple[UUID, ...]
 ) -> Route:
     """Along forwards to somebody who rings; nobody twice, and not for ever."""
-    tenancy: Tenancy | None = first
-    why = Refusal.BUSY
-    while tenancy is not None:
-        if tenancy.extension in via or len(via) > MOST_FORWARDS:
+    at: UUID | None = first
+    why = Refusal.NO_PHONE
+    while at is not None:
+        if at in via or len(via) > MOST_FORWARDS:
             why = Refusal.BUSY
             break
-        target = tenancy.reach.target(ALWAYS, now)
-        if target is None:
-            devices = tuple(device for device in tenancy.devices if device != caller)
-            undisturbed = is_undisturbed(tenancy, numbers, now)
-            if devices and not undisturbed:
-                person = tenancy.person
-                return RingPerson(tenancy.extension, tenancy.tenure, person, devices, via=via)
-            why = Refusal.BUSY if undisturbed else Refusal.NO_PHONE
-            target = tenancy.reach.target(ON_BUSY if undisturbed else WHEN_OFFLINE, now)
-        else:
-            why = Refusal.NO_PHONE
-        via = (*via, tenancy.extension)
-        tenancy = None if target is None else _holder(numbers, target)
-    return _at_an_end(via[0], numbers, why)
+        group, tenancy = numbers.group_at(at), numbers.of_extension(at)
+        target: UUID | None = None
+        if group is not None:
+            found = ring_group(caller, group, numbers, now, via)
+            if found is not None:
+                return found
+            why, target = Refusal.NO_PHONE, group.onward
+        elif tenancy is not None:
+            person = _ring_person(caller, tenancy, numbers, now, via)
+            if isinstance(person, RingPerson):
+                return person
+            why, target = person
+        via = (*via, at)
+        at = target if target is not None and _is_known(numbers, target) else None
+    keeper = message_for(via, numbers)
+    return Refused(why) if keeper is None else LeaveMessage(keeper, is_wanted=False, why=why)
 
 
-def _at_an_end(dialled_first: UUID, numbers: Numbers, why: Refusal) -> LeaveMessage | Refused:
-    """A message stays with whom it was meant for, not with whoever the call was sent on to."""
+def _ring_person(
+    caller: UUID, tenancy: Tenancy, numbers: Numbers, now: int, via: tuple[UUID, ...]
+) -> RingPerson | tuple[Refusal, UUID | None]:
+    """Whoever holds the extension rings; or why not, and where the call goes instead."""
+    target = tenancy.reach.target(ALWAYS, now)
+    if target is not None:
+        return Refusal.NO_PHONE, target
+    devices = tuple(device for device in tenancy.devices if device != caller)
+    if is_undisturbed(tenancy, numbers, now):
+        return Refusal.BUSY, tenancy.reach.target(ON_BUSY, now)
+    if not devices:
+        return Refusal.NO_PHONE, tenancy.reach.target(WHEN_OFFLINE, now)
+    return RingPerson(
+        tenancy.extension,
+        tenancy.tenure,
+        tenancy.person,
+        devices,
+        via=via,
+        most_calls=tenancy.reach.limit(now),
+    )
+
+
+def _party(numbers: Numbers, number: str) -> UUID | None:
+    """The extension or group with this number."""
+    tenancy: Tenancy | None = numbers.tenancies.get(number)
+    if tenancy is not None:
+        return tenancy.extension
+    group: Group | None = numbers.groups.get(number)
+    return None if group is None else group.id
+
+
+def _is_known(numbers: Numbers, at: UUID) -> bool:
+    return numbers.of_extension(at) is not None or numbers.group_at(at) is not None
+
+
+def _with_mailbox(numbers: Numbers, extension: UUID) -> str | None:
     for number, tenancy in numbers.tenancies.items():
-        if tenancy.extension == dialled_first and tenancy.mailbox is not None:
-            return LeaveMessage(number, is_wanted=False, why=why)
-    return Refused(why)
-
-
-def _holder(numbers: Numbers, extension: UUID) -> Tenancy | None:
-    held = numbers.tenancies.values()
-    return next((tenancy for tenancy in held if tenancy.extension == extension), None)
+        if tenancy.extension == extension and tenancy.mailbox is not None:
+            return number
+    return None

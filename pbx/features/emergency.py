@@ -13,9 +13,9 @@ import structlog
 
 from media.client import Fed, MediaError, Player, Prompt, Silence
 from pbx.b2bua.call import Call
-from pbx.b2bua.callee_leg import CalleeLeg
 from pbx.b2bua.endings import CallOver
 from pbx.b2bua.events import Heard
+from pbx.b2bua.leg import Leg
 from pbx.features.ringing import Ringing
 from pbx.features.talk import talk
 from storage.calls import CallOutcome
@@ -43,7 +43,7 @@ async def emergency(call: Call, devices: tuple[UUID, ...]) -> None:
             raise CallOver("emergency-no-line")
 
 
-async def _ring(call: Call, devices: tuple[UUID, ...]) -> CalleeLeg | None:
+async def _ring(call: Call, devices: tuple[UUID, ...]) -> Leg | None:
     """Whatever goes wrong with the phones on site, the caller is told and not cut off."""
     try:
         return await Ringing(call).first_answer(devices)

@@ -6,6 +6,7 @@ from pbx.b2bua.call import Call
 from pbx.b2bua.endings import CallOver
 from pbx.b2bua.resumed import RESTARTED
 from pbx.features.emergency import emergency
+from pbx.features.park import still_parked
 from pbx.features.talk import go_on
 from storage.calls import CallOutcome
 
@@ -14,6 +15,10 @@ async def resume(call: Call) -> None:
     """Two that talked go on; an emergency call is announced and rung anew; others end."""
     if call.ended_at:
         raise CallOver(call.cause)  # it was ending
+    if call.parked_by is not None:
+        call.outcome, call.cause = CallOutcome.ANSWERED, "internal"
+        await still_parked(call, call.parked_by)
+        await go_on(call)
     parties = [leg for leg in call.pairing.parties if leg.is_talking]
     if not parties:
         raise CallOver(RESTARTED)  # nobody had answered

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
@@ -12,8 +13,10 @@ from media.client import AnswerRefused, MediaError, Player, Tone
 from pbx import gruu
 from pbx.b2bua.call import Call
 from pbx.b2bua.callee_leg import ELSEWHERE, CalleeLeg
-from pbx.b2bua.events import Answered, LegEvent, Progressed, Rang, Refused
+from pbx.b2bua.events import Answered, LegEvent, Progressed, Rang, Refused, Taking
+from pbx.b2bua.leg import Leg
 from pbx.b2bua.news import News
+from pbx.features.takeover import answer_comer
 from storage.calls import CallOutcome
 
 log = structlog.get_logger()
@@ -51,24 +54,58 @@ class Ringing:
         self._has_early_media = False
         self._timed_out = False
 
-    async def first_answer(self, devices: Iterable[UUID]) -> CalleeLeg | None:
-        """Ring these devices until one answers, all refused, or the time is up."""
-        await self._invite(devices)
+    async def first_answer(
+        self,
+        devices: Iterable[UUID],
+        *,
+        later: Sequence[tuple[float, Sequence[UUID]]] = (),
+        seconds: float | None = None,
+        is_patient: bool = False,
+    ) -> Leg | None:
+        """Ring these devices until one answers, all refused, or the time is up.
+
+        `later`: more of them, each after so many seconds or, unless patient, as soon as nobody
+        rings any more. Another phone with the right to may answer meanwhile (`Taking`)."""
+        self._call.takes_comers = True
+        try:
+            loop = asyncio.get_running_loop()
+            begun = loop.time()
+            waves = deque((begun + after, more) for after, more in later)
+            deadline = begun + (seconds or self._call.around.config.ring_seconds)
+            await self._invite(devices)
+            winner = await self._rung(waves, deadline, is_patient=is_patient)
+        finally:
+            self._call.takes_comers = False
+        await self._stop(winner, ELSEWHERE if winner is not None else None)
+        return winner
+
+    async def _rung(
+        self, waves: deque[tuple[float, Sequence[UUID]]], deadline: float, *, is_patient: bool
+    ) -> Leg | None:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._call.around.config.ring_seconds
         if self._news is None:
             self._call.state = "ringing"
         # One that has answered already is told of in what `next` is yet to give.
-        while any(not leg.is_ended for leg in self._legs):
-            event = await self._call.next(deadline)
-            if event is None:
+        while (rings := any(not leg.is_ended for leg in self._legs)) or waves:
+            if waves and (not (rings or is_patient) or loop.time() >= waves[0][0]):
+                await self._invite(waves.popleft()[1])
+                continue
+            event = await self._call.next(min(deadline, waves[0][0]) if waves else deadline)
+            if event is None and loop.time() >= deadline:
                 self._timed_out = True
                 break
-            if isinstance(event, Answered) and await self._take(event):
-                await self._stop(event.leg, ELSEWHERE)
-                return event.leg
-            await self._heed(event)
-        await self._stop(None, None)
+            if event is not None and (winner := await self._winner(event)) is not None:
+                return winner
+        return None
+
+    async def _winner(self, event: LegEvent) -> Leg | None:
+        """Who has the call now, if this has decided it."""
+        if isinstance(event, Answered) and await self._take(event):
+            return event.leg
+        if isinstance(event, Taking) and await answer_comer(self._call, event.leg):
+            self._call.picked_up(event.leg, self._number)
+            return event.leg
+        await self._heed(event)
         return None
 
     def verdict(self) -> tuple[int, str, CallOutcome]:
@@ -147,7 +184,7 @@ class Ringing:
             return False
         return True
 
-    async def _stop(self, winner: CalleeLeg | None, reason: str | None) -> None:
+    async def _stop(self, winner: Leg | None, reason: str | None) -> None:
         """The others ring no longer, and their ports are free for the next call."""
         losers = [leg for leg in self._legs if leg is not winner]
         for leg in losers:

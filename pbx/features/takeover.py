@@ -1,10 +1,31 @@
-"""A phone takes the place of another one in a call: INVITE with Replaces (RFC 3891)."""
+"""A phone takes the place of another one in a call (INVITE with Replaces, RFC 3891), or comes to a
+call that rings or is parked."""
 
 from __future__ import annotations
 
-from media.client import MediaError, OfferRefused
+from media.client import AnswerRefused, MediaError, OfferRefused
 from pbx.b2bua.call import Call
+from pbx.b2bua.caller_leg import CallerLeg
 from pbx.b2bua.events import Replacing
+
+
+async def answer_comer(call: Call, comer: CallerLeg) -> bool:
+    """Answer a phone that comes for whoever waits, and join the two; whether it is there then."""
+    try:
+        await comer.take_offer()
+        await comer.accept(call.waiting)
+        if comer.is_talking:
+            await call.pairing.meet(comer)
+            return True
+    except OfferRefused as refusal:
+        comer.reject(refusal.status, warning=refusal.reason)
+    except AnswerRefused:
+        comer.hang_up()
+    except MediaError:
+        comer.reject(503)
+    comer.hang_up()
+    await call.drop_media([comer])
+    return False
 
 
 async def take_over(call: Call, asked: Replacing) -> None:

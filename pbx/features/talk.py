@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pbx.b2bua.call import Call
-from pbx.b2bua.callee_leg import CalleeLeg
 from pbx.b2bua.events import Referred, Replacing
+from pbx.b2bua.leg import Leg
 from pbx.features.takeover import take_over
 from pbx.features.transfer import transfer
 
 
-async def talk(call: Call, callee: CalleeLeg) -> None:
+async def talk(call: Call, callee: Leg) -> None:
     """Answer the caller for a callee that is connected; ends by `CallOver`."""
     await call.begin(callee)
     await go_on(call)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from media.client import Fed, Player, Prompt
@@ -17,10 +17,28 @@ from pbx.b2bua.events import Heard, Referred
 from pbx.b2bua.leg import Leg
 from pbx.b2bua.news import News
 from pbx.b2bua.referral import Referral
-from pbx.dialplan.plan import Emergency, EmergencyTest, LeaveMessage, Refused, RingPerson, route
-from pbx.directory import TenancyEntry
+from pbx.dialplan.groups import RingGroup
+from pbx.dialplan.plan import (
+    Emergency,
+    EmergencyTest,
+    LeaveMessage,
+    Refused,
+    RingPerson,
+    Slot,
+    route,
+)
+from pbx.directory import GroupEntry, TenancyEntry
+from pbx.features import park
 from pbx.features.consulted import consulted, put_through, rings_still, take_ringing
-from pbx.features.refusals import NO_EMERGENCY, NO_SERVICE, NO_TRANSFER, NOT_OURS, NotDone
+from pbx.features.refusals import (
+    NO_EMERGENCY,
+    NO_PLACE,
+    NO_SERVICE,
+    NO_TRANSFER,
+    NOT_OURS,
+    NotDone,
+)
+from pbx.features.ring_group import RingingGroup
 from pbx.features.ringing import Ringing
 from pbx.features.voicemail_deposit import leave_message, takes_messages
 from pbx.sip.errors import PeerError
@@ -31,6 +49,9 @@ from storage.calls import CallOutcome
 MUSIC = Player(sounds=(Prompt("music-on-hold"),), times=0)
 NOBODY = Player(sounds=(Prompt("no-answer"),))
 LONGEST = 20.0
+
+
+Goal = list[UUID] | RingGroup | TenancyEntry | GroupEntry | Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +85,23 @@ async def transfer(call: Call, asked: Referred) -> None:
     news = transferor.answer_referral(asked, 202)
     news.tell(100)
     journey = Journey("blind", transferor, other, referral.user)
-    if isinstance(goal, TenancyEntry):
-        await _to_mailbox(call, journey, goal, news)
-        return
-    ringing = Ringing(call, number=referral.user, news=news)
-    await ring_for(call, journey, ringing, goal, news)
+    match goal:
+        case TenancyEntry() | GroupEntry():
+            await _to_mailbox(call, journey, goal, news)
+        case Slot():
+            await park.park(call, transferor, other, news)
+            await park.stay(call)
+        case RingGroup():
+            group = RingingGroup(call, goal, number=referral.user, news=news)
+            await ring_for(call, journey, group, (), news)
+        case _:
+            ringing = Ringing(call, number=referral.user, news=news)
+            await ring_for(call, journey, ringing, goal, news)
 
 
-async def _to_mailbox(call: Call, journey: Journey, tenancy: TenancyEntry, news: News) -> None:
+async def _to_mailbox(
+    call: Call, journey: Journey, tenancy: TenancyEntry | GroupEntry, news: News
+) -> None:
     """The caller leaves a message; who put them through need not wait for it."""
     await call.pairing.part(journey.who)
     _told(call, journey, news, 200)
@@ -81,6 +111,9 @@ async def _to_mailbox(call: Call, journey: Journey, tenancy: TenancyEntry, news:
 
 async def _attended(call: Call, asked: Referred, other: Leg, replaces: Replaces) -> None:
     found = consulted(call, asked.leg, replaces)
+    if found.call.state == park.PARKING:
+        await _to_the_place(call, asked, other, found.call)
+        return
     legs = rings_still(found)
     if not legs:
         await put_through(call, asked, found)
@@ -94,8 +127,22 @@ async def _attended(call: Call, asked: Referred, other: Leg, replaces: Replaces)
     await ring_for(call, Journey("ringing", asked.leg, other, number), ringing, [], news)
 
 
+async def _to_the_place(call: Call, asked: Referred, other: Leg, ready: Call) -> None:
+    """Into the place that was made ready, of which the transferor has heard the number."""
+    news = asked.leg.answer_referral(asked, 202)
+    news.tell(100)
+    call.around.lot.hand_over(ready, call)
+    ready.end("parked")
+    await park.park(call, asked.leg, other, news, is_told=True)
+    await park.stay(call)
+
+
 async def ring_for(
-    call: Call, journey: Journey, ringing: Ringing, devices: Sequence[UUID], news: News
+    call: Call,
+    journey: Journey,
+    ringing: Ringing | RingingGroup,
+    devices: Sequence[UUID],
+    news: News,
 ) -> None:
     """The target's phones ring, and whoever is put through waits for them."""
     transferor, other = journey.by, journey.who
@@ -103,7 +150,10 @@ async def ring_for(
     await call.pairing.part(other)
     await call.play(MUSIC)
     try:
-        winner = await ringing.first_answer(devices)
+        if isinstance(ringing, RingingGroup):
+            winner = await ringing.first_answer()
+        else:
+            winner = await ringing.first_answer(devices)
     except CallOver:
         _told(call, journey, news, 487)
         raise
@@ -164,25 +214,44 @@ def _allowed(call: Call, request: Request) -> Referral:
     return referral
 
 
-def _goal(call: Call, transferor: Leg, other: Leg, referral: Referral) -> list[UUID] | TenancyEntry:
-    """Which phones ring, or whose mailbox it is, by our plan and the transferor's rights; never
-    anybody outside."""
+def _goal(call: Call, transferor: Leg, other: Leg, referral: Referral) -> Goal:
+    """Which phones ring, whose mailbox it is or where it is parked, by our plan and the
+    transferor's rights; never anybody outside."""
     if referral.host and not call.is_ours(transferor, referral.host):
         raise NotDone(403, NOT_OURS)
     match route(transferor.device, referral.user, call.directory, call.clock()):
-        case RingPerson(devices=devices):
+        case RingPerson(devices=devices) as person:
             ours = [device for device in devices if device != other.device]
             if not ours:
                 raise NotDone(480)
+            if call.is_at_limit(person.person, person.most_calls):
+                raise NotDone(486)
             return ours
+        case RingGroup() as group:
+            return _without(group, other.device)
+        case Slot(place) as slot:
+            if not call.around.lot.take(call, call.around.config.park_slots, place):
+                raise NotDone(486, NO_PLACE)
+            return slot
         case Emergency() | EmergencyTest():
             raise NotDone(403, NO_EMERGENCY)
         case Refused(reason):
             raise NotDone(reason.status)
         case LeaveMessage(number, is_wanted):
-            tenancy = call.directory.tenancies.get(number)
+            tenancy = call.directory.taking_messages(number)
             if not is_wanted or tenancy is None or not takes_messages(call, tenancy):
                 raise NotDone(480)
             if other is call.caller:  # whose voice the mailbox records
                 return tenancy
     raise NotDone(403, NO_SERVICE)
+
+
+def _without(group: RingGroup, device: UUID) -> RingGroup:
+    """Nobody is rung by the call that they are in."""
+    turns = [
+        replace(turn, devices=tuple(d for d in turn.devices if d != device)) for turn in group.turns
+    ]
+    left = tuple(turn for turn in turns if turn.devices)
+    if not left:
+        raise NotDone(480)
+    return replace(group, turns=left)

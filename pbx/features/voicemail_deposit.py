@@ -7,6 +7,7 @@ as it is spoken, and its row waits. There is no way from a greeting into anybody
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 from uuid import UUID
 
 import msgspec
@@ -28,7 +29,6 @@ from media.client import (
 )
 from pbx.b2bua.call import Call
 from pbx.b2bua.endings import CallOver
-from pbx.directory import TenancyEntry
 from pbx.features.announcement import refuse
 from pbx.features.dialogue import Dialogue, spelled
 from pbx.voicemail.deposits import Draft, NotPossible, Sender
@@ -49,13 +49,24 @@ REVIEWS = 10
 LEAD_IN = Silence(milliseconds=400)
 
 
-def takes_messages(call: Call, tenancy: TenancyEntry | None) -> bool:
+class TakesMessages(Protocol):
+    """Whoever holds an extension, or a group."""
+
+    @property
+    def mailbox(self) -> UUID | None: ...
+    @property
+    def tenure(self) -> UUID | None: ...
+    @property
+    def name(self) -> str: ...
+
+
+def takes_messages(call: Call, tenancy: TakesMessages | None) -> bool:
     """Whether the extension has a mailbox, and this exchange voicemail."""
     return call.around.voicemail is not None and tenancy is not None and bool(tenancy.mailbox)
 
 
 async def leave_message(
-    call: Call, tenancy: TenancyEntry, why: CallOutcome, status: int = 480
+    call: Call, tenancy: TakesMessages, why: CallOutcome, status: int = 480
 ) -> None:
     """From "nobody takes the call" to the end of it; `why` the call came here."""
     voicemail, mailbox = call.around.voicemail, tenancy.mailbox

@@ -61,7 +61,15 @@ class Action(StrEnum):
 
     REACH_READ = "reach.read"
     REACH_CHANGED = "reach.changed"
-    """Do-not-disturb or a forward, of whoever holds an extension."""
+    """Do-not-disturb, a forward or how many calls at once, of whoever holds an extension."""
+    REACH_UNDONE = "reach.undone"
+
+    GROUP_ADDED = "group.added"
+    GROUP_CHANGED = "group.changed"
+    GROUP_REMOVED = "group.removed"
+    GROUP_UNDONE = "group.undone"
+    GROUP_READ = "group.read"
+    GROUP_LISTED = "group.listed"
 
     SESSION_OPENED = "session.opened"
     SESSION_ENDED = "session.ended"
@@ -116,6 +124,10 @@ class Action(StrEnum):
     CALL_ENDED = "call.ended"
     CALL_CLAIMED = "call.claimed"
     """A phone named a dialog that is not its own (Replaces): it is told nothing of it."""
+    CALL_PICKED_UP = "call.picked_up"
+    """Refused: a phone wanted a call that rings for somebody it has nothing to do with."""
+    CALL_RETRIEVED = "call.retrieved"
+    """Refused: a phone in the public's reach wanted a parked call."""
     CALL_READ = "call.read"
     CALL_PARTIES_READ = "call.parties_read"
     CALL_LISTED = "call.listed"

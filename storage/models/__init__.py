@@ -3,6 +3,7 @@
 from storage.models import (
     calls,
     extensions,
+    groups,
     ledger,
     mailboxes,
     messages,
@@ -14,6 +15,7 @@ from storage.models import (
 __all__ = [
     "calls",
     "extensions",
+    "groups",
     "ledger",
     "mailboxes",
     "messages",

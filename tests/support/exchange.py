@@ -127,7 +127,8 @@ class TestExchange:
             agent=agent, phones=self.phones, media=self.media,
             directory=lambda: self.directory, snapshots=SnapshotKey(bytes(32)), clock=clock,
             config=self._calls_config, domain=DOMAIN, voicemail=self.voicemail,
-            strangers=self.recorder.claimed, set_reach=self._set_reach,
+            strangers=self.recorder.claimed, refused=self.recorder.claimed,
+            set_reach=self._set_reach,
         )  # fmt: skip
         self.calls = Calls(around, serve, self.recorder.started, self.recorder.ended)
         self.failures: list[Failure] = []
@@ -254,6 +255,7 @@ class TestExchange:
                 made_at=clock(),
                 devices=(*entries.devices, *devices),
                 tenancies=(*entries.tenancies, tenancy),
+                groups=entries.groups,
             )
         )
         for start in range(0, len(devices), 100):  # one unit of work has ten seconds

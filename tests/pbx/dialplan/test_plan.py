@@ -1,5 +1,4 @@
-from dataclasses import dataclass, field
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -12,28 +11,11 @@ from pbx.dialplan.plan import (
     Refusal,
     Refused,
     RingPerson,
-    Tenancy,
     route,
 )
-from storage.reach import UNSET, Reach
+from tests.support.numbers import Holder, Plan
 
 CALLER, DESK, SOFT, LOBBY = uuid4(), uuid4(), uuid4(), uuid4()
-
-
-@dataclass(frozen=True)
-class Holder:
-    devices: tuple[UUID, ...]
-    extension: UUID = field(default_factory=uuid4)
-    tenure: UUID = field(default_factory=uuid4)
-    person: UUID = field(default_factory=uuid4)
-    mailbox: UUID | None = None
-    reach: Reach = UNSET
-
-
-@dataclass(frozen=True)
-class Plan:
-    tenancies: dict[str, Tenancy]
-    emergency_devices: tuple[UUID, ...] = ()
 
 
 HOLDER, CALLING = Holder((DESK, SOFT)), Holder((CALLER,))

@@ -1,8 +1,8 @@
 """Do-not-disturb and forwards in the plan: where a call goes, and that it never goes in circles."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from pbx.dialplan.plan import (
     MOST_FORWARDS,
@@ -16,26 +16,11 @@ from pbx.dialplan.plan import (
     route,
 )
 from storage.reach import UNSET, Forward, Reach, When
+from tests.support.numbers import Holder, Plan
 
 CALLER, DESK = uuid4(), uuid4()
 NOW = 1_000
 UNDISTURBED = Reach(do_not_disturb=True)
-
-
-@dataclass(frozen=True)
-class Holder:
-    devices: tuple[UUID, ...] = field(default_factory=lambda: (uuid4(),))
-    mailbox: UUID | None = None
-    reach: Reach = UNSET
-    extension: UUID = field(default_factory=uuid4)
-    tenure: UUID = field(default_factory=uuid4)
-    person: UUID = field(default_factory=uuid4)
-
-
-@dataclass(frozen=True)
-class Plan:
-    tenancies: dict[str, Holder]
-    emergency_devices: tuple[UUID, ...] = ()
 
 
 def sent(holder: Holder, when: When, to: Holder, until: int | None = None) -> Holder:
