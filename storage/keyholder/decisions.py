@@ -14,6 +14,7 @@ import msgspec
 
 from storage.keyholder import acts
 from storage.keyholder.acts import Role
+from storage.keyholder.clock import DAY
 from storage.keyholder.records import Mailbox, Member, Person, Standing
 
 A, H = Role.SYSTEM_ADMINISTRATOR, Role.HELP_DESK
@@ -96,6 +97,12 @@ def roles_of(person: Person, now: int) -> frozenset[Role]:
 
 def is_current(person: Person, now: int) -> bool:
     return person.standing is Standing.ACTIVE and (person.until is None or now < person.until)
+
+
+def is_unused(person: Person, now: int, idle_days: int) -> bool:
+    """Whether an account has lain idle so long that it counts no more."""
+    seen = max(person.created, person.last_seen)
+    return person.standing in (Standing.ACTIVE, Standing.INVITED) and seen + idle_days * DAY <= now
 
 
 def is_indispensable(people: Iterable[Person], person: UUID, now: int) -> bool:

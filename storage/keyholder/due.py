@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from storage.keyholder import decisions, effects
-from storage.keyholder.clock import DAY, SECOND
+from storage.keyholder.clock import SECOND
 from storage.keyholder.core import Core, No
 from storage.keyholder.journal import Entry, Event
 from storage.keyholder.protocol import AbandonTenure, Done, Ending, Evidence, Ran, RunDue
@@ -34,14 +34,9 @@ def endings_of_people(people: Iterable[Person], now: int, idle_days: int) -> lis
     found += [
         Ending(SUSPEND, one.id, "unused")
         for one in everybody
-        if one.id not in gone and _is_unused(one, now, idle_days)
+        if one.id not in gone and decisions.is_unused(one, now, idle_days)
     ]
     return found
-
-
-def _is_unused(person: Person, now: int, idle_days: int) -> bool:
-    seen = max(person.created, person.last_seen)
-    return person.standing in (Standing.ACTIVE, Standing.INVITED) and seen + idle_days * DAY <= now
 
 
 def endings_of_mailboxes(mailboxes: Iterable[Mailbox], now: int) -> list[Ending]:

@@ -101,7 +101,14 @@ class Logins:
         person = self._core.store.get(Person, identifier)
         if person is None or not decisions.is_current(person, self._core.clock()):
             return None
-        return person
+        return None if self._is_unused(person) else person
+
+    def _is_unused(self, person: Person) -> bool:
+        """Out by disuse, whether or not anybody has asked for what is due."""
+        core, now = self._core, self._core.clock()
+        return decisions.is_unused(
+            person, now, core.config.idle_days
+        ) and not decisions.is_indispensable(core.store.all(Person), person.id, now)
 
     def _spend(self, ask: Ask, identifier: UUID, *, recovery: bool = False) -> Person | None:
         """Within `books.turn`."""
@@ -145,9 +152,13 @@ class Logins:
                     return Done(person=person.id, answer=answer)
             await self._attempts.failed(ask.origin, found, ask.entry(Event.REFUSED))
 
+    def _may_enrol(self, person: Person) -> bool:
+        is_here = person.standing in (Standing.INVITED, Standing.ACTIVE)
+        return is_here and not self._is_unused(person)
+
     def _is_invited(self, ask: Ask, identifier: UUID) -> Person | None:
         person = self._core.store.get(Person, identifier)
-        if person is None or person.invitation is None or not _may_enrol(person):
+        if person is None or person.invitation is None or not self._may_enrol(person):
             return None
         key = self._core.settings().code_key
         code = factors.code_hash(key, "enrolment", ask.secrets.enrolment_code)
@@ -170,7 +181,7 @@ class Logins:
     def _enrolled(self, ask: Ask, identifier: UUID) -> Person | None:
         """The new factors are the person's from now on; the old ones and the PIN are gone."""
         person = self._core.store.get(Person, identifier)
-        if person is None or person.pending is None or not _may_enrol(person):
+        if person is None or person.pending is None or not self._may_enrol(person):
             return None
         confirmed = self._confirmed(ask, person.pending)
         if confirmed is None:
@@ -290,7 +301,3 @@ class Logins:
         self._attempts.clear(draft, person.id)
         entry = ask.entry(event, person=person.id, subject=person.id)
         await self._core.books.write(entry, draft.change())
-
-
-def _may_enrol(person: Person) -> bool:
-    return person.standing in (Standing.INVITED, Standing.ACTIVE)

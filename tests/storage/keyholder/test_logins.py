@@ -1,5 +1,7 @@
 """storage/keyholder/logins.py"""
 
+from uuid import uuid4
+
 import pytest
 
 from storage.keyholder import acts, protocol
@@ -37,8 +39,6 @@ async def test_the_installation_enrols_nobody_once_somebody_is_enrolled(
 
 
 async def test_an_installation_that_was_not_finished_can_be_repeated(house: House) -> None:
-    from uuid import uuid4
-
     await house.perform(acts.Bootstrap(uuid4(), "lost"), password=STRONG)
 
     await house.administrator()
@@ -48,8 +48,6 @@ async def test_an_installation_that_was_not_finished_can_be_repeated(house: Hous
 
 
 async def test_a_weak_password_names_the_rule(house: House, admin: Someone) -> None:
-    from uuid import uuid4
-
     first, _ = await house.perform(acts.Bootstrap(uuid4(), "x"), password="short")
     enrol, _ = await house.perform(acts.Enrol("x"), new_password="short")
     change, _ = await house.step_up(
@@ -105,6 +103,34 @@ async def test_a_suspended_person_does_not_get_in(house: House, admin: Someone) 
     assert await house.log_in(manager) == Refusal()
 
 
+async def test_an_account_that_lay_idle_is_shut_though_nobody_asked_for_what_is_due(
+    house: House, admin: Someone
+) -> None:
+    manager = await house.enrolled("manager", Role.PRACTICE_MANAGER, admin)
+    doctor = await house.enrolled("doctor", Role.PHYSICIAN, admin, manager)
+    late = Someone(uuid4(), "late")
+    await house.done(admin, acts.AddPerson(late.id, late.login))
+
+    house.time.pass_(35 * 86_400 - 3_600)
+    for used in (admin, manager):
+        assert isinstance(await house.log_in(used), Opened)
+    _, halves = await house.two_people(admin, manager, acts.IssueEnrolment(late.id))
+    house.time.pass_(3_600)
+
+    assert await house.log_in(doctor) == Refusal()
+    code = "-".join(half.half for half in halves)
+    enrol = acts.Enrol(late.login)
+    answer, _ = await house.perform(enrol, enrolment_code=code, new_password=STRONG)
+    assert answer == Refusal()
+    for used in (admin, manager):
+        assert isinstance(await house.log_in(used), Opened)
+    await house.two_people(admin, manager, acts.Reinstate(doctor.id))
+    assert isinstance(await house.log_in(doctor), Opened)
+    house.time.pass_(35 * 86_400)
+    assert await house.log_in(manager) == Refusal()
+    assert isinstance(await house.log_in(admin), Opened), "without whom nobody could administer"
+
+
 async def test_an_enrolment_code_works_once_and_for_a_day(house: House, admin: Someone) -> None:
     manager = await house.enrolled("manager", Role.PRACTICE_MANAGER, admin)
     doctor = await house.enrolled("doctor", Role.PHYSICIAN, admin, manager)
@@ -143,7 +169,7 @@ async def test_neither_half_of_a_code_enrols(house: House, admin: Someone) -> No
 async def test_an_enrolment_is_confirmed_with_the_new_secret_alone(
     house: House, admin: Someone
 ) -> None:
-    someone = Someone(__import__("uuid").uuid4(), "new")
+    someone = Someone(uuid4(), "new")
     await house.done(admin, acts.AddPerson(someone.id, "new"))
     confirm = acts.ConfirmEnrolment("new")
     early, _ = await house.perform(confirm, password=STRONG, totp="123456")
@@ -166,7 +192,7 @@ async def test_an_enrolment_that_was_withdrawn_is_not_confirmed(
     house: House, admin: Someone
 ) -> None:
     """Suspended between the two steps."""
-    someone = Someone(__import__("uuid").uuid4(), "new")
+    someone = Someone(uuid4(), "new")
     await house.done(admin, acts.AddPerson(someone.id, "new"))
     _, halves = await house.two_people(admin, None, acts.IssueEnrolment(someone.id))
     enrol = acts.Enrol("new")
@@ -274,7 +300,7 @@ async def test_a_pin_of_nobody_or_of_somebody_who_left_opens_nothing(
     await house.done(admin, acts.Suspend(manager.id))
 
     suspended, _ = await house.perform(acts.PhoneLogIn(manager.id), pin=PIN)
-    nobody, _ = await house.perform(acts.PhoneLogIn(__import__("uuid").uuid4()), pin=PIN)
+    nobody, _ = await house.perform(acts.PhoneLogIn(uuid4()), pin=PIN)
 
     assert suspended == nobody == Refusal()
 
