@@ -23,6 +23,7 @@ from certs.contexts import ServerIdentity, mutual_context
 from certs.errors import CertsError
 from certs.issue import serial_text
 from certs.names import operator_of
+from pbx.access.floods import network_of
 from pbx.access.sessions import Terminal
 from pbx.admin.config import AdminConfig
 from pbx.admin.server import AdminServer
@@ -30,6 +31,8 @@ from pbx.admin.server import AdminServer
 HANDSHAKE_SECONDS: Final = 10
 HANDSHAKES: Final = 32
 """At once; a stranger beyond that is hung up on."""
+HANDSHAKES_EACH: Final = 8
+"""Of those, from one address: whoever holds eight open has taken no operator's place."""
 REFRESH_SECONDS: Final = 1.0
 
 log = structlog.get_logger()
@@ -58,9 +61,17 @@ class OperatorProtocol(H11Protocol):
 class ManagementServer:
     """Takes TLS connections and hands them to the application of the Unix socket."""
 
-    def __init__(self, config: AdminConfig, authority: Authority, admin: AdminServer) -> None:
+    def __init__(
+        self,
+        config: AdminConfig,
+        authority: Authority,
+        admin: AdminServer,
+        patience: float = HANDSHAKE_SECONDS,
+    ) -> None:
         self._config, self._authority, self._admin = config, authority, admin
-        self._handshakes: set[asyncio.Task[None]] = set()
+        self._patience = patience
+        self._handshakes: dict[asyncio.Task[None], str] = {}
+        """Those that are not done, and from where."""
         self._open: WeakSet[OperatorProtocol] = WeakSet()
         self._context = self._made()
         self._listener: socket.socket | None = None
@@ -125,21 +136,26 @@ class ManagementServer:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                connection, _ = await loop.sock_accept(listener)
+                connection, address = await loop.sock_accept(listener)
             except OSError:
                 await asyncio.sleep(REFRESH_SECONDS)  # out of descriptors: let some end first
                 continue
-            if len(self._handshakes) >= HANDSHAKES:
+            source = network_of(address[0])
+            if not self._has_room_for(source):
                 connection.close()
                 continue
             task = asyncio.create_task(self._shake_hands(connection))
-            self._handshakes.add(task)
-            task.add_done_callback(self._handshakes.discard)
+            self._handshakes[task] = source
+            task.add_done_callback(self._handshakes.pop)
+
+    def _has_room_for(self, source: str) -> bool:
+        begun = list(self._handshakes.values())
+        return len(begun) < HANDSHAKES and begun.count(source) < HANDSHAKES_EACH
 
     async def _shake_hands(self, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         with contextlib.suppress(OSError, ssl.SSLError, TimeoutError):
-            async with asyncio.timeout(HANDSHAKE_SECONDS):
+            async with asyncio.timeout(self._patience):
                 _, protocol = await loop.connect_accepted_socket(
                     lambda: self._admin.protocol(OperatorProtocol), connection, ssl=self._context
                 )

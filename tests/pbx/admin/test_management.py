@@ -5,7 +5,6 @@ import contextlib
 import io
 import json
 import os
-import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -18,11 +17,13 @@ from certs.authority import Authority, create_authority
 from certs.config import CertsConfig
 from certs.contexts import client_context
 from pbx.admin.config import AdminConfig
-from pbx.admin.management import ManagementServer
+from pbx.admin.management import HANDSHAKES, HANDSHAKES_EACH, ManagementServer
 from pbx.cli import main as cli
 from pbx.cli.output import Exit
 from storage.identifiers import system_clock
 from tests.support.clinic import Clinic, Member
+
+Stranger = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @dataclass
@@ -89,7 +90,9 @@ async def away(
         return code, shown.out, shown.err
 
     authority = clinic.telephony.ground.authority
-    server = ManagementServer(AdminConfig(listen="127.0.0.1:0"), authority, clinic.server)
+    server = ManagementServer(
+        AdminConfig(listen="127.0.0.1:0"), authority, clinic.server, patience=600
+    )
     address = server.start()
     yield Away(clinic, server, authority, address, tmp_path, run)
     await server.stop()
@@ -299,30 +302,71 @@ async def test_a_dead_address_is_said_to_be_one(away: Away) -> None:
     assert (code, "[admin] listen" in error) == (Exit.UNAVAILABLE, True)
 
 
+async def strangers(away: Away, address: str, count: int) -> list[Stranger]:
+    """Connected, and silent: their handshake never begins."""
+    source = (address, 0)
+    return [
+        await asyncio.open_connection("127.0.0.1", away.port, local_addr=source)
+        for _ in range(count)
+    ]
+
+
+async def hung_up_on(waiting: list[Stranger], count: int) -> list[Stranger]:
+    """Those who are, once there are as many as expected; the others go on waiting."""
+    reading = {asyncio.create_task(one[0].read(1)): one for one in waiting}
+    ended: list[Stranger] = []
+    while len(ended) < count:
+        done, _ = await asyncio.wait(
+            [task for task, one in reading.items() if one not in ended],
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        ended += [reading[task] for task in done]
+    for task in reading:
+        task.cancel()
+    await asyncio.gather(*reading, return_exceptions=True)
+    return ended
+
+
 async def test_strangers_who_never_finish_a_handshake_leave_room_for_operators(
-    away: Away, monkeypatch: Any
+    away: Away,
 ) -> None:
     root = await away.clinic.found()
     folder = away.bundle(root)
-    idle = [socket.create_connection(("127.0.0.1", away.port)) for _ in range(31)]
+    idle = await strangers(away, "127.0.0.2", HANDSHAKES)
 
+    ended = await hung_up_on(idle, HANDSHAKES - HANDSHAKES_EACH)
+
+    assert len(ended) == HANDSHAKES - HANDSHAKES_EACH
     assert (await away.pbx(folder, "status"))[0] in (Exit.DONE, Exit.FOUND)
-
-    for one in idle:
-        one.close()
-
-
-async def test_a_stranger_beyond_the_bound_is_hung_up_on(away: Away) -> None:
-    idle = [await asyncio.open_connection("127.0.0.1", away.port) for _ in range(33)]
-
-    ended = [asyncio.create_task(reader.read(1)) for reader, _ in idle]
-    done, waiting = await asyncio.wait(ended, timeout=5, return_when=asyncio.FIRST_COMPLETED)
-
-    assert done
-    for task in waiting:
-        task.cancel()
     for _, writer in idle:
         writer.close()
+
+
+async def test_strangers_from_everywhere_are_bounded_too(away: Away) -> None:
+    networks = HANDSHAKES // HANDSHAKES_EACH
+    idle: list[Stranger] = []
+    for number in range(networks):
+        idle += await strangers(away, f"127.0.0.{number + 2}", HANDSHAKES_EACH)
+    idle += (late := await strangers(away, "127.0.0.100", 2))
+
+    ended = await hung_up_on(idle, 2)
+
+    assert {id(one) for one in ended} == {id(one) for one in late}
+    for _, writer in idle:
+        writer.close()
+
+
+async def test_who_never_begins_a_handshake_is_hung_up_on_in_time(clinic: Clinic) -> None:
+    authority = clinic.telephony.ground.authority
+    config = AdminConfig(listen="127.0.0.1:0")
+    server = ManagementServer(config, authority, clinic.server, patience=0.01)
+    port = int(server.start().rpartition(":")[2])
+
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+
+    assert await reader.read() == b""
+    writer.close()
+    await server.stop()
 
 
 async def test_certificates_that_do_not_name_the_address_are_an_alarm(clinic: Clinic) -> None:
