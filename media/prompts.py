@@ -60,6 +60,11 @@ TEXTS = {
     "vm-not-here": "Messages cannot be heard from this telephone.",
     "vm-number": "Please enter your own number, then press pound.",
     "vm-pin": "Please enter your PIN, then press pound.",
+    "vm-code": "Please enter the six digits that your authenticator app shows, then press pound.",
+    "vm-was-locked": "Your mailbox was locked for a time: a wrong PIN was entered too often. "
+    "If that was not you, tell your practice manager.",
+    "vm-was-opened": "Your mailbox was opened in an emergency. Sign in at a terminal for more.",
+    "vm-pin-expired": "Your PIN has expired. Please choose a new one.",
     "vm-refused": "That was not accepted.",
     "vm-away": "Messages cannot be heard at present. Please try again later.",
     "vm-you-have": "You have",

@@ -9,7 +9,7 @@ from typing import Literal
 from media.parts import Struct, Told
 
 AudioCodec = Literal["pcmu", "pcma", "g722", "opus", "l16"]
-SecretName = Literal["pin", "new_pin"]
+SecretName = Literal["pin", "new_pin", "totp"]
 
 # -- how something is sealed and opened
 

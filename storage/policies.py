@@ -50,6 +50,16 @@ POLICIES = {
             for place in ("lobby", "nurse-station", "exam-room", "private")
         ),
         *(
+            Policy(
+                f"voicemail-second-factor-{place}",
+                "1: who does so enters a code of their app as well",
+                0,
+                0,
+                1,
+            )
+            for place in ("lobby", "nurse-station", "exam-room", "private")
+        ),
+        *(
             Policy(f"voicemail-number-{place}", "1: a caller's number is said there", default, 0, 1)
             for place, default in (
                 ("lobby", 0),

@@ -33,6 +33,15 @@ log = structlog.get_logger()
 ATTEMPTS = 3
 """In one call; the key holder counts over all of them."""
 ENTRY_SECONDS = 60.0
+NEWS = {"locked": "vm-was-locked", "break-glass": "vm-was-opened"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who somebody says they are, and whether a PIN is enough here."""
+
+    holder: TenancyEntry
+    needs_code: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,8 @@ class Listener:
     id: UUID
     number: str
     """Their extension; a PIN must not resemble it."""
+    must_change: bool = False
+    """Their PIN has expired."""
 
     @property
     def actor(self) -> Actor:
@@ -52,21 +63,43 @@ class Listener:
 
 async def log_in(dialogue: Dialogue, voicemail: Voicemail) -> Listener:
     """Raises CallOver when nobody is."""
-    holder = await _who(dialogue, voicemail)
+    asked = await _who(dialogue, voicemail)
     for _ in range(ATTEMPTS):
-        outcome = await secret(dialogue, SecretEntry(name="pin"), "vm-pin")
+        outcome = await _enter(dialogue, asked)
         if outcome == "complete":
-            opened = await _try(dialogue, voicemail, holder)
+            opened = await _try(dialogue, voicemail, asked)
             if opened is not None:
-                return Listener(holder.person, opened.session, opened.id, holder.number)
+                await _tell_news(dialogue, opened)
+                return Listener(
+                    opened.person,
+                    opened.session,
+                    opened.id,
+                    asked.holder.number,
+                    opened.must_change,
+                )
         elif outcome == "cancelled":
-            holder = await _other(dialogue, voicemail)
+            asked = await _other(dialogue, voicemail)
             continue
         elif outcome == "timeout":
             break
         await dialogue.say("vm-refused")
     await dialogue.say("goodbye")
     raise CallOver("not-signed-in")
+
+
+async def _enter(dialogue: Dialogue, asked: Asked) -> str:
+    """PIN and, where it is wanted, a code; how it ended."""
+    outcome = await secret(dialogue, SecretEntry(name="pin"), "vm-pin")
+    if outcome != "complete" or not asked.needs_code:
+        return outcome
+    return await secret(dialogue, SecretEntry(name="totp", minimum=6, maximum=6), "vm-code")
+
+
+async def _tell_news(dialogue: Dialogue, opened: Opened) -> None:
+    """What happened to their mailbox since they were last here."""
+    for kind in dict.fromkeys(notice.kind for notice in opened.notices):
+        if kind in NEWS:
+            await dialogue.say(NEWS[kind])
 
 
 async def secret(dialogue: Dialogue, entry: SecretEntry, prompt: str) -> str:
@@ -110,9 +143,9 @@ async def perform(
     return answer
 
 
-async def _try(dialogue: Dialogue, voicemail: Voicemail, holder: TenancyEntry) -> Opened | None:
-    act = acts.PhoneLogIn(holder.person)
-    subject = Subject("person", holder.person)
+async def _try(dialogue: Dialogue, voicemail: Voicemail, asked: Asked) -> Opened | None:
+    act = acts.PhoneLogIn(asked.holder.person, asked.needs_code)
+    subject = Subject("person", asked.holder.person)
     try:
         answer = await perform(dialogue, voicemail, act, Action.SESSION_OPENED, subject=subject)
     except (Refused, InvalidRequest):
@@ -123,15 +156,15 @@ async def _try(dialogue: Dialogue, voicemail: Voicemail, holder: TenancyEntry) -
     return answer if isinstance(answer, Opened) else None
 
 
-async def _who(dialogue: Dialogue, voicemail: Voicemail) -> TenancyEntry:
+async def _who(dialogue: Dialogue, voicemail: Voicemail) -> Asked:
     """Whose phone it is; a phone of nobody's asks for a number, where that is allowed."""
     holder = dialogue.call.directory.holder_of(dialogue.call.caller.device)
     if holder is not None:
-        return holder
+        return Asked(holder)
     return await _other(dialogue, voicemail)
 
 
-async def _other(dialogue: Dialogue, voicemail: Voicemail) -> TenancyEntry:
+async def _other(dialogue: Dialogue, voicemail: Voicemail) -> Asked:
     """Somebody at a phone that is not theirs. An unknown number is asked for its PIN as well."""
     if not await allows(dialogue, voicemail, "login"):
         await dialogue.say("vm-not-here", "goodbye")
@@ -140,15 +173,17 @@ async def _other(dialogue: Dialogue, voicemail: Voicemail) -> TenancyEntry:
     first = await dialogue.ask("vm-number", seconds=8)
     entered = await dialogue.digits(first)
     await dialogue.media.digits(dialogue.leg, report=False)
+    needs_code = await allows(dialogue, voicemail, "second-factor")
     found = dialogue.call.directory.tenancies.get(entered)
     if found is not None:
-        return found
+        return Asked(found, needs_code)
     nobody = UUID(int=0)
-    return TenancyEntry(number=entered, extension=nobody, tenure=nobody, person=nobody)
+    stranger = TenancyEntry(number=entered, extension=nobody, tenure=nobody, person=nobody)
+    return Asked(stranger, needs_code)
 
 
 async def allows(dialogue: Dialogue, voicemail: Voicemail, what: str) -> bool:
-    """A policy of the place the phone stands in: "login" or "number"."""
+    """A policy of the place the phone stands in: "login", "second-factor" or "number"."""
     place = dialogue.call.directory.place_of(dialogue.call.caller.device)
     ground = voicemail.ground
     try:

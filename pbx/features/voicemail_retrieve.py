@@ -27,7 +27,7 @@ from pbx.features.talk import go_on
 from pbx.features.voicemail_forward import forward
 from pbx.features.voicemail_login import Listener, allows, log_in
 from pbx.features.voicemail_reply import CalledBack, number_of, reply
-from pbx.features.voicemail_settings import settings
+from pbx.features.voicemail_settings import renew_pin, settings
 from pbx.features.voicemail_spoken import counts_said, envelope_said
 from pbx.voicemail.expecting import expectation
 from pbx.voicemail.office import Voicemail
@@ -67,6 +67,8 @@ async def own_messages(call: Call) -> None:
     voicemail.listening(call, listener.person)
     try:
         await dialogue.open()
+        if listener.must_change:
+            await renew_pin(dialogue, voicemail, listener)
         await Listening(dialogue, voicemail, listener).run()
     except CalledBack:
         call.cause = "called-back"

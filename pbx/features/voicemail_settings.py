@@ -17,6 +17,7 @@ from media.client import (
     SecretEntry,
     Whole,
 )
+from pbx.b2bua.endings import CallOver
 from pbx.features.dialogue import Dialogue
 from pbx.features.voicemail_deposit import played
 from pbx.features.voicemail_forward import recorded
@@ -51,7 +52,7 @@ async def settings(dialogue: Dialogue, voicemail: Voicemail, listener: Listener)
             case "3":
                 await _choose(dialogue, voicemail, listener)
             case "4":
-                await _change_pin(dialogue, voicemail, listener)
+                await change_pin(dialogue, voicemail, listener)
             case _:
                 return
 
@@ -151,8 +152,19 @@ async def _choose(dialogue: Dialogue, voicemail: Voicemail, listener: Listener) 
     await dialogue.tell("vm-done")
 
 
-async def _change_pin(dialogue: Dialogue, voicemail: Voicemail, listener: Listener) -> None:
-    """The present PIN and twice the new one, collected and sealed by the worker."""
+async def renew_pin(dialogue: Dialogue, voicemail: Voicemail, listener: Listener) -> None:
+    """It has expired, and nothing is heard before there is a new one; raises CallOver."""
+    for _ in range(TRIES):
+        await dialogue.say("vm-pin-expired")
+        if await change_pin(dialogue, voicemail, listener):
+            return
+    await dialogue.say("goodbye")
+    raise CallOver("pin-expired")
+
+
+async def change_pin(dialogue: Dialogue, voicemail: Voicemail, listener: Listener) -> bool:
+    """The present PIN and twice the new one, collected and sealed by the worker; whether it is
+    so."""
     try:
         for entry, prompt in (
             (SecretEntry(name="pin"), "vm-pin"),
@@ -162,11 +174,12 @@ async def _change_pin(dialogue: Dialogue, voicemail: Voicemail, listener: Listen
             outcome = await secret(dialogue, entry, prompt)
             if outcome != "complete":
                 await dialogue.tell("vm-different" if outcome == "different" else "vm-refused")
-                return
+                return False
         act = acts.SetPin(extensions=(listener.number,))
         subject = Subject("person", listener.person)
         await perform(dialogue, voicemail, act, Action.FACTORS_CHANGED, listener, subject)
         await dialogue.tell("vm-done")
+        return True
     except InvalidRequest:
         await dialogue.tell("vm-weak-pin")
     except Refused:
@@ -174,6 +187,7 @@ async def _change_pin(dialogue: Dialogue, voicemail: Voicemail, listener: Listen
     finally:
         await dialogue.media.release(dialogue.leg)
         await dialogue.open()
+    return False
 
 
 def _own_mailbox(dialogue: Dialogue, listener: Listener) -> UUID | None:

@@ -51,6 +51,8 @@ class PhoneLogIn(Act, frozen=True, tag="phone-log-in"):
     """Secrets: pin, sealed by the media worker. Outcome: `Opened` (kind phone)."""
 
     person: UUID
+    second: bool = False
+    """With a code of the app too (totp), where the place of the phone asks for one."""
 
 
 class Enrol(Act, frozen=True, tag="enrol"):

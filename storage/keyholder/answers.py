@@ -31,6 +31,8 @@ class Opened(Answer, frozen=True, tag="opened"):
     idle_seconds: int
     ends_at: int
     notices: tuple[Notice, ...] = ()
+    must_change: bool = False
+    """The PIN has expired: nothing opens in this session before it is changed."""
 
 
 class Done(Answer, frozen=True, tag="done"):

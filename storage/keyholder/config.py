@@ -52,6 +52,9 @@ class KeyHolderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     window_seconds: int = 900
     lock_seconds: int = 900
 
+    pin_days: int = 0
+    """A PIN older than this has to be changed, by phone, before anything is heard; 0: never."""
+
     idle_days: int = 35
     """Who has not been seen for so long is suspended."""
 
@@ -85,6 +88,7 @@ _RANGES = (
     ("device_failures", 1, 9),
     ("window_seconds", 300, 86_400),
     ("lock_seconds", 300, 86_400),
+    ("pin_days", 0, 3_650),
     ("idle_days", 1, 35),
     ("backup_days", 1, 366),
     ("weeks_ahead", 2, 26),

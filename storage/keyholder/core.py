@@ -7,11 +7,11 @@ import msgspec
 from storage.keyholder import decisions
 from storage.keyholder.acts import Role
 from storage.keyholder.books import Books
-from storage.keyholder.clock import SECOND, SafeClock
+from storage.keyholder.clock import DAY, SECOND, SafeClock
 from storage.keyholder.config import KeyHolderConfig
 from storage.keyholder.draft import Draft
 from storage.keyholder.factors import Stretcher
-from storage.keyholder.protocol import Opened
+from storage.keyholder.protocol import Notice, Opened
 from storage.keyholder.records import SETTINGS, Person, Settings
 from storage.keyholder.sessions import Challenges, Session, Sessions
 from storage.keyholder.store import Store, StoreError
@@ -72,8 +72,11 @@ class Core:
     def roles(self, person: Person) -> tuple[Role, ...]:
         return tuple(sorted(decisions.roles_of(person, self.clock())))
 
-    def open_session(self, person: Person, kind: str, device: str, binding: bytes = b"") -> Opened:
+    def open_session(
+        self, person: Person, kind: str, device: str, binding: bytes, told: tuple[Notice, ...]
+    ) -> Opened:
         """To be called after the journal entry is durable."""
+        must_change = kind == PHONE and self._has_expired(person)
         idle = self._idle_seconds(person, kind)
         handle, session = self.sessions.open(
             person.id,
@@ -83,6 +86,7 @@ class Core:
             idle=idle * SECOND,
             life=self.config.session_seconds * SECOND,
             binding=binding,
+            must_change=must_change,
         )
         return Opened(
             person=person.id,
@@ -92,8 +96,13 @@ class Core:
             roles=self.roles(person),
             idle_seconds=idle,
             ends_at=session.ends_at,
-            notices=person.notices,
+            notices=told,
+            must_change=must_change,
         )
+
+    def _has_expired(self, person: Person) -> bool:
+        days = self.config.pin_days
+        return days > 0 and self.clock() >= person.pin_set + days * DAY
 
     def _idle_seconds(self, person: Person, kind: str) -> int:
         if kind == PHONE:

@@ -88,37 +88,63 @@ def common_passwords() -> frozenset[str]:
 
 
 def check_new_pin(pin: bytearray, extensions: tuple[str, ...]) -> None:
+    """6 to 12 digits that are not what people try first."""
     text = pin.decode(errors="replace")
     if not (text.isascii() and text.isdigit() and 6 <= len(text) <= 12):
         raise WeakSecret("PIN: 6 to 12 digits")
-    if len(set(text)) < 3 or re.fullmatch(r"(\d+?)\1+", text):
+    if len(set(text)) < 3 or re.fullmatch(r"(\d+?)\1+", text) or _is_doubled(text):
         raise WeakSecret("PIN: repeats itself")
-    steps = {(int(b) - int(a)) % 10 for a, b in itertools.pairwise(text)}
-    if steps in ({1}, {9}):
+    if _counts(text):
         raise WeakSecret("PIN: counts up or down")
-    if text in _KEYPAD:
+    if text in _KEYPAD or text[::-1] in _KEYPAD:
         raise WeakSecret("PIN: a pattern of the keypad")
-    if any(number and (number in text or text in number) for number in extensions):
+    if any(_resembles(text, number) for number in extensions if number):
         raise WeakSecret("PIN: resembles the extension")
     if _is_date(text):
         raise WeakSecret("PIN: resembles a date")
 
 
-_KEYPAD = frozenset(("147258", "258369", "147369", "159357", "357159", "741852", "147258369"))
+_KEYPAD = frozenset(
+    ("147258", "258369", "147369", "159357", "147258369", "123654", "789456", "456123",
+     "321456", "987456", "142536", "748596", "159753", "147896", "258741")
+)  # fmt: skip
+
+
+def _is_doubled(text: str) -> bool:
+    """112233, 111222: each digit twice or more at a stretch; or few, the same read backwards."""
+    runs = [len(list(run)) for _, run in itertools.groupby(text)]
+    return min(runs) >= 2 or (text == text[::-1] and len(set(text)) <= 3)
+
+
+def _counts(text: str) -> bool:
+    """By the same step throughout (135791, 012345, 9876543), or five digits in a row of it."""
+    steps = [(int(b) - int(a)) % 10 for a, b in itertools.pairwise(text)]
+    runs = [(step, len(list(run))) for step, run in itertools.groupby(steps)]
+    return len(runs) == 1 or any(step in (1, 9) and length >= 4 for step, length in runs)
+
+
+def _resembles(text: str, number: str) -> bool:
+    return any(one in text or text in one for one in (number, number[::-1]))
 
 
 def _is_date(text: str) -> bool:
+    """A day with or without its year, in the orders that people write them; a month of a year."""
+    pairs: list[tuple[str, str]] = []
     if len(text) == 8:
         years = [(text[:4], text[4:6], text[6:]), (text[4:], text[:2], text[2:4])]
-        if not any(1900 <= int(year) <= 2099 for year, _, _ in years):
-            return False
-        pairs = [(a, b) for year, a, b in years if 1900 <= int(year) <= 2099]
+        pairs = [(a, b) for year, a, b in years if _is_year(year)]
+    elif len(text) == 7 and _is_year(text[3:]):
+        pairs = [(text[0], text[1:3]), (text[:2], text[2])]
     elif len(text) == 6:
+        months = [(text[:4], text[4:]), (text[2:], text[:2])]
         pairs = [(text[:2], text[2:4]), (text[2:4], text[4:])]
-    else:
-        return False
+        pairs += [(month, "1") for year, month in months if _is_year(year)]
     ordered = [pair for a, b in pairs for pair in ((int(a), int(b)), (int(b), int(a)))]
     return any(1 <= day <= 31 and 1 <= month <= 12 for day, month in ordered)
+
+
+def _is_year(text: str) -> bool:
+    return 1900 <= int(text) <= 2099
 
 
 def accepted_step(secret: bytes, code: bytearray, last: int, wall: int) -> int | None:

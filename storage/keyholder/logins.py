@@ -14,6 +14,9 @@ from storage.keyholder.records import Factors, Grant, Person, Standing
 from storage.keyholder.security_keys import Change, adding, removing
 from storage.sealed import primitives
 
+SPOKEN = frozenset({"locked", "break-glass"})
+"""Kinds of notices that a telephone has words for."""
+
 
 class Logins:
     """Acts without a session, and acts on one's own factors with one."""
@@ -29,8 +32,8 @@ class Logins:
                 return await self._bootstrap(ask, act)
             case acts.LogIn(login=login):
                 return await self._log_in(ask, login)
-            case acts.PhoneLogIn(person=person):
-                return await self._phone_log_in(ask, person)
+            case acts.PhoneLogIn() as act:
+                return await self._phone_log_in(ask, act)
             case acts.Enrol(login=login):
                 return await self._enrol(ask, login)
             case acts.ConfirmEnrolment(login=login):
@@ -86,13 +89,14 @@ class Logins:
                         return await self._open(ask, spent, COMMAND_LINE)
             await self._attempts.failed(ask.origin, person, ask.entry(Event.REFUSED))
 
-    async def _phone_log_in(self, ask: Ask, identifier: UUID) -> Answer:
-        async with self._attempts.turn(ask.origin, identifier):
-            person = self._core.store.get(Person, identifier)
+    async def _phone_log_in(self, ask: Ask, act: acts.PhoneLogIn) -> Answer:
+        async with self._attempts.turn(ask.origin, act.person):
+            person = self._core.store.get(Person, act.person)
             held = person.pin if person else None
             if await self._core.stretcher.matches(ask.secrets.pin, held):
                 async with self._core.books.turn:
-                    current = self._current(identifier)
+                    read = self._spend if act.second else self._current_of
+                    current = read(ask, act.person)
                     if current is not None:
                         return await self._open(ask, current, PHONE)
             await self._attempts.failed(ask.origin, person, ask.entry(Event.REFUSED))
@@ -110,21 +114,27 @@ class Logins:
             person, now, core.config.idle_days
         ) and not decisions.is_indispensable(core.store.all(Person), person.id, now)
 
+    def _current_of(self, _: Ask, identifier: UUID) -> Person | None:
+        return self._current(identifier)
+
     def _spend(self, ask: Ask, identifier: UUID, *, recovery: bool = False) -> Person | None:
         """Within `books.turn`."""
         person = self._current(identifier)
         return person and spend_code(self._core, person, ask.proof, recovery=recovery)
 
     async def _open(self, ask: Ask, person: Person, kind: str) -> Opened:
-        """Within `books.turn`: journal first, then the session."""
+        """Within `books.turn`: journal first, then the session. A telephone tells what it has
+        words for; the rest waits for a terminal."""
         draft, now = self._core.draft(), self._core.clock()
-        draft.put(msgspec.structs.replace(person, notices=(), last_seen=now))
+        told = tuple(one for one in person.notices if kind != PHONE or one.kind in SPOKEN)
+        kept = tuple(one for one in person.notices if one not in told)
+        draft.put(msgspec.structs.replace(person, notices=kept, last_seen=now))
         self._attempts.clear(draft, person.id)
         self._core.note_second(draft)
         entry = ask.entry(Event.SESSION_OPENED, person=person.id)
         await self._core.books.write(entry, draft.change())
         binding = bytes(ask.secrets.binding)
-        return self._core.open_session(person, kind, ask.origin.device, binding)
+        return self._core.open_session(person, kind, ask.origin.device, binding, told)
 
     async def _new_factors(self, password: bytearray, login: str) -> tuple[Factors, Enrolment]:
         stretched = await self._core.stretcher.stretch(password)
@@ -267,14 +277,19 @@ class Logins:
     async def _set_pin(self, ask: Ask, extensions: tuple[str, ...]) -> Answer:
         session, person = self._core.session(ask.session)
         factors.check_new_pin(ask.secrets.new_pin, extensions)
+        by_pin = session.kind == PHONE
+        if by_pin and ask.secrets.pin == ask.secrets.new_pin:
+            raise factors.WeakSecret("PIN: the present one again")
         stretched = await self._core.stretcher.stretch(ask.secrets.new_pin)
         async with self._attempts.turn(ask.origin, person.id):
-            by_pin = session.kind == PHONE
             if not by_pin or await self._core.stretcher.matches(ask.secrets.pin, person.pin):
                 async with self._core.books.turn:
                     proved = self._current(person.id) if by_pin else self._spend(ask, person.id)
                     if proved is not None:
-                        await self._put(ask, msgspec.structs.replace(proved, pin=stretched))
+                        now = self._core.clock()
+                        changed = msgspec.structs.replace(proved, pin=stretched, pin_set=now)
+                        await self._put(ask, changed)
+                        session.must_change = False
                         return Done(person=person.id)
             await self._attempts.failed(ask.origin, person, ask.entry(Event.REFUSED))
 

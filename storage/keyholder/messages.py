@@ -107,7 +107,9 @@ class Messages:
         return protocol.Wrapped(slot)
 
     async def ticket(self, request: protocol.AskTicket) -> protocol.Ticket:
-        _, person = self._core.session(request.session)
+        session, person = self._core.session(request.session)
+        if session.must_change:
+            raise No("the PIN has expired")
         secret, now = self._may_open(person, request.message), self._core.clock()
         if not request.evidence.ledger_row and not self._is_break_glass(person, secret):
             raise No("no ledger row")  # break-glass alone may do without: its record is here
@@ -261,7 +263,9 @@ class Messages:
         return protocol.RecordsKey(key)
 
     def _reader(self, handle: bytes) -> Person:
-        _, person = self._core.session(handle)
+        session, person = self._core.session(handle)
+        if session.must_change:
+            raise No("the PIN has expired")
         if not decisions.may_read_records(person, self._core.clock()):
             raise No("not a reader of records")
         return person

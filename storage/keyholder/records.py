@@ -87,6 +87,8 @@ class Person(Row, frozen=True, tag="person"):
     """Set by an enrolment, effective once a code of the new secret has been shown."""
     invitation: Invitation | None = None
     pin: Stretched | None = None
+    pin_set: int = 0
+    """When; 0: before this was kept."""
     grants: tuple[Grant, ...] = ()
     notices: tuple[Notice, ...] = ()
     last_seen: int = 0

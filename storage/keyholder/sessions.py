@@ -26,6 +26,8 @@ class Session:
     ends_at: int
     binding: bytes = b""
     """Known to who signed in, and never to the exchange (`vouchers`)."""
+    must_change: bool = False
+    """Opened with a PIN that has expired: it opens nothing else before a new one is set."""
 
     def view(self) -> SessionView:
         return SessionView(
@@ -56,6 +58,7 @@ class Sessions:
         idle: int,
         life: int,
         binding: bytes = b"",
+        must_change: bool = False,
     ) -> tuple[bytes, Session]:
         """The person's oldest session gives way when there are too many."""
         self._drop_expired(now)
@@ -63,7 +66,9 @@ class Sessions:
         for key in own[: max(0, len(own) - self._limit + 1)]:
             del self._sessions[key]
         handle = random(32)
-        session = Session(uuid4(), person, kind, device, now, idle, now + idle, now + life, binding)
+        session = Session(
+            uuid4(), person, kind, device, now, idle, now + idle, now + life, binding, must_change
+        )
         self._sessions[sha256(handle)] = session
         return handle, session
 

@@ -35,6 +35,7 @@ from storage.identifiers import system_clock
 from storage.keyholder import acts, protocol
 from storage.keyholder.acts import Role
 from storage.keyholder.client import KeyHolder
+from storage.keyholder.config import KeyHolderConfig
 from storage.keyholder.edges import REQUESTS, Edge, Place
 from storage.messages import Message
 from storage.records import HourlyKeys
@@ -95,6 +96,7 @@ class MessageExchange(TestExchange):
         self.store = folder / "store"
         self.config = VoicemailConfig(silence_seconds=3)
         self.edges = {}
+        self.rules = KeyHolderConfig()
         self.prompts = short_prompts()
 
     @property
@@ -105,7 +107,9 @@ class MessageExchange(TestExchange):
         self.store.mkdir(parents=True, exist_ok=True)
         for worker in self.workers:
             worker.environment["TEST_PROMPTS"] = self.prompts
-        self.house = House(self.folder / "keys", time=FakeTime(wall=system_clock()))
+        self.house = House(
+            self.folder / "keys", time=FakeTime(wall=system_clock()), config=self.rules
+        )
         assert self.house.pin is not None
         self.house.pin.write(self.store / "keyholder.pin")
         await self._records_key()

@@ -1,9 +1,13 @@
 """storage/keyholder/core.py"""
 
+from pathlib import Path
+
 import pytest
 
 from storage.keyholder import acts, protocol
 from storage.keyholder.acts import Role
+from storage.keyholder.clock import DAY, SECOND
+from storage.keyholder.config import KeyHolderConfig
 from storage.keyholder.core import No
 from storage.keyholder.draft import Draft
 from storage.keyholder.protocol import Opened
@@ -60,6 +64,25 @@ async def test_idle_limits_follow_role_and_kind(house: House) -> None:
     assert isinstance(by_phone, Opened)
     assert (at_terminal.idle_seconds, by_phone.idle_seconds) == (300, 300)
     assert at_terminal.roles == (Role.PRACTICE_MANAGER,)
+
+
+@pytest.mark.parametrize("days", [0, 30])
+async def test_a_pin_expires_after_its_days_if_it_ever_does(tmp_path: Path, days: int) -> None:
+    house = House(tmp_path / "keys", config=KeyHolderConfig(pin_days=days))
+    try:
+        admin = await house.administrator()
+        await house.done(admin, acts.SetPin(), new_pin="739460")
+        fresh, _ = await house.perform(acts.PhoneLogIn(admin.id), pin="739460")
+        house.time.pass_(30 * DAY / SECOND)
+        old, _ = await house.perform(acts.PhoneLogIn(admin.id), pin="739460")
+        at_terminal = await house.log_in(admin)
+    finally:
+        house.close()
+
+    assert isinstance(fresh, Opened)
+    assert isinstance(old, Opened)
+    assert isinstance(at_terminal, Opened)
+    assert [fresh.must_change, old.must_change, at_terminal.must_change] == [False, days > 0, False]
 
 
 def test_a_store_without_settings_is_incomplete(house: House) -> None:

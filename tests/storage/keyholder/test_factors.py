@@ -93,6 +93,25 @@ def test_a_good_password_needs_no_composition(password: str) -> None:
         ("831225", "date"),
         ("19831225", "date"),
         ("25121983", "date"),
+        ("112233", "repeats"),
+        ("998877", "repeats"),
+        ("111222333", "repeats"),
+        ("122221", "repeats"),
+        ("135791", "counts"),
+        ("975319", "counts"),
+        ("0369258", "counts"),
+        ("912345", "counts"),
+        ("7654301", "counts"),
+        ("123654", "keypad"),
+        ("852741", "keypad"),
+        ("963852", "keypad|date|counts"),
+        ("240195", "extension|date"),
+        ("862401", "extension"),
+        ("198507", "date"),
+        ("071985", "date"),
+        ("5121985", "date"),
+        ("1251985", "date"),
+        ("12251983", "date"),
     ],
 )
 def test_a_weak_pin_is_refused_by_a_rule(pin: str, rule: str) -> None:
@@ -100,7 +119,9 @@ def test_a_weak_pin_is_refused_by_a_rule(pin: str, rule: str) -> None:
         factors.check_new_pin(text(pin), ("1042", ""))
 
 
-@pytest.mark.parametrize("pin", ["739460", "5073916", "83917460", "19839960", "730518264"])
+@pytest.mark.parametrize(
+    "pin", ["739460", "5073916", "9981985", "83917460", "19839960", "198599", "730518264", "739154"]
+)
 def test_a_good_pin_is_taken(pin: str) -> None:
     factors.check_new_pin(text(pin), ("1042",))
 

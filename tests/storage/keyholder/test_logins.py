@@ -2,12 +2,14 @@
 
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from storage.keyholder import acts, protocol
 from storage.keyholder.acts import Role
 from storage.keyholder.protocol import Done, Enrolment, Invalid, Opened, Refusal
 from storage.keyholder.records import Person
+from storage.keyholder.store import Change
 from tests.support.key_desk import Desk
 from tests.support.keyholder import House, Someone
 
@@ -290,6 +292,54 @@ async def test_a_pin_opens_a_phone_session_which_can_change_the_pin_alone(
         acts.SetPin(), session=opened.session, pin="830715246", new_pin="123456"
     )
     assert weak == Invalid("PIN: counts up or down")
+
+
+async def test_where_a_second_factor_is_wanted_a_pin_alone_opens_nothing(
+    house: House, admin: Someone
+) -> None:
+    await house.done(admin, acts.SetPin(("1001",)), new_pin=PIN)
+    alone, both = acts.PhoneLogIn(admin.id), acts.PhoneLogIn(admin.id, second=True)
+
+    assert isinstance((await house.perform(alone, pin=PIN))[0], Opened)
+    assert (await house.perform(both, pin=PIN))[0] == Refusal()
+    code = house.code(admin)
+    assert isinstance((await house.perform(both, pin=PIN, totp=code))[0], Opened)
+    assert (await house.perform(both, pin=PIN, totp=code))[0] == Refusal(), "it works once"
+
+
+async def test_a_new_pin_is_not_the_present_one(house: House, admin: Someone) -> None:
+    await house.done(admin, acts.SetPin(), new_pin=PIN)
+    opened, _ = await house.perform(acts.PhoneLogIn(admin.id), pin=PIN)
+    assert isinstance(opened, Opened)
+
+    same, _ = await house.perform(acts.SetPin(), session=opened.session, pin=PIN, new_pin=PIN)
+    other, _ = await house.perform(
+        acts.SetPin(), session=opened.session, pin=PIN, new_pin="830715246"
+    )
+
+    assert same == Invalid("PIN: the present one again")
+    assert isinstance(other, Done)
+
+
+async def test_a_telephone_tells_what_it_has_words_for_and_leaves_the_rest(
+    house: House, admin: Someone
+) -> None:
+    await house.done(admin, acts.SetPin(), new_pin=PIN)
+    row = house.core.store.get(Person, admin.id)
+    assert row is not None
+    notices = (protocol.Notice("enrolled", 1), protocol.Notice("locked", 2))
+    change = Change(put=[msgspec.structs.replace(row, notices=notices)])
+    house.core.store.commit(change, house.core.store.state.position, 0)
+
+    by_phone, _ = await house.perform(acts.PhoneLogIn(admin.id), pin=PIN)
+    again, _ = await house.perform(acts.PhoneLogIn(admin.id), pin=PIN)
+    at_terminal = await house.log_in(admin)
+
+    assert isinstance(by_phone, Opened)
+    assert isinstance(again, Opened)
+    assert isinstance(at_terminal, Opened)
+    kinds = [[one.kind for one in each.notices] for each in (by_phone, again, at_terminal)]
+    assert kinds == [["locked"], [], ["enrolled"]]
 
 
 async def test_a_pin_of_nobody_or_of_somebody_who_left_opens_nothing(

@@ -24,6 +24,7 @@ from storage.keyholder.protocol import (
     KeyList,
     LookUpNumber,
     MessageKey,
+    Opened,
     OpenMessage,
     OpenRecordsKey,
     PublicKeys,
@@ -126,6 +127,27 @@ async def test_a_ticket_is_redeemed_for_whom_the_person_vouched(house: House, bo
     assert await redeemed(b"", b"of whoever has the exchange") == Refusal()
     refused = await entries(house, Event.REFUSED)
     assert [one.reason for one in refused] == ["not vouched for by who signed in"] * 2
+
+
+async def test_with_a_pin_that_has_expired_nothing_opens_before_it_is_changed(
+    house: House, box: Box
+) -> None:
+    await house.done(box.doctor, acts.SetPin(), new_pin="739460")
+    by_phone, _ = await house.perform(acts.PhoneLogIn(box.doctor.id), pin="739460")
+    assert isinstance(by_phone, Opened)
+    session, _ = house.core.session(by_phone.session)
+    session.must_change = True
+    ticket = AskTicket(by_phone.session, box.message, evidence())
+    records = (await house.ask(PublicKeys("records"), KeyList)).keys[0]
+    hour = OpenRecordsKey(
+        by_phone.session, records.id, slots.sealed_records_key(records, b"h" * 32), evidence()
+    )
+
+    assert await house.holder.answer(ticket) == Refusal()
+    assert await house.holder.answer(hour) == Refusal()
+    await house.perform(acts.SetPin(), session=by_phone.session, pin="739460", new_pin="830715246")
+    assert isinstance(await house.holder.answer(ticket), Ticket)
+    assert isinstance(await house.holder.answer(hour), RecordsKey)
 
 
 async def test_a_membership_that_ended_within_the_minute_opens_nothing(
