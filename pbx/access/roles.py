@@ -68,6 +68,9 @@ class Privilege(StrEnum):
     POLICY_READ = "policy-read"
     POLICY_CHANGE = "policy-change"
     HISTORY_READ = "history-read"
+    AUDIT_SEARCH = "audit-search"
+    AUDIT_TRACE = "audit-trace"
+    AUDIT_NUMBER = "audit-number"
     KEYS_READ = "keys-read"
     KEYS_CHANGE = "keys-change"
     RECOVERY_COLLECT = "recovery-collect"
@@ -159,6 +162,9 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.EXCEPTION_READ,
             P.POLICY_READ,
             P.HISTORY_READ,
+            P.AUDIT_SEARCH,
+            P.AUDIT_TRACE,
+            P.AUDIT_NUMBER,
             P.KEYS_READ,
             P.RECOVERY_COLLECT,
             P.BREAK_GLASS_APPROVE,
@@ -192,6 +198,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.EXCEPTION_CLOSE,
             P.POLICY_READ,
             P.HISTORY_READ,
+            P.AUDIT_SEARCH,
             P.RECOVERY_COLLECT,
             P.BREAK_GLASS_APPROVE,
             P.BREAK_GLASS_END,

@@ -21,6 +21,7 @@ from litestar.plugins.core import MsgspecDIPlugin
 from litestar.types import ControllerRouterHandler, Scope
 
 from pbx.admin import (
+    audit,
     breakglass,
     call_tests,
     calls,
@@ -41,6 +42,7 @@ from pbx.admin import (
     roles,
     sessions,
     sites,
+    tracing,
     voicemail,
 )
 from pbx.admin.context import AdminContext
@@ -108,6 +110,8 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     *exceptions.ROUTES,
     *policies.ROUTES,
     *history.ROUTES,
+    *audit.ROUTES,
+    *tracing.ROUTES,
     *keys.ROUTES,
 ]
 """Every noun's handlers; a route that is not in this list does not exist."""

@@ -5,7 +5,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pbx.access.errors import RuleBroken
 from pbx.admin.plane import Plane
+from storage import tenures
 from storage.conflicts import NotFound
 
 Finding = Callable[[AsyncConnection, str], Awaitable[UUID | None]]
@@ -39,6 +41,25 @@ async def _found(plane: Plane, text: str, find: Finding, kind: str) -> UUID:
     if found is None:
         raise NotFound(kind)
     return found
+
+
+async def any_mailbox(plane: Plane, what: str) -> UUID:
+    """An identifier, a shared mailbox's label, or who or which number has it now."""
+    if (known := identifier(what)) is not None:
+        return known
+    async with plane.database.read() as connection:
+        shared = await plane.mailboxes.find(connection, what)
+        extension = await plane.extensions.find(connection, what)
+        tenure = extension and await tenures.open_on(connection, extension)
+        person = await plane.people.find(connection, what)
+        own = await tenures.open_of(connection, person) if person else []
+    found = {shared, tenure.mailbox if tenure else None, *(one.mailbox for one in own)} - {None}
+    if len(found) > 1:
+        raise RuleBroken("several mailboxes are meant: name the number or the identifier")
+    for mailbox in found:
+        if mailbox is not None:
+            return mailbox
+    raise NotFound("mailbox")
 
 
 def identifier(text: str) -> UUID | None:

@@ -1,4 +1,7 @@
-"""`pbx audit`: verify the ledger, and anchor its heads off the machine. Works on its own."""
+"""`pbx audit`: verify the ledger and anchor its heads off the machine, which works on its own.
+
+Questions to the ledger, which need a signed-in person, stand in files of their own beside this.
+"""
 
 import asyncio
 import sys
@@ -14,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from pbx.cli import audit_search, audit_trace
 from pbx.cli.anchor_places import places
 from pbx.cli.local_journal import NotCompared, read_journal
 from pbx.cli.local_store import LocalStore, failures_as_sentences
@@ -30,7 +34,14 @@ from storage.ledger.verify import Progress as Told
 from storage.ledger.verify import Scope
 from storage.ledger.verify import verify as walk
 
-app = typer.Typer(no_args_is_help=True, help="Verify the audit ledger and anchor its heads.")
+app = typer.Typer(
+    no_args_is_help=True, help="The audit ledger: ask it, verify it, anchor its heads."
+)
+
+app.command()(audit_search.search)
+app.command("what-did")(audit_search.what_did)
+app.command("who-heard")(audit_trace.who_heard)
+app.command("who-could")(audit_trace.who_could)
 
 FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 FromOption = Annotated[

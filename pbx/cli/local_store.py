@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from pbx.cli.output import CommandError, Exit, initialised
+from pbx.cli.remote import remote
 from pbx.config import ConfigError, load
 from pbx.paths import Layout
 from storage.config import database_url
@@ -29,6 +30,10 @@ class LocalStore:
 
     @classmethod
     def of(cls, data: Path | None) -> "LocalStore":
+        if remote.get() is not None:
+            raise CommandError(
+                "This works on the exchange's own machine alone; leave --server out.", Exit.USAGE
+            )
         layout = initialised(data)
         try:
             storage = load(layout.config_file).storage

@@ -45,7 +45,7 @@ LINES: Final = {
     "sessions": "Live sessions: see them, end them.",
     "history": "Show what happened to one object, with before and after, from the ledger.",
     "undo": "Undo the last change of an extension.",
-    "audit": "Verify the audit ledger and anchor its heads.",
+    "audit": "The audit ledger: ask it, verify it, anchor its heads.",
     "cert": "List, renew, revoke and import certificates.",
     "keys": "Keys: state, rotation, recovery, backup.",
     "config": "Check and show the configuration.",

@@ -16,9 +16,7 @@ from urllib.parse import urlsplit
 from pbx.cli.failures import CommandError
 from pbx.exits import Exit
 
-HERE_ONLY: Final = frozenset(
-    ("audit", "cert", "config", "db", "doctor", "init", "quickstart", "serve")
-)
+HERE_ONLY: Final = frozenset(("cert", "config", "db", "doctor", "init", "quickstart", "serve"))
 """Commands that work on the exchange's own machine and disks."""
 
 

@@ -94,6 +94,18 @@ class Action(StrEnum):
     """What the key holder's journal alone recorded, while the ledger could not be written."""
     REVIEW_OPENED = "review.opened"
     """Somebody has to look at this: `after` says what kind of thing it is."""
+    REVIEW_LISTED = "review.listed"
+    REVIEW_SIGNED_OFF = "review.signed_off"
+
+    AUDIT_SEARCHED = "audit.searched"
+    """The ledger was asked; `after` has the question, with identifiers, and how much was shown."""
+    AUDIT_NUMBER_SEARCHED = "audit.number_searched"
+    """By a telephone number, which no row has; `detail` has the stated reason."""
+    AUDIT_TRACED = "audit.traced"
+    """Who heard or could hear something was asked."""
+    AUDIT_EXPORTED = "audit.exported"
+    """Signed copies of rows; `after` says which and where each chain stood."""
+    AUDIT_EXPORT_READ = "audit.export_read"
 
     EXTENSION_ADDED = "extension.added"
     EXTENSION_ASSIGNED = "extension.assigned"

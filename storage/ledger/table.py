@@ -6,6 +6,7 @@ from hashlib import sha256
 from sqlalchemy import column, insert, select, table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.ledger.mentions import MENTIONS, mentions
 from storage.ledger.row import Row, Tip
 
 # Untyped on purpose: what is hashed is what is stored, with no conversion in between.
@@ -35,5 +36,8 @@ async def tip(connection: AsyncConnection, writer: str) -> Tip:
 
 
 async def append(connection: AsyncConnection, rows: Sequence[Row]) -> None:
+    """Rows, and whom they mention, in one transaction."""
     if rows:
         await connection.execute(insert(RAW), [row._asdict() for row in rows])
+    if named := [mention._asdict() for mention in mentions(rows)]:
+        await connection.execute(insert(MENTIONS), named)

@@ -1,6 +1,7 @@
 """Tables. Importing this package knows them all, so that migrations can be compared with them."""
 
 from storage.models import (
+    audit,
     calls,
     extensions,
     groups,
@@ -13,6 +14,7 @@ from storage.models import (
 )
 
 __all__ = [
+    "audit",
     "calls",
     "extensions",
     "groups",

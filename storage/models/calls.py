@@ -35,6 +35,7 @@ call = strict_table(
     CheckConstraint("ended_at >= started_at", name="order"),
     Index("ix_call_caller_person_id", "caller_person_id"),
     Index("ix_call_callee_tenure_id", "callee_tenure_id"),
+    Index("ix_call_records_key_id", "records_key_id"),
 )
 
 call_leg = strict_table(

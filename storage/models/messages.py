@@ -38,6 +38,7 @@ message = strict_table(
     Column("certificate", Text),
     CheckConstraint("state IN ('new', 'saved', 'deleted', 'destroyed')", name="state"),
     Index("ix_message_mailbox_id", "mailbox_id", "state"),
+    Index("ix_message_records_key_id", "records_key_id"),
 )
 
 greeting = strict_table(

@@ -1000,3 +1000,32 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
     label = await phone(clinic)
     return await clinic.ask(who, "POST", f"/v1/devices/{label}/lamp", {"shows": False})
+
+
+@use("POST", "/v1/audit/search")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    body = {"person": "root", "action": ["session"], "since": 0}
+    return await clinic.ask(who, "POST", "/v1/audit/search", body)
+
+
+@use("POST", "/v1/audit/number-search")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    body = {"number": "+1 202 555 0147", "reason": "a complaint of a patient"}
+    return await clinic.ask(who, "POST", "/v1/audit/number-search", body)
+
+
+@use("POST", "/v1/audit/people/{who:str}/deeds")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    return await clinic.ask(who, "POST", "/v1/audit/people/root/deeds", {})
+
+
+@use("GET", "/v1/audit/messages/{message:uuid}/openings")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    found = await own_message(clinic, who)
+    return await clinic.ask(who, "GET", f"/v1/audit/messages/{found}/openings")
+
+
+@use("GET", "/v1/audit/messages/{message:uuid}/access")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    found = await own_message(clinic, who)
+    return await clinic.ask(who, "GET", f"/v1/audit/messages/{found}/access")

@@ -32,20 +32,24 @@ READS = {
     "role",
     "session",
 }
+AUDIT = {"audit-search", "audit-trace", "audit-number"}
 GLASS = {f"break-glass-{verb}" for verb in ("request", "approve", "end", "list")}
 ORACLE = {
     "system-administrator": set(Privilege)
     - EVERYBODY
     - GLASS
+    - AUDIT
     - {"call-parties", "message-plain", "message-undelete", "message-purge", "hold"},
     "help-desk": {"person-read", "person-unlock", "site-read", "extension-read", "device-read"}
     | {"device-unlock", "call-watch", "call-test"},
     "compliance-officer": {f"{noun}-read" for noun in READS}
     | {"keys-read", "call-watch", "call-read", "call-parties"}
     | (GLASS - {"break-glass-request"})
+    | AUDIT
     | {"message-undelete", "message-purge", "message-statistics", "hold"},
     "practice-manager": {f"{noun}-read" for noun in READS}
     | {
+        "audit-search",
         "message-statistics",
         "mailbox-members",
         "person-change",

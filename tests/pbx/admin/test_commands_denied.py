@@ -19,7 +19,7 @@ from pbx.cli.output import Exit
 from tests.support.clinic import Clinic
 
 LOCAL = {
-    "audit", "cert", "config", "db", "doctor", "init", "manual", "quickstart", "serve", "status",
+    "cert", "config", "db", "doctor", "init", "manual", "quickstart", "serve", "status",
 }  # fmt: skip
 """Nouns that work on the machine itself, or show nothing protected."""
 OWN = {
@@ -45,8 +45,13 @@ OWN = {
     "pbx whoami",
 }
 """What everybody may do, to themselves, or whoever meets messages may ask for."""
-ON_THE_MACHINE = {"pbx keys restore", "pbx keys unlock"}
-"""Verbs for whoever has the key holder's own account, without a running exchange."""
+ON_THE_MACHINE = {
+    "pbx audit anchor",
+    "pbx audit verify",
+    "pbx keys restore",
+    "pbx keys unlock",
+}
+"""Verbs for whoever has an account of the installation's own, without a running exchange."""
 WORDS = {
     "kind": "person",
     "role": "billing",
@@ -78,7 +83,7 @@ def words_for(path: str, command: Command) -> list[str]:
         name = str(parameter.name)
         if isinstance(parameter, TyperArgument):
             words.append(_word(path, name))
-        elif parameter.required or name in ("reason",):
+        elif parameter.required or (name == "reason" and path != "pbx audit search"):
             words += [parameter.opts[0], "+1d" if name == "until" else "root"]
         elif name == "yes":
             words.append("--yes")

@@ -1,0 +1,169 @@
+"""`pbx audit search` and `what-did`: rows of the ledger, as a table, JSON or CSV."""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+from uuid import UUID
+
+import msgspec
+import typer
+
+from pbx.admin.wire.audit import DeedsView, RowsView, RowView
+from pbx.cli.comma_separated import as_csv
+from pbx.cli.moments import DayOption, FromOption, ToOption, exactly, span
+from pbx.cli.output import CommandError, DataOption, Exit, JsonOption, as_json, as_table, say
+from pbx.cli.session import signed_in
+
+COLUMNS = ("WHEN", "WHO", "ACT", "OUTCOME", "WHAT", "MORE", "ROW")
+CSV_COLUMNS = (
+    "occurred", "recorded", "actor_kind", "actor", "actor_name", "session", "action", "outcome",
+    "subject_kind", "subject", "subject_name", "before", "after", "operation", "writer", "sequence",
+)  # fmt: skip
+
+PersonOption = Annotated[
+    str, typer.Option("--person", help="Who did it, or to whom it was done: a log-in name.")
+]
+DeviceOption = Annotated[str, typer.Option("--device", help="A phone: its label.")]
+MailboxOption = Annotated[
+    str, typer.Option("--mailbox", help="A mailbox and its messages: a number, label or log-in.")
+]
+MessageOption = Annotated[UUID | None, typer.Option("--message", help="A message.")]
+SubjectOption = Annotated[
+    UUID | None, typer.Option("--subject", help="Anything else, by its identifier.")
+]
+ActionOption = Annotated[
+    list[str] | None,
+    typer.Option("--action", help="message.heard, or message for all of it; may be repeated."),
+]
+OutcomeOption = Annotated[str, typer.Option("--outcome", help="done, refused, failed or intended.")]
+PageOption = Annotated[int, typer.Option("--page", min=1, max=1000, help="Rows of an answer.")]
+AfterOption = Annotated[
+    str, typer.Option("--after", help="Where the answer before this one ended.")
+]
+CsvOption = Annotated[bool, typer.Option("--csv", help="Print CSV for a spreadsheet.")]
+NumberOption = Annotated[
+    str, typer.Option("--number", help="Calls and messages of a telephone number; takes --reason.")
+]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", help="Why a number is looked up; kept, and shown in review.")
+]
+
+
+def search(
+    person: PersonOption = "",
+    device: DeviceOption = "",
+    message: MessageOption = None,
+    mailbox: MailboxOption = "",
+    subject: SubjectOption = None,
+    action: ActionOption = None,
+    outcome: OutcomeOption = "",
+    from_: FromOption = None,
+    until: ToOption = None,
+    day: DayOption = None,
+    number: NumberOption = "",
+    reason: ReasonOption = "",
+    page: PageOption = 50,
+    after: AfterOption = "",
+    csv: CsvOption = False,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Search the ledger, newest first; every search is itself recorded.
+
+    Example: pbx audit search --person anna --action message.heard --from 30d
+    """
+    if bool(number) != bool(reason):
+        raise CommandError("A number is looked up with a reason: --number … --reason …", Exit.USAGE)
+    body = asked(
+        from_, until, day, page, after,
+        person=person, device=device, mailbox=mailbox, message=message, subject=subject,
+        action=action, outcome=outcome, number=number, reason=reason,
+    )  # fmt: skip
+    with signed_in(data) as client:
+        path = "/v1/audit/number-search" if number else "/v1/audit/search"
+        found = client.post(path, RowsView, body)
+    show(found, json=json, csv=csv)
+
+
+def what_did(
+    person: Annotated[str, typer.Argument(help="A log-in name.")],
+    from_: FromOption = None,
+    until: ToOption = None,
+    day: DayOption = None,
+    page: PageOption = 50,
+    after: AfterOption = "",
+    csv: CsvOption = False,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show what one person did: counted, and row by row.
+
+    Example: pbx audit what-did anna --day 2026-11-20
+    """
+    body = asked(from_, until, day, page, after)
+    with signed_in(data) as client:
+        found = client.post(f"/v1/audit/people/{quote(person, safe='')}/deeds", DeedsView, body)
+    if json:
+        as_json(found)
+        return
+    if not csv:
+        as_table(
+            ("ACT", "OUTCOME", "TIMES"), ((c.action, c.outcome, c.count) for c in found.counts)
+        )
+        say("")
+    show(found.page, json=False, csv=csv)
+
+
+def asked(
+    from_: str | None, until: str | None, day: str | None, page: int, after: str, **parts: Any
+) -> dict[str, Any]:
+    """The body of a question; what was not said is left out."""
+    since, end = span(from_, until, day)
+    given = {"since": since, "until": end, "after": after, **parts}
+    return {"page": page} | {
+        name: value for name, value in given.items() if value not in (None, "")
+    }
+
+
+def show(found: RowsView, *, json: bool, csv: bool) -> None:
+    if json:
+        as_json(found)
+        return
+    if csv:
+        as_csv(CSV_COLUMNS, (_cells(row) for row in found.rows))
+        return
+    as_table(COLUMNS, (_line(row) for row in found.rows))
+    if found.hidden:
+        say(f"note  {found.hidden}")
+    if found.not_indexed:
+        say(
+            f"note  {found.not_indexed} calls and messages of this time are in no index of "
+            "numbers: the key holder was away in their hour"
+        )
+    if found.next:
+        say(f"more  --after {found.next}")
+
+
+def _line(row: RowView) -> tuple[str, ...]:
+    who = row.actor_name or str(row.actor or row.actor_kind)
+    what = " ".join(
+        part for part in (row.subject_kind, row.subject_name or str(row.subject or "")) if part
+    )
+    more = [] if row.after is None else [_json(row.after)]
+    more += ["(sealed words)"] if row.has_detail else []
+    return (
+        exactly(row.occurred_at), who, row.action, row.outcome, what, " ".join(more),
+        f"{row.writer} {row.sequence}",
+    )  # fmt: skip
+
+
+def _cells(row: RowView) -> tuple[Any, ...]:
+    return (
+        exactly(row.occurred_at), exactly(row.recorded_at), row.actor_kind, row.actor,
+        row.actor_name, row.session, row.action, row.outcome, row.subject_kind, row.subject,
+        row.subject_name, _json(row.before), _json(row.after), row.operation, row.writer,
+        row.sequence,
+    )  # fmt: skip
+
+
+def _json(value: Any) -> str:
+    return "" if value is None else msgspec.json.encode(value).decode()

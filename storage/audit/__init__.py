@@ -1,0 +1,1 @@
+"""Questions to the ledger and the tables beside it. Nothing here opens anything sealed."""
