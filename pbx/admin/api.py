@@ -40,6 +40,7 @@ from pbx.admin import (
     proposals,
     reach,
     roles,
+    scoping,
     sessions,
     sites,
     tracing,
@@ -112,6 +113,7 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     *history.ROUTES,
     *audit.ROUTES,
     *tracing.ROUTES,
+    *scoping.ROUTES,
     *keys.ROUTES,
 ]
 """Every noun's handlers; a route that is not in this list does not exist."""

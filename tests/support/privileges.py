@@ -1029,3 +1029,8 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
     found = await own_message(clinic, who)
     return await clinic.ask(who, "GET", f"/v1/audit/messages/{found}/access")
+
+
+@use("POST", "/v1/audit/scope")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    return await clinic.ask(who, "POST", "/v1/audit/scope", {"person": "root", "since": 0})

@@ -36,6 +36,16 @@ class NumberAsked(Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reason: Reason
 
 
+class ScopeAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A person, a phone or a mailbox, and a span of time."""
+
+    person: Words | None = None
+    device: Words | None = None
+    mailbox: Words | None = None
+    since: Moment
+    until: Moment | None = None
+
+
 class RowView(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the ledger, with the names that its identifiers have today."""
 
