@@ -73,7 +73,7 @@ async def who_heard(plane: GivenPlane, caller: GivenCaller, message: FromPath[UU
 async def who_could(plane: GivenPlane, caller: GivenCaller, message: FromPath[UUID]) -> CouldView:
     async with plane.database.read() as connection:
         found = await messages.get(connection, message)
-    since, until = found.received_at, end_of(found, caller.deed.at)
+    since, until = found.received_at, end_of(found, caller.deed.at + 1)
     box = await box_of(plane, found.mailbox)
     entries = await told(plane, since - GLASS, until)
     could = await access_to(plane, [box], entries, since, until)
