@@ -19,6 +19,7 @@ from pbx.admin.operators import withdrawing
 from pbx.admin.plane import Plane
 from pbx.admin.server import AdminServer
 from pbx.config import Config, load
+from pbx.indexing import NumberIndexer
 from pbx.metrics import MetricsServer, gauge
 from pbx.paths import Layout
 from pbx.reconciling import Reconciler
@@ -188,6 +189,9 @@ class Exchange:
         )
         self._stack.push_async_callback(self.telephony.stop)
         endpoints = await self.telephony.start()
+        indexer = NumberIndexer(self.database, self.keyholder, self.telephony.keys, system_clock)
+        indexing = asyncio.create_task(indexer.run())
+        self._stack.push_async_callback(_ended, indexing)
         self.context.telephony = self.telephony
         self.context.sections["telephony"] = self.telephony.section
         self.context.alarms.append(self.telephony.alarms)

@@ -95,6 +95,14 @@ def binaries() -> Path:
     return Path(on_path).resolve().parent
 
 
+def is_there() -> bool:
+    """Whether its programs are installed."""
+    try:
+        return binaries().is_dir()
+    except RuntimeError:
+        return False
+
+
 def account() -> dict[str, Any]:
     """How to start a child as somebody PostgreSQL accepts."""
     if os.getuid() != 0:

@@ -64,6 +64,8 @@ WORDS = {
     "when": "busy",
     "to": "1042",
 }
+MORE = {"pbx audit scope": ["--person", "root", "--from", "1d"]}
+"""Options of which one has to be said."""
 UNKNOWN = "00000000-0000-7000-8000-000000000000"
 
 
@@ -78,7 +80,7 @@ def leaves() -> list[tuple[str, Command]]:
 
 
 def words_for(path: str, command: Command) -> list[str]:
-    words = path.split()[1:]
+    words = [*path.split()[1:], *MORE.get(path, [])]
     for parameter in command.params:
         name = str(parameter.name)
         if isinstance(parameter, TyperArgument):
