@@ -131,6 +131,12 @@ class Exceptions:
         ]
 
 
+async def open_ones(connection: AsyncConnection) -> list[ExceptionFacts]:
+    """Those in force without their reasons, soonest end first."""
+    query = select(table).where(table.c.closed_at.is_(None)).order_by(table.c.expires_at)
+    return [_facts(row) for row in (await connection.execute(query)).all()]
+
+
 SUBJECT_TABLES = {"person": person, "device": device}
 
 

@@ -31,6 +31,18 @@ class Change:
     after: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row without its content."""
+
+    occurred_at: int
+    action: str
+    outcome: str
+    actor_kind: str
+    actor: UUID | None
+    subject_kind: str | None
+
+
 async def of(unit: Unit, deed: Deed, subject: Subject) -> list[Change]:
     """Everything the ledger says about an object; reading it is recorded."""
     changes = await _changes(unit.connection, subject)
@@ -46,6 +58,23 @@ async def last_of(
         if change.action in actions and change.outcome == Outcome.DONE:
             return change
     raise NotFound("change to undo")
+
+
+async def newest(connection: AsyncConnection, count: int) -> list[Line]:
+    """The ledger's end, newest first, without what its rows hold."""
+    query = (
+        select(
+            ledger.c.occurred_at,
+            ledger.c.action,
+            ledger.c.outcome,
+            ledger.c.actor_kind,
+            ledger.c.actor_id,
+            ledger.c.subject_kind,
+        )
+        .order_by(ledger.c.recorded_at.desc(), ledger.c.writer, ledger.c.sequence.desc())
+        .limit(count)
+    )
+    return [Line(*row) for row in (await connection.execute(query)).all()]
 
 
 async def _changes(connection: AsyncConnection, subject: Subject) -> list[Change]:

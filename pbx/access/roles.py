@@ -71,6 +71,7 @@ class Privilege(StrEnum):
     AUDIT_SEARCH = "audit-search"
     AUDIT_TRACE = "audit-trace"
     AUDIT_NUMBER = "audit-number"
+    CONSOLE = "console"
     KEYS_READ = "keys-read"
     KEYS_CHANGE = "keys-change"
     RECOVERY_COLLECT = "recovery-collect"
@@ -116,6 +117,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.DEVICE_READ,
             P.DEVICE_CHANGE,
             P.DEVICE_UNLOCK,
+            P.CONSOLE,
             P.CALL_WATCH,
             P.CALL_HANG_UP,
             P.CALL_TEST,
@@ -141,6 +143,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.EXTENSION_READ,
             P.DEVICE_READ,
             P.DEVICE_UNLOCK,
+            P.CONSOLE,
             P.CALL_WATCH,
             P.CALL_TEST,
             P.RECOVERY_COLLECT,
@@ -156,6 +159,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.EXTENSION_READ,
             P.MAILBOX_READ,
             P.DEVICE_READ,
+            P.CONSOLE,
             P.CALL_WATCH,
             P.CALL_READ,
             P.CALL_PARTIES,
@@ -194,6 +198,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.MAILBOX_READ,
             P.MAILBOX_MEMBERS,
             P.DEVICE_READ,
+            P.CONSOLE,
             P.EXCEPTION_READ,
             P.EXCEPTION_CLOSE,
             P.POLICY_READ,

@@ -111,6 +111,12 @@ def expiry(
     return None
 
 
+def locks_at(session: Session, roles: Collection[Role], *, longer_idle: bool = False) -> int:
+    """When the session runs out if its person does nothing more."""
+    idle = IDLE_BY_EXCEPTION if longer_idle else idle_limit(roles)
+    return min(session.seen_at + idle, session.started_at + ABSOLUTE)
+
+
 def check_owner(session: Session, terminal: Terminal) -> None:
     """The session speaks only from the account, or with the certificate, it was opened with."""
     own = session.terminal

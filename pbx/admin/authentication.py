@@ -27,8 +27,10 @@ class UnknownSession(NotSignedIn):
     """There is no row of it: invented, or opened while none could be written."""
 
 
-async def authenticate(plane: Plane, caller: Caller, handle: bytes) -> None:
-    """Fills in the caller, or raises `NotSignedIn`."""
+async def authenticate(
+    plane: Plane, caller: Caller, handle: bytes, *, activity: bool = True
+) -> None:
+    """Fills in the caller, or raises `NotSignedIn`; without `activity` idle time goes on."""
     now = caller.deed.at
     async with plane.database.read() as connection:
         record = await sessions.by_digest(connection, limits.digest_of(handle))
@@ -45,13 +47,14 @@ async def authenticate(plane: Plane, caller: Caller, handle: bytes) -> None:
     if reason is None and (facts.state is not PersonState.ACTIVE or _is_over(facts.until, now)):
         reason = EndReason.SUSPENDED
     # By a recorded exception a session outlives the key holder's own; what needs a proof does not.
-    if reason is None and not patient and not await _is_known(plane, handle):
+    if reason is None and not patient and not await _is_known(plane, handle, activity=activity):
         reason = EndReason.KEY_HOLDER
     if reason is not None:
         await end(plane, plane.deed(), record.id, reason)
         raise NotSignedIn(AGAIN)
-    if now - record.seen_at > NOTED_EVERY:
-        await _note_activity(plane, record, now)
+    if activity and now - record.seen_at > NOTED_EVERY:
+        await _note_activity(plane, record.id, record.person, now)
+    caller.locks_at = limits.locks_at(session, roles, longer_idle=patient)
     caller.person, caller.session, caller.handle = record.person, record.id, handle
     caller.roles = roles
     caller.deed = Deed(actor_of(record.person, record.id), caller.deed.operation, now)
@@ -80,9 +83,9 @@ async def end(plane: Plane, deed: Deed, session: UUID, reason: EndReason) -> Non
         return
 
 
-async def _is_known(plane: Plane, handle: bytes) -> bool:
+async def _is_known(plane: Plane, handle: bytes, *, activity: bool) -> bool:
     try:
-        await plane.keyholder.touch(handle)
+        await plane.keyholder.touch(handle, activity=activity)
     except Refused:
         return False
     except KeyHolderUnavailable:
@@ -90,10 +93,17 @@ async def _is_known(plane: Plane, handle: bytes) -> bool:
     return True
 
 
-async def _note_activity(plane: Plane, record: SessionRecord, now: int) -> None:
+async def used(plane: Plane, caller: Caller) -> None:
+    """The person has done something at a screen that otherwise asks by itself."""
+    if caller.person is not None and caller.session is not None:
+        await _is_known(plane, caller.handle, activity=True)
+        await _note_activity(plane, caller.session, caller.person, caller.deed.at)
+
+
+async def _note_activity(plane: Plane, session: UUID, person: UUID, now: int) -> None:
     async with plane.database.begin() as connection:
-        await sessions.touch(connection, record.id, now)
-        await people.seen(connection, record.person, now)
+        await sessions.touch(connection, session, now)
+        await people.seen(connection, person, now)
 
 
 def _is_over(until: int | None, now: int) -> bool:

@@ -51,18 +51,7 @@ async def live_calls(
         unit.record(caller.deed.entry(Action.CALL_LISTED, after=after))
         return await plane.devices.labels(unit.connection)
 
-    labels = await plane.committer.run(work)
-    return [
-        LiveCall(
-            id=row.id,
-            route=row.route,
-            state=row.state,
-            started_at=row.started_at,
-            answered_at=row.answered_at,
-            phones=tuple(labels.get(device, TEST_PHONE) for device in row.devices),
-        )
-        for row in telephony.calls.snapshot()
-    ]
+    return live(telephony, await plane.committer.run(work))
 
 
 @get(
@@ -153,6 +142,21 @@ async def _key_of(
         wrapped, sealed_to = await calls.sealed_key(connection, id)
     key = await plane.keyholder.open_records_key(caller.handle, sealed_to, wrapped, evidence)
     return FieldKey(key, PURPOSE)
+
+
+def live(telephony: Telephony, labels: dict[UUID, str]) -> list[LiveCall]:
+    """The calls that are up; no number, no name of a person."""
+    return [
+        LiveCall(
+            id=row.id,
+            route=row.route,
+            state=row.state,
+            started_at=row.started_at,
+            answered_at=row.answered_at,
+            phones=tuple(labels.get(device, TEST_PHONE) for device in row.devices),
+        )
+        for row in telephony.calls.snapshot()
+    ]
 
 
 def view(record: CallRecord, labels: dict[UUID, str]) -> CallView:

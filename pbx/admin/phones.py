@@ -21,6 +21,7 @@ from pbx.admin.wire.phones import (
     RegistrationView,
     Unlocked,
 )
+from pbx.telephony import Telephony
 from storage.exceptions import ExceptionKind, in_force
 from storage.ledger.actions import Action
 from storage.ledger.entry import Subject
@@ -166,7 +167,11 @@ async def list_registrations(
         unit.record(caller.deed.entry(Action.REGISTRATION_LISTED, after={"count": rows}))
         return await plane.devices.labels(unit.connection)
 
-    labels = await plane.committer.run(work)
+    return registered(telephony, await plane.committer.run(work))
+
+
+def registered(telephony: Telephony, labels: dict[UUID, str]) -> list[RegistrationView]:
+    """The phones that can be reached now."""
     return [
         RegistrationView(
             device=row.device,

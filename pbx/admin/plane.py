@@ -66,6 +66,8 @@ class Caller:
     session: UUID | None = None
     handle: bytes = b""
     roles: frozenset[Role] = frozenset()
+    locks_at: int = 0
+    """When the session runs out if its person does nothing more."""
     is_refusal_recorded: bool = False
 
     @property
@@ -111,6 +113,8 @@ class Plane:
     key_alarms: tuple[str, ...] = ()
     look_at: int = 0
     """When both tables are to be compared next."""
+    watchers: dict[UUID, int] = field(default_factory=dict)
+    """Sessions that look at the live console, and when that was last written down."""
     sole_grants: int = 0
     """Grants in force that nobody approved, as of the last look."""
     people: People = field(init=False)

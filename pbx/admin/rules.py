@@ -35,6 +35,8 @@ class Rule:
     """None only where nothing protected is read or changed."""
     without_ledger: bool = False
     """Break-glass alone: goes on while the ledger cannot be written, by the key holder's word."""
+    is_passive: bool = False
+    """A screen asks by itself: being asked does not keep the session from idling out."""
 
 
 def public(action: Action | None = None) -> dict[str, Rule]:
@@ -42,8 +44,14 @@ def public(action: Action | None = None) -> dict[str, Rule]:
     return {RULE: Rule(None, action)}
 
 
-def needs(privilege: Privilege, action: Action, *, without_ledger: bool = False) -> dict[str, Rule]:
-    return {RULE: Rule(privilege, action, without_ledger)}
+def needs(
+    privilege: Privilege,
+    action: Action,
+    *,
+    without_ledger: bool = False,
+    is_passive: bool = False,
+) -> dict[str, Rule]:
+    return {RULE: Rule(privilege, action, without_ledger, is_passive)}
 
 
 def rule_of(handler: BaseRouteHandler) -> Rule | None:
@@ -67,7 +75,7 @@ async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
     if rule.privilege is None:
         return
     try:
-        await authenticate(plane, caller, bearer(connection))
+        await authenticate(plane, caller, bearer(connection), activity=not rule.is_passive)
     except (StorageUnavailable, UnknownSession) as failure:
         is_ledger_down = not plane.committer.health.is_available
         if not rule.without_ledger or not (

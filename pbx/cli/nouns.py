@@ -17,6 +17,7 @@ LINES: Final = {
     "init": "Make the data directory: configuration, keys, database, first administrator.",
     "serve": "Run the exchange until Ctrl-C or SIGTERM.",
     "status": "Show what is running and what deserves attention; exit 1 if something does.",
+    "console": "Watch health, calls, phones, alarms, exceptions, ledger on one screen.",
     "doctor": "Attack the running exchange and say what holds; exit 1 if something does not.",
     "login": "Sign in with password and second factor.",
     "logout": "Sign out.",

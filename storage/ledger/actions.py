@@ -178,6 +178,8 @@ class Action(StrEnum):
     POLICY_CHANGED = "policy.changed"
     POLICY_LISTED = "policy.listed"
     HISTORY_READ = "history.read"
+    CONSOLE_WATCHED = "console.watched"
+    """Somebody looks at the live console; once an hour, not with each look."""
 
     KEYS_READ = "keys.read"
     KEYS_ROTATED = "keys.rotated"

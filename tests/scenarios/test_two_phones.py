@@ -6,120 +6,22 @@ own, PJSIP as the phones.
 """
 
 import asyncio
-import base64
-import json
 import os
 import signal
-import ssl
-import sys
-import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from certs.contexts import client_context
 from pbx.admin.enrolling import Credentials
-from pbx.cli.founders import Founders
-from pbx.installation import Plan, initialise
-from pbx.paths import Layout
-from pbx.processes import accounts
-from storage.sealed.primitives import hotp
 from tests.support import tone
-from tests.support.installation import SETTINGS, serving
-from tests.support.media_worker import free_range
 from tests.support.phone import Account, Phone
-from tests.support.pjsua import PjsuaPhone
+from tests.support.quickstarted import DOMAIN, Running, quickstarted
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ANNA_HZ, BEN_HZ = 440.0, 1000.0
-DOMAIN = "pbx.test"
-
-
-@dataclass
-class Running:
-    """What quickstart makes, served, and a terminal signed in as its administrator."""
-
-    layout: Layout
-    phones: dict[str, Credentials]
-    port: int
-    password: str
-    totp: bytes
-
-    async def pbx(self, *words: str, typed: str = "") -> tuple[int, str, str]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "pbx", *words, "--data", str(self.layout.root),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "PBX_SESSION": str(self.layout.root.parent / "session")},
-        )  # fmt: skip
-        out, error = await process.communicate(typed.encode())
-        assert process.returncode is not None
-        return process.returncode, out.decode(), error.decode()
-
-    async def done(self, *words: str, typed: str = "") -> str:
-        code, out, error = await self.pbx(*words, typed=typed)
-        assert code == 0, (words, code, error)
-        return out
-
-    async def json(self, *words: str) -> Any:
-        return json.loads(await self.done(*words, "--json"))
-
-    async def login(self) -> None:
-        code = hotp(self.totp, int(time.time()) // 30)
-        await self.done("login", "admin", typed=f"{self.password}\n{code}\n")
-
-    def code(self) -> str:
-        """Of the next half minute, for the one act after signing in; it is accepted early."""
-        return hotp(self.totp, int(time.time()) // 30 + 1) + "\n"
-
-    def trust(self) -> ssl.SSLContext:
-        return client_context(self.layout.certificates / "root.pem")
-
-    async def certificate(self) -> bytes | None:
-        """The certificate that a new connection is shown."""
-        _, writer = await asyncio.open_connection(
-            "127.0.0.1", self.port, ssl=self.trust(), server_hostname=DOMAIN
-        )
-        shown: bytes | None = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-        writer.close()
-        return shown
-
-    def phone(self, made: Credentials, **more: Any) -> PjsuaPhone:
-        return PjsuaPhone(
-            user=made.username, username=made.username, password=made.secret, domain=DOMAIN,
-            host="127.0.0.1", port=self.port, ca_file=str(self.layout.certificates / "root.pem"),
-            bind="127.0.0.1", codecs=["PCMU"], record_to=str(self.layout.root.parent), **more,
-        )  # fmt: skip
-
-
-@asynccontextmanager
-async def quickstarted(root: Path, capsys: Any) -> AsyncIterator[Running]:
-    layout = Layout(root)
-    founder = Founders(generate=True, samples=True)
-    plan = Plan(layout=layout, domain=DOMAIN, addresses=("127.0.0.1",), founder=founder)
-    await asyncio.to_thread(initialise, plan, accounts.own())
-    first, last = free_range(400)
-    with layout.config_file.open("a") as file:
-        file.write(f"{SETTINGS}first_port = {first}\nlast_port = {last}\n")
-    said = capsys.readouterr().out
-    secret = said.split("or type in: ")[1].split()[0]
-    assert founder.made is not None
-    async with serving(layout) as served:
-        port = int(served.facts["SIP over TLS"].rpartition(":")[2])
-        running = Running(
-            layout,
-            founder.made.phones,
-            port,
-            said.split("password (shown once): ")[1].split()[0],
-            base64.b32decode(secret + "=" * (-len(secret) % 8)),
-        )
-        await running.login()
-        yield running
 
 
 @pytest.fixture

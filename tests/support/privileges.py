@@ -52,7 +52,7 @@ for listing in ("session", "own/sessions", "sessions", "people", "grants", "prop
     reading("GET", f"/v1/{listing}")
 for listing in ("own/security-keys", "organisation", "sites"):
     reading("GET", f"/v1/{listing}")
-for listing in ("registrations", "calls", "call-records", "mailboxes", "own/mailboxes"):
+for listing in ("registrations", "calls", "call-records", "mailboxes", "own/mailboxes", "console"):
     reading("GET", f"/v1/{listing}")
 for listing in ("extensions", "devices", "exceptions", "policies", "keys", "roles", "status"):
     reading("GET", f"/v1/{listing}")

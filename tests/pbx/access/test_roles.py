@@ -41,15 +41,16 @@ ORACLE = {
     - AUDIT
     - {"call-parties", "message-plain", "message-undelete", "message-purge", "hold"},
     "help-desk": {"person-read", "person-unlock", "site-read", "extension-read", "device-read"}
-    | {"device-unlock", "call-watch", "call-test"},
+    | {"device-unlock", "call-watch", "call-test", "console"},
     "compliance-officer": {f"{noun}-read" for noun in READS}
-    | {"keys-read", "call-watch", "call-read", "call-parties"}
+    | {"keys-read", "call-watch", "call-read", "call-parties", "console"}
     | (GLASS - {"break-glass-request"})
     | AUDIT
     | {"message-undelete", "message-purge", "message-statistics", "hold"},
     "practice-manager": {f"{noun}-read" for noun in READS}
     | {
         "audit-search",
+        "console",
         "message-statistics",
         "mailbox-members",
         "person-change",
