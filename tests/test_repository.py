@@ -82,4 +82,4 @@ def test_tests_are_not_packages() -> None:
 def test_the_top_level_is_as_described() -> None:
     folders = {_top(path) for path in tracked() if path.parent != ROOT}
 
-    assert folders <= {*SOURCES, "tests", "deploy", ".ci"}
+    assert folders <= {*SOURCES, "tests", "deploy", "docs", ".ci"}
