@@ -20,6 +20,7 @@ from pbx.b2bua.events import Replacing, Taking
 from pbx.b2bua.goodbyes import Goodbyes
 from pbx.b2bua.leg import Leg
 from pbx.b2bua.location import unwrap
+from pbx.b2bua.lot import Lot
 from pbx.b2bua.resumed import resume
 from pbx.b2bua.snapshot import CallSnapshot, Resumed
 from pbx.b2bua.surroundings import Serve, Surroundings
@@ -79,6 +80,11 @@ class Calls:
 
     def __len__(self) -> int:
         return len(self._live)
+
+    @property
+    def lot(self) -> Lot:
+        """Where calls are parked."""
+        return self._around.lot
 
     @property
     def waiting_for(self) -> int:

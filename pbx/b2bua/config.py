@@ -21,6 +21,9 @@ class CallsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     emergency_legs: int = 32
     """Legs each media worker keeps free for emergency calls, at most a quarter of its ports."""
 
+    group_seconds: int = 300
+    """How long a group rings at most, however many members ring one after another."""
+
     park_slots: int = 20
     """How many calls may be parked at once: `*701` and so on."""
 
@@ -41,6 +44,8 @@ class CallsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             raise ValueError("emergencies_per_device: 1 to 50")
         if not 0 <= self.emergency_legs <= 1_000:
             raise ValueError("emergency_legs: 0 to 1000")
+        if not 5 <= self.group_seconds <= 3_600:
+            raise ValueError("group_seconds: 5 to 3600")
         if not 1 <= self.park_slots <= 99:
             raise ValueError("park_slots: 1 to 99")
         if not 1 <= self.park_seconds <= 3_600:

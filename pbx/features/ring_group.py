@@ -12,9 +12,6 @@ from pbx.dialplan.groups import ALL, BY_ROUND, RingGroup, Turn
 from pbx.features.ringing import BUSY, OFFLINE, Ringing
 from storage.calls import CallOutcome
 
-LONGEST = 300.0
-"""Seconds that a group rings at most, however many members it has."""
-
 Verdict = tuple[int, str, CallOutcome]
 _WEIGHT = (
     CallOutcome.OFFLINE,
@@ -68,7 +65,7 @@ class RingingGroup:
 
     async def _one_by_one(self, turns: tuple[Turn, ...]) -> Leg | None:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + LONGEST
+        deadline = loop.time() + self._call.around.config.group_seconds
         for turn in turns:
             seconds = min(float(turn.delay + self._route.ring_seconds), deadline - loop.time())
             if self._is_busy(turn) or seconds <= turn.delay:

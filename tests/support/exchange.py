@@ -30,7 +30,7 @@ from pbx.b2bua.identity import Place
 from pbx.b2bua.recorder import CallRecorder
 from pbx.b2bua.snapshot import SnapshotKey
 from pbx.b2bua.surroundings import Surroundings
-from pbx.directory import DeviceEntry, Directory, Entries, TenancyEntry
+from pbx.directory import DeviceEntry, Directory, Entries, GroupEntry, TenancyEntry
 from pbx.doorkeeper import Doorkeeper, Premises
 from pbx.features.serve import serve
 from pbx.location import Bound, Change, Location
@@ -52,6 +52,7 @@ from storage.calls import CallRecord
 from storage.database import Database
 from storage.deeds import Deed
 from storage.devices import Devices
+from storage.groups import Member, Settings
 from storage.ledger.committer import Committer
 from storage.ledger.entry import SYSTEM
 from storage.ledger.unit import Unit
@@ -263,6 +264,49 @@ class TestExchange:
             await self.committer.run(partial(self._store, devices=part))
         return [device.id for device in devices]
 
+    def group(self, number: str, *members: str, **settings: Any) -> UUID:
+        """A ring group of whoever holds these extensions; returns its identifier."""
+        entries, group = self.directory.entries, uuid4()
+        delays: dict[str, int] = settings.pop("delays", {})
+        settings["members"] = tuple(
+            Member(extension=self.directory.tenancies[m].extension, delay=delays.get(m, 0))
+            for m in members
+        )
+        settings.setdefault("name", f"Group {number}")
+        entry = GroupEntry(id=group, number=number, settings=Settings(**settings))
+        self.directory = Directory(
+            msgspec.structs.replace(entries, groups=(*entries.groups, entry))
+        )
+        return group
+
+    def regroup(self, number: str, **settings: Any) -> None:
+        """The group is set otherwise."""
+        entries = self.directory.entries
+        groups = tuple(
+            msgspec.structs.replace(
+                entry, settings=msgspec.structs.replace(entry.settings, **settings)
+            )
+            if entry.number == number
+            else entry
+            for entry in entries.groups
+        )
+        self.directory = Directory(msgspec.structs.replace(entries, groups=groups))
+
+    def release(self, number: str) -> None:
+        """Nobody holds this extension any more; its phones stay."""
+        entries = self.directory.entries
+        left = tuple(entry for entry in entries.tenancies if entry.number != number)
+        self.directory = Directory(msgspec.structs.replace(entries, tenancies=left))
+
+    def arrange(self, number: str, reach: reach.Reach) -> None:
+        """What whoever holds this extension has set."""
+        entries = self.directory.entries
+        tenancies = tuple(
+            msgspec.structs.replace(entry, reach=reach) if entry.number == number else entry
+            for entry in entries.tenancies
+        )
+        self.directory = Directory(msgspec.structs.replace(entries, tenancies=tenancies))
+
     async def _store(self, unit: Unit, *, devices: list[DeviceEntry]) -> None:
         deed = Deed(SYSTEM, uuid4(), clock())
         for device in devices:
@@ -308,6 +352,13 @@ class TestExchange:
             sealed = [await call_store.read(connection, id) for id in ids]
         found = [call.opened(key.fields if key else None) for call in sealed]
         return sorted(found, key=lambda record: record.started_at)
+
+    async def transfers(self) -> list[dict[str, Any]]:
+        """What the ledger's rows of calls say of who was put through, picked up or parked."""
+        async with self.database.read() as connection:
+            query = select(ledger.c.after).where(ledger.c.action == "call.ended")
+            rows = [msgspec.json.decode(after) for after in (await connection.scalars(query)).all()]
+        return [one for row in rows for one in row.get("transfers", ())]
 
     async def ledger_actions(self) -> list[str]:
         async with self.database.read() as connection:
