@@ -37,6 +37,8 @@ TEXTS = {
     "park-empty": "No call is parked there.",
     "park-full": "No call can be parked now.",
     "pick-up-none": "No call is ringing there.",
+    "signed-in": "You are signed in.",
+    "signed-out": "You are signed out.",
     "forward-on": "Your calls are forwarded.",
     "forward-off": "Your calls are no longer forwarded.",
     "vm-unavailable": "The person you have called cannot take your call now.",

@@ -8,9 +8,11 @@ HA1s and the staff's names: it never leaves the exchange's process in clear.
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from uuid import UUID
 
 import msgspec
@@ -21,6 +23,8 @@ from storage.reach import UNSET, Reach
 from storage.sealed import primitives
 
 _CONTEXT = b"hipaa-pbx directory v1"
+NOBODY: Mapping[UUID, UUID] = MappingProxyType({})
+"""Nobody is signed in on a shared phone."""
 
 
 class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -42,6 +46,12 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     answers_emergency: bool = False
     shows_lamp: bool = True
     """Whether its message lamp may light; not where the public would see it."""
+    is_shared: bool = False
+    """It has no owner: people sign in on it. Its extension, if any, is the place's."""
+    may_call: bool = False
+    """Whether a shared one calls inside with nobody signed in."""
+    idle_minutes: int = 10
+    """After so long a shared one signs out by itself."""
 
 
 class TenancyEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -111,17 +121,23 @@ class Entries(msgspec.Struct, frozen=True, kw_only=True):
 class Directory:
     """Look-ups over `Entries`; one value, replaced as a whole."""
 
-    def __init__(self, entries: Entries) -> None:
+    def __init__(self, entries: Entries, signed_in: Mapping[UUID, UUID] = NOBODY) -> None:
+        """`signed_in`: the tenure that is signed in on each shared phone."""
         self.entries = entries
         self.devices: Mapping[UUID, DeviceEntry] = {entry.id: entry for entry in entries.devices}
         self._by_username = {entry.username.lower(): entry for entry in entries.devices}
         self._by_certificate = {
             entry.certificate: entry for entry in entries.devices if entry.certificate
         }
-        self.tenancies: Mapping[str, TenancyEntry] = {
-            entry.number: entry for entry in entries.tenancies
+        self.signed_in = {
+            device: tenure
+            for device, tenure in signed_in.items()
+            if device in self.devices and self.devices[device].is_shared
         }
-        self._by_extension = {entry.extension: entry for entry in entries.tenancies}
+        tenancies = _with_signed_in(entries.tenancies, self.signed_in)
+        self.tenancies: Mapping[str, TenancyEntry] = {entry.number: entry for entry in tenancies}
+        self._by_extension = {entry.extension: entry for entry in tenancies}
+        self._by_tenure = {entry.tenure: entry for entry in tenancies}
         self.groups: Mapping[str, GroupEntry] = {entry.number: entry for entry in entries.groups}
         self._groups = {entry.id: entry for entry in entries.groups}
 
@@ -134,8 +150,8 @@ class Directory:
     def devices_of_mailbox(self) -> Mapping[UUID, tuple[UUID, ...]]:
         """The phones whose lamp shows a mailbox."""
         return {
-            entry.mailbox: entry.devices
-            for entry in self.entries.tenancies
+            entry.mailbox: tuple(one for one in entry.devices if self.holder_of(one) is entry)
+            for entry in self.tenancies.values()
             if entry.mailbox is not None
         }
 
@@ -158,11 +174,21 @@ class Directory:
         return self._by_certificate.get(identity)
 
     def holder_of(self, device: UUID) -> TenancyEntry | None:
-        """The tenancy of the extension that a device rings for."""
+        """Whose phone it is now: of the extension it rings for, or signed in on a shared one."""
         entry = self.devices.get(device)
+        if entry is not None and entry.is_shared:
+            tenure = self.signed_in.get(device)
+            return None if tenure is None else self._by_tenure.get(tenure)
         if entry is None or entry.extension is None:
             return None
         return self._by_extension.get(entry.extension)
+
+    def may_call(self, device: UUID) -> bool:
+        """Whether it calls inside now: a shared one only signed in, or where its place allows."""
+        entry = self.devices.get(device)
+        if entry is None or not entry.is_shared or entry.may_call:
+            return True
+        return self.holder_of(device) is not None
 
     def caller(self, device: UUID, *, wants_privacy: bool = False) -> Caller:
         """Who calls when this device calls."""
@@ -175,6 +201,23 @@ class Directory:
         """Where a device stands; an unknown one is treated as public."""
         entry = self.devices.get(device)
         return entry.place if entry is not None else Place.LOBBY
+
+
+def _with_signed_in(
+    tenancies: tuple[TenancyEntry, ...], signed_in: Mapping[UUID, UUID]
+) -> tuple[TenancyEntry, ...]:
+    """Calls to somebody ring where they are signed in, too."""
+    if not signed_in:
+        return tenancies
+    at: defaultdict[UUID, list[UUID]] = defaultdict(list)
+    for device, tenure in signed_in.items():
+        at[tenure].append(device)
+    return tuple(
+        msgspec.structs.replace(one, devices=tuple(dict.fromkeys((*one.devices, *at[one.tenure]))))
+        if one.tenure in at
+        else one
+        for one in tenancies
+    )
 
 
 EMPTY = Directory(Entries(made_at=0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from typing import TypeVar
 from uuid import UUID
@@ -52,6 +52,7 @@ class DirectoryKeeper:
         self._directory = EMPTY
         self._known = EMPTY.entries
         self._guests: dict[UUID, Entries] = {}
+        self._signed_in: Mapping[UUID, UUID] = {}
         self._lock = asyncio.Lock()
         self.changed: Callable[[Directory, Directory], None] = lambda old, new: None
         """Told of every replacement: what is gone has to end."""
@@ -68,7 +69,9 @@ class DirectoryKeeper:
         async with self._lock:
             try:
                 async with self._database.read() as connection:
-                    book = await phonebook.read(connection, self._fields, self._phones)
+                    book = await phonebook.read(
+                        connection, self._fields, self._phones, self._clock()
+                    )
             except StorageError:
                 self.is_from_copy = True
                 if self._known is EMPTY.entries:
@@ -119,6 +122,11 @@ class DirectoryKeeper:
         if self._guests.pop(id, None) is not None:
             self._replace(self._known)
 
+    def sign_in(self, signed_in: Mapping[UUID, UUID]) -> None:
+        """Who is signed in from now on: the tenure of each shared phone. On no disk."""
+        self._signed_in = dict(signed_in)
+        self._replace(self._known)
+
     def _replace(self, known: Entries) -> None:
         self._known = known
         everybody = Entries(
@@ -127,7 +135,7 @@ class DirectoryKeeper:
             tenancies=known.tenancies + _all(g.tenancies for g in self._guests.values()),
             groups=known.groups,
         )
-        old, self._directory = self._directory, Directory(everybody)
+        old, self._directory = self._directory, Directory(everybody, self._signed_in)
         self.changed(old, self._directory)
 
 
@@ -140,6 +148,20 @@ def lost_access(old: Directory, new: Directory) -> set[UUID]:
         or (now.username, now.ha1, now.certificate)
         != (entry.username, entry.ha1, entry.certificate)
     }
+
+
+def changed_hands(old: Directory, new: Directory) -> set[UUID]:
+    """Shared phones on which somebody else is signed in now, or nobody any more."""
+    return {
+        entry.id
+        for entry in new.entries.devices
+        if entry.is_shared and _tenure(old, entry.id) != _tenure(new, entry.id)
+    }
+
+
+def _tenure(directory: Directory, device: UUID) -> UUID | None:
+    holder = directory.holder_of(device)
+    return None if holder is None else holder.tenure
 
 
 def _all(parts: Iterable[tuple[T, ...]]) -> tuple[T, ...]:
@@ -167,6 +189,9 @@ def _entries(book: Phonebook, now: int) -> Entries:
             certificate=phone.identity.certificate,
             answers_emergency=phone.identity.answers_emergency,
             shows_lamp=phone.identity.shows_lamp,
+            is_shared=phone.is_shared,
+            may_call=bool(book.values[f"signed-out-calls-{phone.place}"]),
+            idle_minutes=book.values[f"sign-in-idle-minutes-{phone.place}"],
         )
         for phone in sorted(book.phones, key=lambda phone: phone.identity.device.int)
     )

@@ -203,6 +203,7 @@ class Exchange:
             self.context.plane.enders.register(
                 "mailbox sessions", self.telephony.voicemail.end_sessions_of
             )
+            self.context.plane.enders.register("phone log-ins", self.telephony.sign_ins.end_of)
             self.context.plane.enders.register("certificates", withdrawing(self.authority))
         return endpoints
 

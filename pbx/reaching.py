@@ -20,13 +20,18 @@ class ReachByPhone:
     def __init__(
         self, committer: Committer, fields: FieldKey, clock: Clock,
         refresh: Callable[[], Awaitable[None]],
+        signed_in: Callable[[UUID], Actor | None] = lambda device: None,
     ) -> None:  # fmt: skip
+        """`signed_in` says who is, on a shared phone."""
         self._committer, self._clock, self._refresh = committer, clock, refresh
         self._reaches = Reaches(fields)
+        self._signed_in = signed_in
 
     async def __call__(self, device: UUID, person: UUID, change: Change) -> None:
-        """Possession of the phone is all that is known of who dialled: the actor is the phone."""
-        deed = Deed(Actor(ActorKind.DEVICE, device), new_id(self._clock), self._clock())
+        """Of who dialled on a phone of their own, possession of it is all that is known: the actor
+        is the phone. On a shared one it is who is signed in."""
+        actor = self._signed_in(device) or Actor(ActorKind.DEVICE, device)
+        deed = Deed(actor, new_id(self._clock), self._clock())
 
         async def work(unit: Unit) -> None:
             await self._reaches.change(unit, deed, person, change)

@@ -17,7 +17,7 @@ import structlog
 
 from certs.authority import Authority, DeviceCertificate
 from media.client import MediaClient
-from pbx import private_phones, telephony_shown
+from pbx import private_phones, sign_ins, telephony_shown
 from pbx.access.authenticate import Doors, Gate
 from pbx.access.lockout import Locked, Lockout
 from pbx.access.nonces import Nonces
@@ -32,7 +32,7 @@ from pbx.b2bua.snapshot import SnapshotKey
 from pbx.b2bua.surroundings import Surroundings
 from pbx.config import Config
 from pbx.directory import Directory, DirectoryFile
-from pbx.directory_keeper import DirectoryKeeper, lost_access
+from pbx.directory_keeper import DirectoryKeeper, changed_hands, lost_access
 from pbx.doorkeeper import Doorkeeper, Premises
 from pbx.failed_credentials import FailedCredentials
 from pbx.features.serve import serve
@@ -46,6 +46,7 @@ from pbx.reaching import ReachByPhone
 from pbx.records_public import RecordsPublicKey
 from pbx.registrar import Registrar
 from pbx.registrations import RegistrationJournal
+from pbx.sign_ins import SignIns
 from pbx.signalling import CAPABILITIES, Agent, Parts, Signalling
 from pbx.sip.digest import Algorithm
 from pbx.sip.shared import StackConfig
@@ -180,6 +181,7 @@ class Telephony:
             ("directory", self.keeper.run()),
             ("records key", self.records_key.run()),
             ("certificates", self._follow_certificates()),
+            ("sign-ins", self.sign_ins.run()),
         ):
             task = asyncio.create_task(work, name=name)
             self._entered.push_async_callback(_cancelled, task)
@@ -260,6 +262,11 @@ class Telephony:
             return authority.issue_device_for_request(identity, signing_request.encode())
         return authority.issue_device(identity)
 
+    def signed_in(self, device: UUID) -> UUID | None:
+        """Who is, on a shared phone."""
+        seat = self.sign_ins.at(device)
+        return None if seat is None else seat.row.person
+
     def locks(self, device: UUID) -> list[Locked]:
         now = asyncio.get_running_loop().time()
         return [lock for lock in self.lockout.locks(now) if lock.device == device]
@@ -273,6 +280,7 @@ class Telephony:
         self.driver = Driver(stack, config.sip, lambda event: self.signalling.deliver(event))
         agent = Agent(stack, self.driver.poke)
         self.registered = RegisteredPhones(self.location)
+        self.sign_ins = self._signing_in()
         around = self._surroundings(agent)
         self.calls = Calls(around, serve, self.recorder.started, self._call_ended)
         self.returned = Return(
@@ -331,7 +339,26 @@ class Telephony:
                 directory_key.load(credentials),
                 ground.clock,
                 self.keeper.refresh,
+                self.sign_ins.person_at,
             ),
+            sign_ins=self.sign_ins,
+        )
+
+    def _signing_in(self) -> SignIns:
+        ground = self.ground
+        return SignIns(
+            sign_ins.Ground(
+                database=ground.database,
+                committer=ground.committer,
+                keyholder=ground.keyholder,
+                clock=ground.clock,
+                directory=self.keeper.current,
+                show=self.keeper.sign_in,
+                is_in_use=lambda device: self.calls.is_in_use(device),
+                signed_out=lambda device, person: self.calls.hang_up_messages(
+                    person, device, "signed-out"
+                ),
+            )
         )
 
     def _doorkeeper(self, stack: Stack) -> Doorkeeper:
@@ -405,6 +432,8 @@ class Telephony:
             self._leaving.add(device)
         self._close_leaving()
         self.lamps.directory_changed()
+        for device in changed_hands(old, new):
+            self.lamps.holder_changed(device)
         self.voicemail.deposit_keys.wake()
 
     def _call_ended(self, record: CallRecord) -> None:

@@ -40,6 +40,7 @@ class Device:
     created_at: int
     version: int
     site: UUID | None
+    is_shared: bool = False
 
 
 class Devices:
@@ -116,6 +117,21 @@ class Devices:
             await check_known(unit.connection, site)
         await self._set(unit, deed, Action.DEVICE_PLACED, device, version, "site_id", site)
 
+    async def share(
+        self, unit: Unit, deed: Deed, device: UUID, version: int, is_shared: bool
+    ) -> None:
+        """Whether the device has no owner: people sign in on it, and out again."""
+        before = (await _row(unit.connection, device)).is_shared
+        await change(unit.connection, table, device, version, {"is_shared": is_shared})
+        unit.record(
+            deed.entry(
+                Action.DEVICE_SHARED,
+                _subject(device),
+                before={"shared": before},
+                after={"shared": is_shared},
+            )
+        )
+
     async def _set(
         self,
         unit: Unit,
@@ -147,6 +163,7 @@ class Devices:
             created_at=row.created_at,
             version=row.version,
             site=row.site_id,
+            is_shared=row.is_shared,
         )
 
 

@@ -4,14 +4,15 @@ For the exchange's own working copy (`pbx.directory`): nobody is shown any of it
 leaves no row. It is read again every half minute, while phones wait to be answered: in slices.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage import groups
+from storage import groups, policies
 from storage.exceptions import ExceptionKind
 from storage.groups import Settings
 from storage.models.extensions import device, extension, reach, tenure
@@ -34,6 +35,7 @@ class PhoneFacts:
     extension: UUID | None
     md5_until: int
     """When its exception for MD5 ends, in microseconds; 0: it has none."""
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +65,17 @@ class Phonebook:
     phones: tuple[PhoneFacts, ...]
     tenancies: tuple[TenancyFacts, ...]
     groups: tuple[GroupFacts, ...] = ()
+    values: Mapping[str, int] = field(default_factory=dict)
+    """Policy values in force."""
 
 
-async def read(connection: AsyncConnection, fields: FieldKey, phones: Phones) -> Phonebook:
+async def read(
+    connection: AsyncConnection, fields: FieldKey, phones: Phones, now: int
+) -> Phonebook:
     """Devices that were not removed, and open tenures."""
     exceptions = await _md5_exceptions(connection)
     identities = {found.device: found for found in await phones.identities(connection)}
-    query = select(device.c.id, device.c.place, device.c.extension_id).where(
+    query = select(device.c.id, device.c.place, device.c.extension_id, device.c.is_shared).where(
         device.c.removed_at.is_(None)
     )
     known: list[PhoneFacts] = []
@@ -78,10 +84,17 @@ async def read(connection: AsyncConnection, fields: FieldKey, phones: Phones) ->
             identity = identities.get(row.id)
             if identity is not None:
                 until = 0 if identity.has_used_sha256 else exceptions.get(row.id, 0)
-                known.append(PhoneFacts(identity, row.place, row.extension_id, until))
+                known.append(
+                    PhoneFacts(identity, row.place, row.extension_id, until, row.is_shared)
+                )
     tenancies = await _tenancies(connection, fields)
     owned = {held.mailbox for held in tenancies}
-    return Phonebook(tuple(known), tenancies, await _groups(connection, fields, owned))
+    return Phonebook(
+        tuple(known),
+        tenancies,
+        await _groups(connection, fields, owned),
+        await policies.values(connection, now),
+    )
 
 
 async def _md5_exceptions(connection: AsyncConnection) -> dict[UUID, int]:

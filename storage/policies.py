@@ -42,6 +42,27 @@ POLICIES = {
             )
             for role in ("physician", "clinical-staff", "front-desk", "billing")
         ),
+        *(
+            Policy(
+                f"sign-in-idle-minutes-{place}", "a shared phone there signs out after", 10, 5, 15
+            )
+            for place in ("lobby", "nurse-station", "exam-room", "private")
+        ),
+        *(
+            Policy(
+                f"signed-out-calls-{place}",
+                "1: a shared phone there calls inside with nobody signed in",
+                default,
+                0,
+                1,
+            )
+            for place, default in (
+                ("lobby", 0),
+                ("nurse-station", 1),
+                ("exam-room", 0),
+                ("private", 0),
+            )
+        ),
         Policy("voicemail-undelete-days", "days a deleted message can be brought back", 30, 1, 365),
         *(
             Policy(
@@ -84,10 +105,13 @@ class PolicyValue:
 
 async def value_of(connection: AsyncConnection, name: str, now: int) -> int:
     """The value in force; a temporary one counts only until its end."""
-    row = await _row(connection, name)
-    if row is None:
-        return POLICIES[name].default
-    return int(row.reverts_to if row.until is not None and row.until <= now else row.value)
+    return _in_force(POLICIES[name], await _row(connection, name), now)
+
+
+async def values(connection: AsyncConnection, now: int) -> dict[str, int]:
+    """Every value in force, for whoever needs many at one look; opens nothing."""
+    rows = {row.name: row for row in (await connection.execute(select(table))).all()}
+    return {name: _in_force(policy, rows.get(name), now) for name, policy in POLICIES.items()}
 
 
 async def all_values(unit: Unit, deed: Deed) -> list[PolicyValue]:
@@ -155,6 +179,12 @@ async def revert(unit: Unit, deed: Deed, name: str) -> None:
 
 async def expired(connection: AsyncConnection, now: int) -> list[str]:
     return list((await connection.scalars(select(table.c.name).where(table.c.until <= now))).all())
+
+
+def _in_force(policy: Policy, row: Row[Any] | None, now: int) -> int:
+    if row is None:
+        return policy.default
+    return int(row.reverts_to if row.until is not None and row.until <= now else row.value)
 
 
 def _lasting(policy: Policy, row: Row[Any] | None) -> int:

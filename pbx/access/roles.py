@@ -57,6 +57,7 @@ class Privilege(StrEnum):
     DEVICE_READ = "device-read"
     DEVICE_CHANGE = "device-change"
     DEVICE_UNLOCK = "device-unlock"
+    DEVICE_SIGN_OUT = "device-sign-out"
     CALL_WATCH = "call-watch"
     CALL_HANG_UP = "call-hang-up"
     CALL_TEST = "call-test"
@@ -118,6 +119,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.DEVICE_CHANGE,
             P.DEVICE_UNLOCK,
             P.CONSOLE,
+            P.DEVICE_SIGN_OUT,
             P.CALL_WATCH,
             P.CALL_HANG_UP,
             P.CALL_TEST,
@@ -144,6 +146,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.DEVICE_READ,
             P.DEVICE_UNLOCK,
             P.CONSOLE,
+            P.DEVICE_SIGN_OUT,
             P.CALL_WATCH,
             P.CALL_TEST,
             P.RECOVERY_COLLECT,
@@ -199,6 +202,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.MAILBOX_MEMBERS,
             P.DEVICE_READ,
             P.CONSOLE,
+            P.DEVICE_SIGN_OUT,
             P.EXCEPTION_READ,
             P.EXCEPTION_CLOSE,
             P.POLICY_READ,

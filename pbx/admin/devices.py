@@ -122,6 +122,8 @@ def _shown(device: Device, identity: PhoneIdentity | None, telephony: Telephony)
         "extension": device.extension,
         "site": device.site,
         "version": device.version,
+        "is_shared": device.is_shared,
+        "signed_in": telephony.signed_in(device.id),
     }
     if identity is None:
         return known

@@ -183,6 +183,7 @@ def registered(telephony: Telephony, labels: dict[UUID, str]) -> list[Registrati
             since=row.since,
             seen_at=row.seen_at,
             expires_at=row.expires_at,
+            signed_in=telephony.signed_in(row.device),
         )
         for row in telephony.registrations()
     ]

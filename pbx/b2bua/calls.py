@@ -119,6 +119,7 @@ class Calls:
         call.location = location if is_emergency else None
         self.listen(event.transaction, call.caller)
         self._started(call)
+        self._note_use(call)
         self._begin(call, route)
 
     def resume(self, snapshot: CallSnapshot, stored: StoredCall) -> None:
@@ -141,6 +142,8 @@ class Calls:
         one = gruu.read(request.uri, self._around.domain)
         if one is None:
             return plan.route(device, user_of(request), directory, now)
+        if not directory.may_call(device):
+            return plan.Refused(plan.Refusal.NOT_ALLOWED)
         entry = directory.by_username(one.user)
         held = directory.holder_of(entry.id) if entry is not None else None
         if entry is None or held is None:
@@ -268,6 +271,24 @@ class Calls:
         """End all calls that a person is part of but emergency calls; returns how many."""
         return self._hang_up([c for c in self._live.values() if person in c.people()], cause)
 
+    def hang_up_messages(self, person: UUID, device: UUID, cause: str) -> None:
+        """Nobody hears on what they were signed in for."""
+        for call in self._live.values():
+            caller = call.caller
+            if (caller.device, caller.person) == (device, person) and isinstance(
+                call.route, plan.OwnMessages
+            ):
+                call.end(cause)
+
+    def is_in_use(self, device: UUID) -> bool:
+        """Whether somebody at the device calls, or has answered; one that rings is not in use."""
+        return any(
+            leg.device == device and (leg is call.caller or leg.answered_at is not None)
+            for call in self._live.values()
+            for leg in call.legs
+            if not leg.is_ended
+        )
+
     async def idle(self) -> None:
         """Returns when there is no call."""
         await self._idle.wait()
@@ -305,8 +326,18 @@ class Calls:
         try:
             await call.run(route, self._serve)
         finally:
+            self._note_use(call)
             self._forget(call)
             self._ended(call.record())
+
+    def _note_use(self, call: Call) -> None:
+        """Shared phones are not idle while somebody calls or talks on them."""
+        sign_ins = self._around.sign_ins
+        if sign_ins is None:
+            return
+        for leg in call.legs:
+            if leg is call.caller or leg.answered_at is not None:
+                sign_ins.used(leg.device)
 
     def _forget(self, call: Call) -> None:
         self._around.lot.leave(call)

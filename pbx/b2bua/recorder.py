@@ -203,7 +203,12 @@ def ended(record: CallRecord) -> Entry:
         "seconds": (record.ended_at - record.started_at) // 1_000_000,
         **({"transfers": transfers} if transfers else {}),
         "legs": [
-            {"role": leg.role, "device": str(leg.device), "suite": leg.receipt.suite}
+            {
+                "role": leg.role,
+                "device": str(leg.device),
+                **({"person": str(leg.person)} if leg.person else {}),
+                "suite": leg.receipt.suite,
+            }
             for leg in record.legs
         ],
     }

@@ -23,6 +23,7 @@ from storage.reach import Change
 if TYPE_CHECKING:
     from pbx.b2bua.call import Call
     from pbx.b2bua.leg import Leg
+    from pbx.sign_ins import SignIns
     from pbx.voicemail.office import Voicemail
 
 
@@ -54,6 +55,8 @@ class Surroundings:
     """Where messages are left; None: nowhere."""
     set_reach: Callable[[UUID, UUID, Change], Awaitable[None]] | None = None
     """What the holder of a device dialled; None: nobody can."""
+    sign_ins: SignIns | None = None
+    """Who is signed in on shared phones; None: nobody can."""
 
 
 class Board(Protocol):

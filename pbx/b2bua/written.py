@@ -22,6 +22,8 @@ _ROUTES = {
     "LeaveMessage": "voicemail",
     "OwnMessages": "messages",
     "SetReach": "settings",
+    "SignIn": "sign-in",
+    "SignOut": "sign-out",
     "Echo": "echo",
     "Emergency": "emergency",
     "EmergencyTest": "emergency-test",

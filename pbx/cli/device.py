@@ -4,7 +4,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
 from uuid import UUID
 
 import typer
@@ -18,7 +17,7 @@ from pbx.admin.wire.phones import (
     PhoneSecret,
     Unlocked,
 )
-from pbx.cli import phone_sheet
+from pbx.cli import phone_sheet, shared_phones
 from pbx.cli.client import AdminClient
 from pbx.cli.moments import moment, shown
 from pbx.cli.output import (
@@ -33,17 +32,15 @@ from pbx.cli.output import (
     say,
 )
 from pbx.cli.person import person_of
+from pbx.cli.phone_path import LabelArgument, path_of
 from pbx.cli.session import signed_in
 from storage.devices import Place
 from storage.identifiers import new_id, system_clock
 
 app = typer.Typer(no_args_is_help=True, help="Phones: add, place, assign, lock out.")
 
-LabelArgument = Annotated[str, typer.Argument(help="What the phone is called.")]
-
-
-def _path(label: str, verb: str = "") -> str:
-    return f"/v1/devices/{quote(label, safe='')}{verb}"
+app.command()(shared_phones.share)
+app.command("sign-out")(shared_phones.sign_out)
 
 
 @app.command()
@@ -109,17 +106,20 @@ def show(label: LabelArgument, data: DataOption = None, json: JsonOption = False
     Example: pbx device show "exam room 3"
     """
     with signed_in(data) as client:
-        found = client.get(_path(label), DeviceDetails)
+        found = client.get(path_of(label), DeviceDetails)
         numbers = {} if json else _numbers(client)
+        names = {} if json else shared_phones.names_of(client, [found.signed_in])
     if json:
         as_json(found)
         return
     _table([found], numbers)
-    as_table(("", ""), _details(found))
+    as_table(("", ""), _details(found, names))
 
 
-def _details(found: DeviceDetails) -> list[tuple[str, str]]:
+def _details(found: DeviceDetails, names: dict[UUID | None, str]) -> list[tuple[str, str]]:
+    who = names.get(found.signed_in, "nobody")
     rows = [
+        *([("signed in", who)] if found.is_shared else []),
         ("identifier", str(found.id)),
         ("username", found.username or "none"),
         ("has used SHA-256", "yes" if found.has_used_sha256 else "not yet"),
@@ -142,7 +142,7 @@ def _table(found: Sequence[DeviceView], numbers: dict[UUID, str]) -> None:
             (
                 d.label,
                 d.place,
-                numbers.get(d.extension, "none") if d.extension else "none",
+                _rings_for(d, numbers),
                 _login(d),
                 "answers" if d.answers_emergency else "",
                 "yes" if d.is_registered else "no",
@@ -150,6 +150,11 @@ def _table(found: Sequence[DeviceView], numbers: dict[UUID, str]) -> None:
             for d in found
         ),
     )
+
+
+def _rings_for(device: DeviceView, numbers: dict[UUID, str]) -> str:
+    number = numbers.get(device.extension, "none") if device.extension else "none"
+    return f"{number}, shared" if device.is_shared else number
 
 
 def _login(device: DeviceView) -> str:
@@ -206,8 +211,8 @@ def site(
 def _change(label: str, verb: str, change: dict[str, str | None], data: DataOption) -> Changed:
     """Of what the phone is now: somebody else's change in between is told, not lost."""
     with signed_in(data) as client:
-        version = client.get(_path(label), DeviceView).version
-        return client.post(_path(label, verb), Changed, {"version": version, **change})
+        version = client.get(path_of(label), DeviceView).version
+        return client.post(path_of(label, verb), Changed, {"version": version, **change})
 
 
 @app.command("rotate-secret")
@@ -226,7 +231,7 @@ def rotate_secret(
     """
     confirm("The phone is cut off until the new secret is typed in. Go on?", yes=yes)
     with signed_in(data) as client:
-        answer = client.post(_path(label, "/secret"), PhoneSecret, {"sha256": sha256})
+        answer = client.post(path_of(label, "/secret"), PhoneSecret, {"sha256": sha256})
     _told(answer, json=json)
 
 
@@ -251,11 +256,11 @@ def certificate(
     """
     with signed_in(data) as client:
         if withdraw:
-            gone = client.send("DELETE", _path(label, "/certificate"), Changed)
+            gone = client.send("DELETE", path_of(label, "/certificate"), Changed)
             as_json(gone) if json else say("Its certificate counts no more.")
             return
         body = {"signing_request": request.read_text() if request else ""}
-        answer = client.post(_path(label, "/certificate"), PhoneCertificate, body)
+        answer = client.post(path_of(label, "/certificate"), PhoneCertificate, body)
     if json:
         as_json(answer)
         return
@@ -291,7 +296,7 @@ def emergency(
     Example: pbx device emergency "front desk"
     """
     with signed_in(data) as client:
-        answer = client.post(_path(label, "/emergency"), Changed, {"answers": not no})
+        answer = client.post(path_of(label, "/emergency"), Changed, {"answers": not no})
     said = (
         "The phone rings for no emergency call." if no else "The phone rings for emergency calls."
     )
@@ -310,7 +315,7 @@ def lamp(
     Example: pbx device lamp "front desk" --no
     """
     with signed_in(data) as client:
-        answer = client.post(_path(label, "/lamp"), Changed, {"shows": not no})
+        answer = client.post(path_of(label, "/lamp"), Changed, {"shows": not no})
     as_json(answer) if json else say("The lamp stays dark." if no else "The lamp tells.")
 
 
@@ -327,7 +332,7 @@ def remove(
     """
     confirm("It can call nobody then, not even for help. Remove the phone?", yes=yes)
     with signed_in(data) as client:
-        answer = client.send("DELETE", _path(label), Changed)
+        answer = client.send("DELETE", path_of(label), Changed)
     as_json(answer) if json else say("The phone is removed.")
 
 
@@ -338,5 +343,5 @@ def unlock(label: LabelArgument, data: DataOption = None, json: JsonOption = Fal
     Example: pbx device unlock "exam room 3"
     """
     with signed_in(data) as client:
-        answer = client.post(_path(label, "/unlocking"), Unlocked)
+        answer = client.post(path_of(label, "/unlocking"), Unlocked)
     as_json(answer) if json else say(f"{answer.opened} locks were opened.")

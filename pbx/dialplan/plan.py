@@ -24,6 +24,8 @@ class Refusal(Enum):
 
     NOT_A_NUMBER = (484, "no-such-number")
     UNKNOWN_NUMBER = (404, "no-such-number")
+    NOT_ALLOWED = (403, "not-allowed")
+    """A shared phone with nobody signed in, where that may not call."""
     NO_PHONE = (480, "offline")
     BUSY = (486, "busy")
     """Not to be disturbed, or forwards that lead in a circle."""
@@ -91,6 +93,19 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
+class SignIn:
+    """Somebody signs in on a shared phone."""
+
+    number: str
+    """Their own; empty: it is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignOut:
+    """Whoever is signed in on a shared phone is so no more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Echo:
     """The caller hears what the caller says."""
 
@@ -122,6 +137,8 @@ Route = (
     | SetReach
     | PickUp
     | Slot
+    | SignIn
+    | SignOut
     | Echo
     | Emergency
     | EmergencyTest
@@ -142,6 +159,10 @@ def route(caller: UUID, user: str, numbers: Numbers, now: int = 0) -> Route:
         return Emergency(on_site)
     if number == TEST_NUMBER:
         return EmergencyTest(on_site)
+    if number.startswith(codes.SIGN_IN):
+        return SignIn(number.removeprefix(codes.SIGN_IN))
+    if not numbers.may_call(caller) and number not in codes.OPEN_TO_ALL:
+        return Refused(Refusal.NOT_ALLOWED)
     if number.startswith("*"):
         return _service(caller, number, numbers, now)
     party = _party(numbers, number)
@@ -183,6 +204,7 @@ def _service(caller: UUID, number: str, numbers: Numbers, now: int) -> Route:
     simple: dict[str, Route] = {
         codes.ECHO_TEST: Echo(),
         codes.OWN_MESSAGES: OwnMessages(),
+        codes.SIGN_OUT: SignOut(),
         codes.DISTURB_NOT: SetReach(is_forward=False, is_on=True),
         codes.DISTURB_AGAIN: SetReach(is_forward=False, is_on=False),
         codes.SEND_ON_NO_MORE: SetReach(is_forward=True, is_on=False),

@@ -16,6 +16,8 @@ from pbx.dialplan.plan import (
     Refused,
     RingPerson,
     SetReach,
+    SignIn,
+    SignOut,
     Slot,
 )
 from pbx.features import park
@@ -26,6 +28,7 @@ from pbx.features.pick_up import nothing_rings
 from pbx.features.resume import resume
 from pbx.features.ring_person import ring
 from pbx.features.set_reach import set_reach
+from pbx.features.sign_in import sign_in, sign_out
 from pbx.features.voicemail_deposit import leave_message, takes_messages
 from pbx.features.voicemail_retrieve import own_messages
 from storage.calls import CallOutcome
@@ -46,6 +49,10 @@ async def serve(call: Call) -> None:
             await nothing_rings(call, wanted_call)
         case Slot() as slot:
             await park.dialled(call, slot)
+        case SignIn() as whose:
+            await sign_in(call, whose)
+        case SignOut():
+            await sign_out(call)
         case Echo():
             await echo(call)
         case Emergency(devices):

@@ -7,6 +7,7 @@ holder counts failures over every path, and slows a device before it locks a per
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -23,7 +24,12 @@ from storage.errors import StorageError
 from storage.identifiers import new_id
 from storage.intents import intend
 from storage.keyholder import acts
-from storage.keyholder.client import InvalidRequest, KeyHolderUnavailable, Refused
+from storage.keyholder.client import (
+    InvalidRequest,
+    KeyHolderError,
+    KeyHolderUnavailable,
+    Refused,
+)
 from storage.keyholder.protocol import Done, Opened, Origin, Proof, Waiting
 from storage.ledger.actions import Action, Outcome
 from storage.ledger.entry import Actor, ActorKind, Subject
@@ -63,28 +69,40 @@ class Listener:
 
 async def log_in(dialogue: Dialogue, voicemail: Voicemail) -> Listener:
     """Raises CallOver when nobody is."""
-    asked = await _who(dialogue, voicemail)
+    holder = dialogue.call.directory.holder_of(dialogue.call.caller.device)
+
+    async def other() -> Asked:
+        return await _other(dialogue, voicemail)
+
+    return (await identified(dialogue, voicemail, Asked(holder) if holder else None, other))[0]
+
+
+async def identified(
+    dialogue: Dialogue, voicemail: Voicemail, asked: Asked | None,
+    other: Callable[[], Awaitable[Asked]],
+) -> tuple[Listener, TenancyEntry, Opened]:  # fmt: skip
+    """`asked`, or without it and after a star whoever `other` finds. Raises CallOver when nobody
+    is who they say."""
+    asked = asked or await other()
     for _ in range(ATTEMPTS):
         outcome = await _enter(dialogue, asked)
         if outcome == "complete":
             opened = await _try(dialogue, voicemail, asked)
             if opened is not None:
                 await _tell_news(dialogue, opened)
-                return Listener(
-                    opened.person,
-                    opened.session,
-                    opened.id,
-                    asked.holder.number,
-                    opened.must_change,
-                )
+                return _listener(opened, asked.holder), asked.holder, opened
         elif outcome == "cancelled":
-            asked = await _other(dialogue, voicemail)
+            asked = await other()
             continue
         elif outcome == "timeout":
             break
         await dialogue.say("vm-refused")
     await dialogue.say("goodbye")
     raise CallOver("not-signed-in")
+
+
+def _listener(opened: Opened, holder: TenancyEntry) -> Listener:
+    return Listener(opened.person, opened.session, opened.id, holder.number, opened.must_change)
 
 
 async def _enter(dialogue: Dialogue, asked: Asked) -> str:
@@ -156,29 +174,32 @@ async def _try(dialogue: Dialogue, voicemail: Voicemail, asked: Asked) -> Opened
     return answer if isinstance(answer, Opened) else None
 
 
-async def _who(dialogue: Dialogue, voicemail: Voicemail) -> Asked:
-    """Whose phone it is; a phone of nobody's asks for a number, where that is allowed."""
-    holder = dialogue.call.directory.holder_of(dialogue.call.caller.device)
-    if holder is not None:
-        return Asked(holder)
-    return await _other(dialogue, voicemail)
-
-
 async def _other(dialogue: Dialogue, voicemail: Voicemail) -> Asked:
-    """Somebody at a phone that is not theirs. An unknown number is asked for its PIN as well."""
+    """Somebody at a phone that is not theirs."""
     if not await allows(dialogue, voicemail, "login"):
         await dialogue.say("vm-not-here", "goodbye")
         raise CallOver("not-here")
+    return await ask_who(dialogue, voicemail)
+
+
+async def ask_who(dialogue: Dialogue, voicemail: Voicemail) -> Asked:
+    """By the number that is keyed in."""
     await dialogue.open()
     first = await dialogue.ask("vm-number", seconds=8)
     entered = await dialogue.digits(first)
     await dialogue.media.digits(dialogue.leg, report=False)
+    return await said_to_be(dialogue, voicemail, entered)
+
+
+async def said_to_be(dialogue: Dialogue, voicemail: Voicemail, number: str) -> Asked:
+    """Whoever has it, at a phone that is not theirs; with an unknown one a PIN is asked for as
+    well."""
     needs_code = await allows(dialogue, voicemail, "second-factor")
-    found = dialogue.call.directory.tenancies.get(entered)
+    found = dialogue.call.directory.tenancies.get(number)
     if found is not None:
         return Asked(found, needs_code)
     nobody = UUID(int=0)
-    stranger = TenancyEntry(number=entered, extension=nobody, tenure=nobody, person=nobody)
+    stranger = TenancyEntry(number=number, extension=nobody, tenure=nobody, person=nobody)
     return Asked(stranger, needs_code)
 
 
@@ -192,3 +213,14 @@ async def allows(dialogue: Dialogue, voicemail: Voicemail, what: str) -> bool:
             return bool(await policies.value_of(connection, name, ground.clock()))
     except StorageError:
         return False
+
+
+async def end_session(voicemail: Voicemail, listener: Listener) -> None:
+    """At the key holder, whatever became of the call; its row says when."""
+    ground = voicemail.ground
+    try:
+        await ground.keyholder.end_session(listener.session)
+    except KeyHolderError:
+        log.warning("a phone's session ends at the key holder by itself")
+    deed = Deed(listener.actor, new_id(ground.clock), ground.clock())
+    await ground.committer.note(deed.entry(Action.SESSION_ENDED, after={"kind": "phone"}))

@@ -22,10 +22,11 @@ from media.client import (
 )
 from pbx.b2bua.call import Call
 from pbx.b2bua.endings import CallOver
+from pbx.features import sign_in
 from pbx.features.dialogue import Dialogue
 from pbx.features.talk import go_on
 from pbx.features.voicemail_forward import forward
-from pbx.features.voicemail_login import Listener, allows, log_in
+from pbx.features.voicemail_login import Listener, allows, end_session
 from pbx.features.voicemail_reply import CalledBack, number_of, reply
 from pbx.features.voicemail_settings import renew_pin, settings
 from pbx.features.voicemail_spoken import counts_said, envelope_said
@@ -63,7 +64,7 @@ async def own_messages(call: Call) -> None:
     if voicemail is None:
         await dialogue.say("vm-away", "goodbye")
         raise CallOver("messages-away")
-    listener = await log_in(dialogue, voicemail)
+    listener = await sign_in.listener(dialogue, voicemail)
     voicemail.listening(call, listener.person)
     try:
         await dialogue.open()
@@ -80,17 +81,6 @@ async def own_messages(call: Call) -> None:
         await end_session(voicemail, listener)
     await call.talk()
     await go_on(call)
-
-
-async def end_session(voicemail: Voicemail, listener: Listener) -> None:
-    """At the key holder, whatever became of the call; its row says when."""
-    ground = voicemail.ground
-    try:
-        await ground.keyholder.end_session(listener.session)
-    except KeyHolderError:
-        log.warning("a phone's session ends at the key holder by itself")
-    deed = Deed(listener.actor, new_id(ground.clock), ground.clock())
-    await ground.committer.note(deed.entry(Action.SESSION_ENDED, after={"kind": "phone"}))
 
 
 class Listening:

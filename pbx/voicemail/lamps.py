@@ -107,6 +107,14 @@ class Lamps:
         if mailbox is not None:
             self._look(mailbox, device)
 
+    def holder_changed(self, device: UUID) -> None:
+        """Somebody signed in on it, or out: whoever comes next sees nothing of theirs."""
+        mailbox = self._mailbox_of(device)
+        if mailbox is None:
+            self._tell_device(device, is_back=False)
+        else:
+            self._look(mailbox, device)
+
     def directory_changed(self) -> None:
         """Somebody else may have the extension now, or a lamp was switched."""
         for held in tuple(self._by_dialog.values()):

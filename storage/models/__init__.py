@@ -11,6 +11,7 @@ from storage.models import (
     people,
     phones,
     policies,
+    sign_ins,
 )
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "people",
     "phones",
     "policies",
+    "sign_ins",
 ]

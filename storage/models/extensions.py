@@ -6,7 +6,7 @@ begins an empty one. At most one tenure of an extension is open.
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, LargeBinary, Text, text
 
-from storage.models.columns import Identifier, Micros, Whole, strict_table
+from storage.models.columns import Identifier, Micros, Truth, Whole, strict_table
 
 extension = strict_table(
     "extension",
@@ -57,6 +57,7 @@ device = strict_table(
     Column("removed_at", Micros),
     Column("version", Whole, nullable=False),
     Column("site_id", Identifier, ForeignKey("site.id")),
+    Column("is_shared", Truth, nullable=False, server_default="0"),
     CheckConstraint("place IN ('lobby', 'nurse-station', 'exam-room', 'private')", name="place"),
     Index("ix_device_extension_id", "extension_id"),
 )

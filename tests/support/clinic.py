@@ -390,6 +390,7 @@ async def clinic(
         await telephony.start()
         plane.enders.register("calls", telephony.end_calls_of)
         plane.enders.register("phones", telephony.end_phones_of)
+        plane.enders.register("phone log-ins", telephony.sign_ins.end_of)
         plane.enders.register("certificates", withdrawing(telephony.ground.authority))
         server = AdminServer(create_app(context), layout.admin_socket)
         await server.start()

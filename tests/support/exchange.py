@@ -37,6 +37,7 @@ from pbx.location import Bound, Change, Location
 from pbx.reachable import RegisteredPhones
 from pbx.registrar import Registrar
 from pbx.registrations import RegistrationJournal
+from pbx.sign_ins import SignIns
 from pbx.signalling import CAPABILITIES, Agent, Parts, Signalling
 from pbx.sip.digest import Algorithm, ha1
 from pbx.sip.shared import StackConfig
@@ -93,6 +94,7 @@ class TestExchange:
             for index in range(workers)
         ]
         self.voicemail: Voicemail | None = None
+        self.sign_ins: SignIns | None = None
         self.keys = HourlyKeys(b"", lambda: None, clock)
         self.fields = FieldKey(bytes(32), "test")
 
@@ -130,6 +132,7 @@ class TestExchange:
             config=self._calls_config, domain=DOMAIN, voicemail=self.voicemail,
             strangers=self.recorder.claimed, refused=self.recorder.claimed,
             set_reach=self._set_reach,
+            sign_ins=self.sign_ins,
         )  # fmt: skip
         self.calls = Calls(around, serve, self.recorder.started, self.recorder.ended)
         self.failures: list[Failure] = []
@@ -198,7 +201,8 @@ class TestExchange:
             else entry
             for entry in entries.tenancies
         )
-        self.directory = Directory(msgspec.structs.replace(entries, tenancies=tenancies))
+        changed = msgspec.structs.replace(entries, tenancies=tenancies)
+        self.directory = Directory(changed, self.directory.signed_in)
 
     async def counts(self, mailboxes: Collection[UUID]) -> dict[UUID, Counts]:
         async with self.database.read() as connection:

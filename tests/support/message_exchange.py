@@ -11,7 +11,7 @@ import random
 import shutil
 import tempfile
 from array import array
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +24,11 @@ from media.prompts import TEXTS
 from media.worker.codecs import g722
 from media.worker.codecs.g711 import decode_ulaw, encode_ulaw
 from media.worker.sounds import keep_tones
+from pbx import sign_ins
 from pbx.b2bua.identity import Place as Where
 from pbx.directory import Directory
+from pbx.directory_keeper import changed_hands
+from pbx.sign_ins import SignIns
 from pbx.voicemail import office
 from pbx.voicemail.config import VoicemailConfig
 from pbx.voicemail.office import Voicemail
@@ -132,6 +135,17 @@ class MessageExchange(TestExchange):
                 deposit_keys=self.folder / "deposit.public",
             )
         )  # fmt: skip
+        self.sign_ins = SignIns(
+            sign_ins.Ground(
+                database=self.database, committer=self.committer, keyholder=self.keyholder,
+                clock=self.now, directory=lambda: self.directory, show=self._show_signed_in,
+                is_in_use=lambda device: self.calls.is_in_use(device),
+                signed_out=lambda device, person: self.calls.hang_up_messages(
+                    person, device, "signed-out"
+                ),
+                elapsed=lambda: self.now() / 1_000_000,
+            )
+        )  # fmt: skip
         super()._signalling()
         self.voicemail.changed = self.lamps.changed
 
@@ -141,6 +155,17 @@ class MessageExchange(TestExchange):
         signed = (await self.house.ask(ask, protocol.KeyList)).keys[0]
         assert self.house.pin is not None
         self.keys = HourlyKeys(self.house.pin.signing_key, lambda: signed, self.now)
+
+    def _show_signed_in(self, tenures: Mapping[UUID, UUID]) -> None:
+        old, self.directory = self.directory, Directory(self.directory.entries, tenures)
+        self.lamps.directory_changed()
+        for device in changed_hands(old, self.directory):
+            self.lamps.holder_changed(device)
+
+    @property
+    def desks(self) -> SignIns:
+        assert self.sign_ins is not None
+        return self.sign_ins
 
     def now(self) -> int:
         """The key holder's time goes ahead of ours with each code that somebody types."""
@@ -187,6 +212,25 @@ class MessageExchange(TestExchange):
         self.directory = Directory(
             msgspec.structs.replace(entries, devices=devices, tenancies=tenancies)
         )
+
+    async def share(self, phone: str, *, number: str = "", **facts: Any) -> UUID:
+        """A shared phone; with a number, calls to that ring it too."""
+        if phone not in {one.username for one in self.directory.entries.devices}:
+            await self.lobby(phone)
+        entries, held = self.directory.entries, self.directory.tenancies.get(number)
+        devices = tuple(
+            msgspec.structs.replace(one, is_shared=True, **facts) if one.username == phone else one
+            for one in entries.devices
+        )
+        [shared] = [one.id for one in devices if one.username == phone]
+        tenancies = tuple(
+            msgspec.structs.replace(one, devices=(*one.devices, shared)) if one is held else one
+            for one in entries.tenancies
+        )
+        self.directory = Directory(
+            msgspec.structs.replace(entries, devices=devices, tenancies=tenancies)
+        )
+        return shared
 
     async def sign_in_again(self, login: str) -> None:
         """After so long every session has ended."""

@@ -47,6 +47,11 @@ class Plan:
     tenancies: Mapping[str, Holder]
     emergency_devices: tuple[UUID, ...] = ()
     groups: Mapping[str, Ring] = field(default_factory=dict)
+    silent: tuple[UUID, ...] = ()
+    """Shared phones with nobody signed in, where that may not call."""
+
+    def may_call(self, device: UUID) -> bool:
+        return device not in self.silent
 
     def of_extension(self, extension: UUID) -> Holder | None:
         return next((h for h in self.tenancies.values() if h.extension == extension), None)

@@ -16,7 +16,7 @@ from pbx.admin.policies import step_up
 from pbx.cli import security_key
 from storage import calls, messages
 from storage.calls import CallOutcome, CallRecord, LegRecord, Parties, Receipt
-from storage.keyholder import acts
+from storage.keyholder import acts, protocol
 from storage.keyholder.presence import relying_party
 from storage.keyholder.signing import SignedStatement
 from storage.ledger.unit import Unit
@@ -149,6 +149,28 @@ async def phone(clinic: Clinic) -> str:
     label = f"phone {next(_serial)}"
     await clinic.do(root, "POST", "/v1/devices", {"id": clinic.id(), "label": label})
     return label
+
+
+async def at_a_shared_phone(clinic: Clinic, who: Member) -> tuple[str, UUID]:
+    """A shared phone on which somebody with an extension and a PIN is signed in."""
+    number = await extension(clinic, who)
+    await clinic.present(who)
+    proof = await clinic.proof(who, acts.SetPin((number,)), new_pin="739154")
+    await clinic.do(who, "POST", "/v1/own/pin", {"extensions": [number], "proof": proof})
+    label = await phone(clinic)
+    root = await clinic.present(clinic.members["root"])
+    shared = {"version": 1, "shared": True}
+    await clinic.do(root, "POST", f"/v1/devices/{label}/sharing", shared)
+    device = UUID((await clinic.do(root, "GET", f"/v1/devices/{label}"))["id"])
+    act = acts.PhoneLogIn(who.id)
+    sealed, _ = await clinic.prove(None, act, pin="739154")
+    proof_of_pin = protocol.Proof(sealed, protocol.Origin(str(device), "192.0.2.7"), b"")
+    evidence = protocol.Evidence(clinic.id())
+    opened = await clinic.plane.keyholder.perform(act, proof_of_pin, evidence)
+    assert isinstance(opened, protocol.Opened)
+    held = clinic.telephony.keeper.current().tenancies[number]
+    await clinic.telephony.sign_ins.sign_in(device, held.tenure, opened)
+    return label, device
 
 
 async def waiting(clinic: Clinic, who: Member) -> dict[str, str]:
@@ -541,6 +563,8 @@ _phone_use("POST", "/certificate", {})
 _phone_use("DELETE", "/certificate")
 _phone_use("POST", "/emergency", {"answers": True})
 _phone_use("POST", "/unlocking")
+_phone_use("POST", "/sharing", {"version": 1, "shared": True})
+_phone_use("POST", "/sign-out")
 _phone_use("DELETE", "")
 
 

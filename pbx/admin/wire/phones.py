@@ -161,6 +161,10 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     has_certificate: bool = False
     answers_emergency: bool = False
     is_registered: bool = False
+    is_shared: bool = False
+    """It has no owner: people sign in on it."""
+    signed_in: UUID | None = None
+    """The person who is, on a shared phone."""
 
 
 class DeviceDetails(DeviceView, frozen=True, kw_only=True):
@@ -186,6 +190,20 @@ class RegistrationView(msgspec.Struct, frozen=True, kw_only=True):
     since: int
     seen_at: int
     expires_at: int
+    signed_in: UUID | None = None
+    """The person who is, on a shared phone."""
+
+
+class Sharing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether people sign in on a phone, which then has no owner."""
+
+    version: Version
+    shared: bool
+
+
+class SignedOut(msgspec.Struct, frozen=True, kw_only=True):
+    operation: UUID
+    was_signed_in: bool
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -41,7 +41,7 @@ ORACLE = {
     - AUDIT
     - {"call-parties", "message-plain", "message-undelete", "message-purge", "hold"},
     "help-desk": {"person-read", "person-unlock", "site-read", "extension-read", "device-read"}
-    | {"device-unlock", "call-watch", "call-test", "console"},
+    | {"device-unlock", "device-sign-out", "call-watch", "call-test", "console"},
     "compliance-officer": {f"{noun}-read" for noun in READS}
     | {"keys-read", "call-watch", "call-read", "call-parties", "console"}
     | (GLASS - {"break-glass-request"})
@@ -52,6 +52,7 @@ ORACLE = {
         "audit-search",
         "console",
         "message-statistics",
+        "device-sign-out",
         "mailbox-members",
         "person-change",
         "person-suspend",

@@ -39,6 +39,8 @@ async def everything_of(clinic: Clinic) -> Member:
 
 async def test_leaving_ends_everything_within_five_seconds(clinic: Clinic) -> None:
     anna = await everything_of(clinic)
+    _, device = await privileges.at_a_shared_phone(clinic, anna)
+    assert clinic.telephony.signed_in(device) == anna.id
     tokens = await three_terminals(clinic, anna)
     assert await statuses(clinic, tokens) == [200, 200, 200]
     root = await clinic.present(clinic.members["root"])
@@ -52,7 +54,10 @@ async def test_leaving_ends_everything_within_five_seconds(clinic: Clinic) -> No
     assert after == [401, 401, 401]
     counts = {ended["kind"]: ended["count"] for ended in answer["ended"]}
     assert counts["command-line sessions"] == 4  # three terminals, and the enrolment's own
-    assert (counts["role grants"], counts["extensions"]) == (1, 1)
+    assert (counts["role grants"], counts["extensions"]) == (1, 2)
+    assert counts["phone log-ins"] == 1
+    assert clinic.telephony.signed_in(device) is None
+    assert clinic.telephony.keeper.current().holder_of(device) is None
     assert all(ended["complete"] for ended in answer["ended"])
     assert (await clinic.try_sign_in(anna)).status_code == 403
     [person] = [p for p in await clinic.plane.keyholder.people() if p.id == anna.id]
@@ -69,7 +74,12 @@ async def test_a_suspended_person_is_out_at_once_and_comes_back_by_two_people(
     root, manager = clinic.members["root"], clinic.members["manager"]
     await clinic.present(root)
 
+    _, device = await privileges.at_a_shared_phone(clinic, anna)
+    await clinic.present(root)
+    started = time.monotonic()
     assert (await privileges.suspend(clinic, root, anna)).is_success
+    assert time.monotonic() - started < 5
+    assert clinic.telephony.signed_in(device) is None
     assert await statuses(clinic, tokens) == [401, 401, 401]
     assert (await clinic.try_sign_in(anna)).status_code == 403
 

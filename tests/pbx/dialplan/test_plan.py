@@ -11,6 +11,8 @@ from pbx.dialplan.plan import (
     Refusal,
     Refused,
     RingPerson,
+    SignIn,
+    SignOut,
     route,
 )
 from tests.support.numbers import Holder, Plan
@@ -73,3 +75,17 @@ def test_an_unknown_number_is_404_and_no_number_is_484() -> None:
 
     assert (unknown, nonsense) == (Refused(Refusal.UNKNOWN_NUMBER), Refused(Refusal.NOT_A_NUMBER))
     assert (Refusal.UNKNOWN_NUMBER.status, Refusal.NOT_A_NUMBER.status) == (404, 484)
+
+
+def test_a_shared_phone_with_nobody_signed_in_signs_in_and_calls_for_help_alone() -> None:
+    plan = Plan({"1001": HOLDER}, (LOBBY,), silent=(CALLER,))
+
+    assert route(CALLER, "911", plan) == Emergency((LOBBY,))
+    assert route(CALLER, "933", plan) == EmergencyTest((LOBBY,))
+    assert route(CALLER, "*71", plan) == SignIn("")
+    assert route(CALLER, "*711001", plan) == SignIn("1001")
+    assert route(CALLER, "*74", plan) == SignOut()
+    assert route(CALLER, "*97", plan) == OwnMessages()
+    for number in ("1001", "*981001", "*81001", "*78", "*721001", "*70", "*701", "1009"):
+        assert route(CALLER, number, plan) == Refused(Refusal.NOT_ALLOWED)
+    assert isinstance(route(DESK, "*711001", plan), SignIn), "the feature says whose phone it is"
