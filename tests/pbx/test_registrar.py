@@ -1,7 +1,5 @@
 """RFC 3261 §10.3, RFC 3327, RFC 3608 and RFC 5626 §6, request by request."""
 
-import time
-
 import pytest
 
 from pbx.location import Cause, Location
@@ -9,6 +7,7 @@ from pbx.registrar import Arrival, Registered, Registrant, Registrar, RegistrarC
 from pbx.sip.flows import FlowId
 from pbx.sip.headers import Headers
 from pbx.sip.message import Request
+from tests.support.quickness import least_seconds
 
 DOMAINS = frozenset({"clinic.example", "192.0.2.100"})
 INSTANCE = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-000a95a0e128>"'
@@ -309,9 +308,8 @@ def test_a_flood_of_contacts_is_refused_and_costs_little(in_one_line):
     desk = Desk()
     flood = [f"<sip:1001@192.0.2.1:{port}>" for port in range(1000)]
     contacts = [", ".join(flood)] if in_one_line else flood
-    began = time.process_time()
     assert desk.status(*contacts) == 403
-    assert time.process_time() - began < 0.05
+    assert least_seconds(lambda: desk.status(*contacts), 0.05) < 0.05
     assert len(desk.location) == 0
     assert desk.status(*flood[:5]) == 403
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pbx.b2bua.config import CallsConfig
 from pbx.b2bua.identity import Place
 from storage.calls import CallOutcome, CallRecord
 from tests.support import tone
@@ -22,8 +23,7 @@ def bob(exchange: TestExchange, **options: object) -> PjsuaPhone:
 
 
 async def the_record(exchange: TestExchange) -> CallRecord:
-    await exchange.flush()
-    [record] = await exchange.records()
+    [record] = await exchange.over()
     return record
 
 
@@ -113,6 +113,7 @@ async def test_a_refusal_reaches_the_caller_after_a_prompt(
 
 
 async def test_nobody_answers(exchange: TestExchange) -> None:
+    exchange.calls.reconfigure(CallsConfig(ring_seconds=5))
     async with alice(exchange) as caller, bob(exchange, answer_with=180) as callee:
         await caller.registered()
         await callee.registered()

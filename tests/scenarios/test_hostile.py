@@ -50,7 +50,7 @@ async def lags(phone: Phone, over: asyncio.Event) -> list[float]:
     found = []
     while not over.is_set():
         start = time.perf_counter()
-        await phone.ping(10)
+        await phone.ping()
         found.append(time.perf_counter() - start)
         await asyncio.sleep(0.02)
     return sorted(found)

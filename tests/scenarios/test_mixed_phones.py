@@ -40,9 +40,8 @@ async def test_baresip_takes_a_call_with_gcm_while_pjsip_has_counter_mode(
         await carol.wait("CALL_DTMF_START")
         alice.do("hangup", call=call)
         await carol.wait("CALL_CLOSED")
-    await exchange.flush()
 
-    [record] = await exchange.records()
+    [record] = await exchange.over()
     assert [leg.receipt.suite for leg in record.legs] == [
         "AES_CM_128_HMAC_SHA1_80",
         "AEAD_AES_256_GCM",

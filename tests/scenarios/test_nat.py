@@ -14,6 +14,7 @@ from tests.support.netns import EXCHANGE, PHONES, NatNetwork
 from tests.support.phonebook import Line
 from tests.support.pjsua import PjsuaPhone
 from tests.support.product import DOMAIN, Product
+from tests.support.two_way import in_front
 
 pytestmark = pytest.mark.slow
 
@@ -78,6 +79,9 @@ async def test_sound_is_back_within_a_second_after_the_router_changed_the_ports(
             assert before
             assert all(20_000 <= port < 30_000 for port in before)
 
+            in_front(product.processes["worker"].pid)
+            for phone in (alice, bob):
+                in_front(phone.pid)
             starts = [len(tone.read_wav(path)[0]) for path, _ in heard]
             network.map_ports("40000-49999")
             for (path, hertz), start in zip(heard, starts, strict=True):

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from pbx.b2bua.config import CallsConfig
 from pbx.directory import Directory, TenancyEntry
 from storage.calls import CallOutcome, CallRecord
 from storage.reach import UNSET, Reach, When
@@ -57,6 +58,7 @@ async def test_whoever_is_not_to_be_disturbed_is_busy(exchange: TestExchange) ->
 
 @pytest.mark.parametrize("when", [When.ALWAYS, When.NO_ANSWER])
 async def test_a_forwarded_call_is_answered_elsewhere(exchange: TestExchange, when: When) -> None:
+    exchange.calls.reconfigure(CallsConfig(ring_seconds=5))
     await exchange.enrol("1003", "carol")
     forward(exchange, "1002", when, "1003")
 

@@ -61,8 +61,7 @@ async def test_sipp_calls_sipp(exchange: TestExchange, tmp_path: Path) -> None:
             callee.stop()
             await callee.finished()
 
-    await exchange.flush()
-    outcomes = [record.outcome.value for record in await exchange.records()]
+    outcomes = [record.outcome.value for record in await exchange.over()]
     assert outcomes == ["answered"] * CALLS
 
 

@@ -33,7 +33,7 @@ async def database(tmp_path: Path, sqlite_template: Path) -> AsyncIterator[Datab
 @pytest.fixture
 async def exchange(open_path: Path, database: Database) -> AsyncIterator[TestExchange]:
     """With extensions 1001 (phone alice) and 1002 (phone bob)."""
-    async with TestExchange(open_path / "x", database, ring_seconds=5) as running:
+    async with TestExchange(open_path / "x", database, ring_seconds=60) as running:
         await running.enrol("1001", "alice")
         await running.enrol("1002", "bob")
         yield running

@@ -344,7 +344,7 @@ class TestExchange:
 
     async def over(self) -> list[CallRecord]:
         """What is recorded once every call has ended by itself."""
-        await self.calls.drain(20)
+        await self.calls.drain(60)
         await self.flush()
         return await self.records()
 

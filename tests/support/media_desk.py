@@ -1,6 +1,7 @@
 """Phones of our own around a media worker: what the process tests start from."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -10,6 +11,8 @@ from tests.support.media_worker import WorkerProcess
 from tests.support.rtp_phone import Heard, RtpPhone
 
 Kind = TypeVar("Kind")
+QUIET = 1.0
+"""Seconds after which nothing more is on its way, on a busy machine too."""
 
 
 class Desk:
@@ -83,10 +86,18 @@ async def talk(
         await asyncio.sleep(0.02)
         heard[0].extend(one.take())
         heard[1].extend(other.take())
-    await asyncio.sleep(0.05)
-    heard[0].extend(one.take())
-    heard[1].extend(other.take())
+    await asyncio.gather(_rest(one, heard[0], frames), _rest(other, heard[1], frames))
     return heard
+
+
+async def _rest(phone: RtpPhone, heard: list[Heard], frames: int) -> None:
+    """What is still on its way: all frames, or whatever comes before nothing more does."""
+    quiet_at = time.monotonic() + QUIET
+    while len(heard) < frames and time.monotonic() < quiet_at:
+        await asyncio.sleep(0.01)
+        if fresh := phone.take():
+            quiet_at = time.monotonic() + QUIET
+            heard.extend(fresh)
 
 
 def samples(heard: list[Heard]) -> list[int]:

@@ -56,6 +56,11 @@ class PjsuaPhone:
                 await self._process.wait()
         await self._reader
 
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
     def kill(self) -> None:
         """The phone vanishes: no BYE, no unregister."""
         assert self._process

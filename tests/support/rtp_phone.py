@@ -77,6 +77,7 @@ class RtpPhone:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         opened = socket.socket(family, socket.SOCK_DGRAM)
         opened.bind((self.host, 0))
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)  # a test may look late
         opened.setblocking(False)
         return opened
 

@@ -9,6 +9,8 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+WINDOW = 0.02
+
 
 def power(samples: list[int], rate: int, hertz: float) -> float:
     """Share of the signal's energy that lies in the bin of `hertz` (0 to about 1)."""
@@ -29,21 +31,23 @@ def dominant(samples: list[int], rate: int, candidates: tuple[float, ...]) -> fl
     return best if power(samples, rate, best) > 0.5 else None
 
 
-def read_wav(path: str | Path, rate: int = 16_000) -> tuple[list[int], int]:
+def read_wav(path: str | Path, rate: int = 16_000, start: int = 0) -> tuple[list[int], int]:
     """Mono 16-bit samples of a PJSIP recording, which has no header until it is closed."""
-    data = Path(path).read_bytes()[44:]
+    with open(path, "rb") as file:
+        file.seek(44 + 2 * start)
+        data = file.read()
     count = len(data) // 2
     return list(struct.unpack(f"<{count}h", data[: count * 2])), rate
 
 
-def seconds_of(samples: list[int], rate: int, hertz: float, *, window: float = 0.02) -> float:
+def seconds_of(samples: list[int], rate: int, hertz: float, *, window: float = WINDOW) -> float:
     """How long the tone is heard, in windows of 20 ms."""
     size = int(rate * window)
     windows = [samples[at : at + size] for at in range(0, len(samples) - size + 1, size)]
     return window * sum(power(part, rate, hertz) > 0.5 for part in windows)
 
 
-def purity(samples: list[int], rate: int, hertz: float, *, window: float = 0.02) -> float:
+def purity(samples: list[int], rate: int, hertz: float, *, window: float = WINDOW) -> float:
     """Share of the windows that sound, in which the tone is what sounds."""
     size = int(rate * window)
     windows = [samples[at : at + size] for at in range(0, len(samples) - size + 1, size)]
@@ -60,14 +64,33 @@ async def until_heard(
     rate: int = 16_000,
 ) -> None:
     """Wait until this much of the tone stands in a recording that is still being written."""
-    heard = 0.0
+    part = Part(rate)
     try:
         async with asyncio.timeout(patience):
-            while heard < seconds:
+            while part.heard(path() if callable(path) else path, hertz) < seconds:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
-                file = path() if callable(path) else path
-                if os.path.exists(file):  # noqa: ASYNC240 - a test, a local file
-                    samples, rate = read_wav(file, rate)
-                    heard = seconds_of(samples, rate, hertz)
     except TimeoutError:
+        heard = part.seconds
         raise AssertionError(f"{heard:.2f} s of {hertz} Hz heard, not {seconds} s") from None
+
+
+class Part:
+    """What of a tone stands in a growing recording, of which each sample is looked at once."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._file: str | Path = ""
+        self._seen = 0
+        self.seconds = 0.0
+
+    def heard(self, file: str | Path, hertz: float) -> float:
+        """Seconds of it so far; another file begins anew."""
+        if file != self._file:
+            self._file, self._seen, self.seconds = file, 0, 0.0
+        if os.path.exists(file):
+            samples, _ = read_wav(file, self._rate, self._seen)
+            size = int(self._rate * WINDOW)
+            whole = samples[: len(samples) // size * size]
+            self._seen += len(whole)
+            self.seconds += seconds_of(whole, self._rate, hertz)
+        return self.seconds

@@ -130,9 +130,7 @@ async def test_a_phone_with_a_broken_route_in_its_answer_ends_and_gives_its_port
             await incoming.ended.wait()
         with pytest.raises(CallFailed, match="480"):
             await call.answered()
-        await exchange.calls.drain(5)
-        await exchange.flush()
-        [record] = await exchange.records()
+        [record] = await exchange.over()
         assert [leg.status for leg in record.legs] == [480, 502]
         assert await exchange.media.calls() == []
         media.close()

@@ -27,7 +27,7 @@ from tests.support.phone_call import Call, CallFailed, Incoming
 from tests.support.rtp_phone import RtpPhone
 
 EXAMPLES = int(os.environ.get("MIDCALL_EXAMPLES", "12"))
-PATIENCE = 15.0
+PATIENCE = 60.0
 
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 TARGETS = (

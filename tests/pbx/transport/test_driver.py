@@ -215,7 +215,7 @@ async def test_a_slow_loris_is_cut_though_it_logged_in(serve: Serve, connect: Co
 
 
 async def test_a_stranger_may_not_stay_or_talk_for_ever(serve: Serve, connect: Connect) -> None:
-    server = serve(login_seconds=1, max_messages_before_login=4)
+    server = serve(login_seconds=3, max_messages_before_login=4)
     silent, talker = await connect(server), await connect(server)
     await silent.ask(options(method="MESSAGE"))
 
@@ -228,7 +228,7 @@ async def test_a_stranger_may_not_stay_or_talk_for_ever(serve: Serve, connect: C
 
 
 async def test_a_phone_that_logged_in_stays(serve: Serve, connect: Connect) -> None:
-    server = serve(login_seconds=1, first_message_seconds=1, max_messages_before_login=4)
+    server = serve(login_seconds=3, first_message_seconds=3, max_messages_before_login=4)
     server.log_in_everybody()
     phone = await connect(server)
     await phone.ask(options("0", method="MESSAGE"))

@@ -46,7 +46,7 @@ def speak(sockets: list[socket.socket]) -> None:
 async def test_half_open_connections_are_bounded_and_phones_go_on(
     serve: Serve, connect: Connect
 ) -> None:
-    server = serve(max_strangers=400, max_strangers_per_address=50, handshake_seconds=3)
+    server = serve(max_strangers=400, max_strangers_per_address=50, handshake_seconds=6)
     server.log_in_everybody()
     phone = await connect(server)
     await phone.ask(options("first", method="MESSAGE"))
