@@ -409,7 +409,8 @@ class Telephony:
     # -- what happens
 
     def _worker_arrived(self) -> None:
-        """It may hold calls of the exchange that was here before."""
+        """It may hold calls of the exchange that was here before, and recordings of its own."""
+        self.voicemail.wake()
         task = asyncio.create_task(self.returned.take_back(), name="taking calls back")
         self._arrivals.add(task)
         task.add_done_callback(self._arrivals.discard)

@@ -48,6 +48,8 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True, tag="begun"):
     hour: HourKey | None = None
     caller_sealed: bytes | None = None
     forwarded_from: UUID | None = None
+    is_copy: bool = False
+    """A message sealed anew, not a recording: half of one is nothing."""
 
 
 class Progressed(msgspec.Struct, frozen=True, tag="progressed"):
@@ -70,13 +72,19 @@ class Noted(msgspec.Struct, frozen=True, tag="noted"):
     content: bytes
 
 
-class Closed(msgspec.Struct, frozen=True, tag="closed"):
-    """Committed, or thrown away by whoever left it."""
+class Unwanted(msgspec.Struct, frozen=True, tag="unwanted"):
+    """Nobody wants it: its file is to be deleted, also after a crash."""
 
     content: bytes
 
 
-Record = Begun | Progressed | Finished | Noted | Closed
+class Closed(msgspec.Struct, frozen=True, tag="closed"):
+    """Committed, or its file is deleted."""
+
+    content: bytes
+
+
+Record = Begun | Progressed | Finished | Noted | Unwanted | Closed
 
 
 @dataclass(slots=True)
@@ -88,6 +96,7 @@ class OpenDeposit:
     digest: bytes = b""
     finished: NewMessage | None = None
     has_row: bool = False
+    is_unwanted: bool = False
 
 
 @dataclass(slots=True)
@@ -191,6 +200,8 @@ class DepositLog:
                 yield Finished(held.finished)
             if held.has_row:
                 yield Noted(held.begun.content)
+            if held.is_unwanted:
+                yield Unwanted(held.begun.content)
 
     def _apply(self, record: Record) -> None:
         match record:
@@ -205,6 +216,8 @@ class DepositLog:
                 self.open_[message.content].finished = message
             case Noted(content) if content in self.open_:
                 self.open_[content].has_row = True
+            case Unwanted(content) if content in self.open_:
+                self.open_[content].is_unwanted = True
 
 
 def read(path: Path) -> list[Record]:

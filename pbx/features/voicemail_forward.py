@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from media.client import Deposit, MessageRefused, Recorded, Recording, Resealing, Ticketed
+from media.client import Deposit, MediaError, Recorded, Recording, Resealing, Ticketed
 from pbx.directory import TenancyEntry
 from pbx.features.dialogue import Dialogue
 from pbx.features.voicemail_login import Listener
@@ -81,7 +81,8 @@ async def _send(
     about = {"to": str(mailbox)}
     draft = None
     try:
-        draft = await voicemail.deposits.begin(mailbox, key, _sender(listener, message))
+        sender = _sender(listener, message, is_copy=True)
+        draft = await voicemail.deposits.begin(mailbox, key, sender)
         evidence = await intend(
             ground.committer, deed, Action.MESSAGE_FORWARDED, subject(message.id), about
         )
@@ -94,10 +95,9 @@ async def _send(
                 leg=dialogue.leg,
             )
         )
-    except (NotPossible, StorageError, KeyHolderError, MessageRefused):
+    except (NotPossible, StorageError, KeyHolderError, MediaError):
         if draft is not None:
             await voicemail.deposits.abandon(draft)
-            voicemail.remove(draft.content)
         entry = deed.entry(
             Action.MESSAGE_FORWARDED, subject(message.id), after=about, outcome=Outcome.FAILED
         )
@@ -138,10 +138,11 @@ async def recorded(dialogue: Dialogue, limit_ms: int) -> Recorded | None:
     return await dialogue.recorded(limit_ms / 1000)
 
 
-def _sender(listener: Listener, message: Message) -> Sender:
+def _sender(listener: Listener, message: Message, *, is_copy: bool = False) -> Sender:
     return Sender(
         call=None,
         actor=listener.actor,
         envelope=Envelope(number=listener.number),
         forwarded_from=message.id,
+        is_copy=is_copy,
     )

@@ -49,6 +49,9 @@ class VoicemailConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     purge_hours: int = 24
     """Hours between two purges by the retention rules."""
 
+    purge_first_seconds: int = 300
+    """Seconds from a start to its first purge."""
+
     notice: NoticeConfig = msgspec.field(default_factory=NoticeConfig)
 
     def __post_init__(self) -> None:
@@ -58,6 +61,8 @@ class VoicemailConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
             raise ValueError("silence_seconds: 3 to 60, or 0 for never")
         if not 30 <= self.idle_seconds <= 300:
             raise ValueError("idle_seconds: 30 to 300")
+        if not 1 <= self.purge_first_seconds <= 86_400:
+            raise ValueError("purge_first_seconds: 1 to 86400")
         if not 1 <= self.away_minutes <= 1_440:
             raise ValueError("away_minutes: 1 to 1440")
         if not (

@@ -8,7 +8,7 @@ goes to the ledger's spool, and the message waits in the log until the database 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -17,7 +17,16 @@ import structlog
 from media.client import Recorded, Resealed, Stored
 from storage import messages
 from storage.deeds import Deed
-from storage.deposits import Begun, Closed, DepositLog, Finished, HourKey, Noted, OpenDeposit
+from storage.deposits import (
+    Begun,
+    Closed,
+    DepositLog,
+    Finished,
+    HourKey,
+    Noted,
+    OpenDeposit,
+    Unwanted,
+)
 from storage.errors import StorageError
 from storage.identifiers import Clock, new_id
 from storage.keyholder.signing import SignedKey
@@ -51,6 +60,8 @@ class Sender:
     actor: Actor
     envelope: Envelope
     forwarded_from: UUID | None = None
+    is_copy: bool = False
+    """What is forwarded, sealed anew; a comment to it is a recording."""
 
 
 @dataclass(slots=True, eq=False)
@@ -120,6 +131,7 @@ class Deposits:
             hour=None if hour is None else _kept(hour),
             caller_sealed=None if hour is None else sealed_envelope(id, sender.envelope, hour),
             forwarded_from=sender.forwarded_from,
+            is_copy=sender.is_copy,
         )
         draft = Draft(begun, key, sender.actor)
         self._drafts[draft.content] = draft
@@ -131,20 +143,32 @@ class Deposits:
         return draft
 
     async def abandon(self, draft: Draft) -> None:
-        """Its recording never began."""
+        """It came to nothing, or nobody wants it: whatever there is of its file is deleted."""
         self._drafts.pop(draft.content, None)
-        await self._close(draft.content)
+        try:
+            await self.log.append(Unwanted(draft.content))
+        except OSError:
+            log.error("an unwanted deposit is still in the log")
+        self._remove(draft.content)
 
-    def heard(self, event: Stored | Recorded) -> None:
-        """What a worker says of a recording, at any moment, also after its call."""
+    async def removed(self, contents: Iterable[bytes]) -> None:
+        """The files of these are gone."""
+        for content in contents:
+            if content in self.log.open_:
+                await self._close(content)
+
+    def heard(self, event: Stored | Recorded) -> bool:
+        """What a worker says of a recording, at any moment, also after its call; False: it began
+        before we did."""
         draft = self._drafts.get(event.content)
         if draft is None:
-            return
+            return False
         if isinstance(event, Stored):
             self.log.progressed(event.content, event.segments, event.digest)
         elif draft.recorded is None:
             draft.recorded = event
             draft.ended.set()
+        return True
 
     def conclude(self, draft: Draft) -> None:
         """Whoever left it is done with it, or gone: it is kept, unless they took it back."""
@@ -162,6 +186,9 @@ class Deposits:
             async with asyncio.timeout(0 if draft.is_cut else RECORDED_WITHIN):
                 await draft.ended.wait()
         except TimeoutError:
+            if draft.is_unwanted:
+                await self.abandon(draft)
+                return
             log.warning("a recording was cut off; recovery will find it")
             self.needs_recovery = True
             return
@@ -169,8 +196,7 @@ class Deposits:
             self._drafts.pop(draft.content, None)
         recorded = draft.recorded
         if recorded is None or draft.is_unwanted or recorded.milliseconds < SHORTEST:
-            await self._close(draft.content)
-            self._remove(draft.content)
+            await self.abandon(draft)
             return
         await self.keep(self._message(draft, recorded), OpenDeposit(draft.begun), draft.actor)
 

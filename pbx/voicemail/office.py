@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-PURGE_FIRST = 300.0
-"""Seconds after the start, or after a purge that was not finished."""
+AGAIN = 300.0
+"""Seconds after a purge that was not finished."""
 EVERY = 10.0
 """Seconds between two tries at what had to wait."""
 
@@ -84,11 +84,13 @@ class Voicemail:
             ground.database, ground.committer, ground.keyholder, ground.media, ground.clock
         )
         self.purge = Purge(
-            ground.database, ground.committer, ground.keyholder, ground.clock, self.remove
+            ground.database, ground.committer, ground.keyholder, ground.clock, self._delete
         )
         self.watch = Watch(ground.keyholder, ground.media, ground.clock)
         self.greetings = GreetingCopy(ground.database)
-        self._unwanted: set[bytes] = set()
+        self._unwanted = {
+            content for content, held in self.deposits.log.open_.items() if held.is_unwanted
+        }
         self._mailboxes: frozenset[UUID] = frozenset()
         """Those that somebody had when greetings were looked through last."""
         self._news = asyncio.Event()
@@ -126,7 +128,13 @@ class Voicemail:
 
     def heard(self, event: Stored | Recorded) -> None:
         """What a worker says of a recording, also when its call is over."""
-        self.deposits.heard(event)
+        if not self.deposits.heard(event) and isinstance(event, Recorded):
+            self.deposits.needs_recovery = True
+            self.wake()
+
+    def wake(self) -> None:
+        """What had to wait may be possible now: a worker is back, a recording has ended."""
+        self._news.set()
 
     def key_of(self, mailbox: UUID) -> SignedKey | None:
         """The key to seal to now, or None: no message can be taken."""
@@ -167,11 +175,11 @@ class Voicemail:
 
     async def _run(self) -> None:
         while True:
+            self._news.clear()
             try:
                 await self.chores()
             except Exception:
                 log.exception("what waits for voicemail was not done")
-            self._news.clear()
             try:
                 async with asyncio.timeout(EVERY):
                     await self._news.wait()
@@ -233,26 +241,29 @@ class Voicemail:
         except MediaError:
             return
         self._unwanted.difference_update(contents)
+        await self.deposits.removed(contents)
+
+    async def _delete(self, content: bytes) -> None:
+        await self.ground.media.remove([content])
 
     async def _purge(self) -> None:
         """By the retention rules; a purge that could not be done is tried again soon."""
+        await asyncio.sleep(self.config.purge_first_seconds)
         while True:
-            await asyncio.sleep(PURGE_FIRST)
             try:
                 left = (await self.purge.run()).left
             except Exception:
                 log.exception("messages were not purged")
                 left = 1
-            if not left:
-                await self._until_next_purge()
+            await (asyncio.sleep(AGAIN) if left else self._until_next_purge())
 
     async def _until_next_purge(self) -> None:
         """In steps, so that other hours in a reloaded configuration count at once."""
         loop = asyncio.get_running_loop()
         since = loop.time()
         while True:
-            await asyncio.sleep(PURGE_FIRST)
-            if loop.time() >= since + self.config.purge_hours * 3_600 - PURGE_FIRST:
+            await asyncio.sleep(AGAIN)
+            if loop.time() >= since + self.config.purge_hours * 3_600:
                 return
 
     # -- what is shown

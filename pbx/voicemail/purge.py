@@ -1,20 +1,22 @@
 """Purging: what has been kept long enough is hidden, what has been hidden long enough is destroyed.
 
 Destroying a message destroys its secret at the key holder, which signs a certificate and keeps a
-tombstone (NIST SP 800-88 Rev. 1, cryptographic erase); then its file is deleted. Each message is
-an operation of its own, so that a purge can be stopped, and goes on, anywhere.
+tombstone (NIST SP 800-88 Rev. 1, cryptographic erase); then its file is deleted, and its row says
+so. Each message is an operation of its own and each step may be done twice, so that a purge can be
+stopped, and goes on, anywhere.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
 
 import msgspec
 import structlog
 
+from media.client import MediaError
 from storage import messages, retention
 from storage.database import Database
 from storage.deeds import Deed
@@ -40,7 +42,7 @@ class Purged(msgspec.Struct, frozen=True, kw_only=True):
     refused: int = 0
     """On hold at the key holder, or too young."""
     left: int = 0
-    """Still due: the key holder or the ledger went away."""
+    """Still due: key holder, media worker or ledger went away."""
 
 
 @dataclass(slots=True)
@@ -61,7 +63,7 @@ class Purge:
         committer: Committer,
         keyholder: KeyHolder,
         clock: Clock,
-        remove: Callable[[bytes], None],
+        remove: Callable[[bytes], Awaitable[None]],
     ) -> None:
         self._database, self._committer = database, committer
         self._keyholder, self._clock, self._remove = keyholder, clock, remove
@@ -101,8 +103,8 @@ class Purge:
                 else:
                     refused += 1
                 self.progress.done += 1
-        except (StorageError, KeyHolderError):
-            log.warning("a purge stopped: the key holder or the ledger is away")
+        except (StorageError, KeyHolderError, MediaError):
+            log.warning("a purge stopped: key holder, media worker or ledger is away")
         left = len(hide) + len(destroy) - hidden - destroyed - refused
         return Purged(
             is_dry_run=False, hidden=hidden, destroyed=destroyed, refused=refused, left=left
@@ -133,10 +135,10 @@ class Purge:
             await self._committer.note(entry)
             return False
         certificate = msgspec.json.encode(statement).decode()
+        await self._remove(due.content)
 
         async def work(unit: Unit) -> None:
             await messages.destroyed(unit, deed, due.message, certificate)
 
         await self._committer.run(work)
-        self._remove(due.content)
         return True

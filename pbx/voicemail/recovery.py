@@ -60,7 +60,7 @@ class Recovery:
         held = {
             content: one
             for content, one in self._deposits.log.open_.items()
-            if content not in under_way and one.finished is None
+            if content not in under_way and one.finished is None and not one.is_unwanted
         }
         for content, one in held.items():
             if content in left:
@@ -76,7 +76,8 @@ class Recovery:
         return is_done
 
     async def _take(self, file: LeftRecording, held: OpenDeposit) -> None:
-        if file.kind != "deposit" or not file.segments or file.milliseconds < SHORTEST:
+        is_half = held.begun.is_copy and not file.is_complete
+        if file.kind != "deposit" or is_half or file.milliseconds < SHORTEST:
             await self._deposits.lost(held)
             await self._remove(file.content)
             return

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from storage.deposits import Begun, Closed, DepositLog, Finished, HourKey, Noted, read
+from storage.deposits import Begun, Closed, DepositLog, Finished, HourKey, Noted, Unwanted, read
 from storage.messages import NewMessage
 
 CONTENT, OTHER = b"c" * 16, b"o" * 16
@@ -45,6 +45,20 @@ async def test_what_was_begun_is_known_after_a_crash(tmp_path: Path) -> None:
     assert (other.finished, other.has_row) == (finished(OTHER), True)
     await first.close()
     await again.close()
+
+
+async def test_what_nobody_wants_stays_so_until_its_file_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "deposits.log"
+    first = DepositLog.open(path)
+    await first.append(begun())
+    await first.append(Unwanted(CONTENT), Unwanted(OTHER))
+
+    again = DepositLog.open(path)
+    third = DepositLog.open(path)  # written anew by the second
+
+    assert [held.is_unwanted for held in third.open_.values()] == [True]
+    for log in (first, again, third):
+        await log.close()
 
 
 async def test_what_was_closed_is_gone_and_the_file_is_small_again(tmp_path: Path) -> None:

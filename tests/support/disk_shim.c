@@ -3,13 +3,16 @@
    DISK_DELAY_MS   every fsync takes so long
    DISK_KILL_AT    kill -9 at the nth call that makes something durable or takes it away
    DISK_KILL_AFTER "1": after that call instead of before it
+   DISK_ARM        a file: calls are counted while it is there, and its "N AFTER" are the two above
    DISK_FULL_AT    from the nth fsync on, nothing more can be written to files (ENOSPC)
 */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,12 +28,25 @@ static int number(const char *name) {
 
 static void *next(const char *name) { return dlsym(RTLD_NEXT, name); }
 
+static int counted(void) {
+    const char *arm = getenv("DISK_ARM");
+    if (arm && access(arm, F_OK)) return -1;
+    return atomic_fetch_add(&calls, 1) + 1;
+}
+
 static void die(int call, int after) {
-    if (call == number("DISK_KILL_AT") && after == number("DISK_KILL_AFTER")) kill(getpid(), SIGKILL);
+    int at = number("DISK_KILL_AT"), when = number("DISK_KILL_AFTER");
+    const char *arm = getenv("DISK_ARM");
+    FILE *file = arm && call > 0 ? fopen(arm, "r") : NULL;
+    if (file) {
+        if (fscanf(file, "%d %d", &at, &when) != 2) at = 0;
+        fclose(file);
+    }
+    if (call == at && after == when) kill(getpid(), SIGKILL);
 }
 
 static int synced(const char *name, int fd) {
-    int call = atomic_fetch_add(&calls, 1) + 1, delay = number("DISK_DELAY_MS");
+    int call = counted(), delay = number("DISK_DELAY_MS");
     atomic_fetch_add(&syncs, 1);
     die(call, 0);
     struct timespec pause = {delay / 1000, delay % 1000 * 1000000L};
@@ -46,7 +62,7 @@ int syncfs(int fd) { return synced("syncfs", fd); }
 
 int unlink(const char *path) {
     int ours = strstr(path, ".sealed") || strstr(path, ".slot");
-    int call = ours ? atomic_fetch_add(&calls, 1) + 1 : -1;
+    int call = ours ? counted() : -1;
     die(call, 0);
     int result = ((int (*)(const char *))next("unlink"))(path);
     die(call, 1);
@@ -54,7 +70,7 @@ int unlink(const char *path) {
 }
 
 int ftruncate64(int fd, off_t size) {
-    int call = atomic_fetch_add(&calls, 1) + 1;
+    int call = counted();
     die(call, 0);
     int result = ((int (*)(int, off_t))next("ftruncate64"))(fd, size);
     die(call, 1);

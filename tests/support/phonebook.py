@@ -38,6 +38,9 @@ class Line:
     md5: bool = False
     certificate: bool = False
     answers_emergency: bool = False
+    person: UUID | None = None
+    mailbox: UUID | None = None
+    """Those that the key holder knows; else nobody opens what is left here."""
 
 
 class Phonebook:
@@ -56,7 +59,7 @@ class Phonebook:
                 await self._line(connection, line)
 
     async def _line(self, connection: AsyncConnection, line: Line) -> None:
-        number, who, phone = uuid4(), uuid4(), uuid4()
+        number, who, phone = uuid4(), line.person or uuid4(), uuid4()
         await connection.execute(
             insert(extension).values(
                 id=number,
@@ -81,7 +84,8 @@ class Phonebook:
                 version=1,
             )
         )
-        held = {"id": uuid4(), "extension_id": number, "person_id": who, "mailbox_id": uuid4()}
+        held = {"id": uuid4(), "extension_id": number, "person_id": who}
+        held["mailbox_id"] = line.mailbox or uuid4()
         await connection.execute(insert(tenure).values(**held, started_at=self._now))
         await self._phone(connection, line, phone, number)
         if line.md5:

@@ -75,6 +75,8 @@ class Product:
     owner_url: str = ""
     ports: list[int] = field(default_factory=list)
     processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
+    variables: dict[str, dict[str, str]] = field(default_factory=dict)
+    """More of the environment, by process."""
 
     def __post_init__(self) -> None:
         self.ports = self.ports or free_ports(3)
@@ -135,7 +137,7 @@ class Product:
                 self.processes[name] = await asyncio.create_subprocess_exec(
                     *self.prefix, sys.executable, "-P", "-m", "pbx.service", name,
                     "--data", str(self.layout.root), stdout=log, stderr=log,
-                    env=environment(),
+                    env=environment() | self.variables.get(name, {}),
                 )  # fmt: skip
         if "exchange" in names:
             await self.ready()
