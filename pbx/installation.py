@@ -105,6 +105,9 @@ def _make(plan: Plan, config: Config, owners: Accounts) -> None:
         keyfiles.create(layout.credentials, name)
     if plan.founder is not None:
         plan.founder(layout, config)
+    if plan.move_root_key is not None:
+        # While all of this is root's still: the exchange's account cannot come here yet.
+        authority.move_root_key(plan.move_root_key)
     accounts.give(layout.keys, owners.keys)
     accounts.give(layout.credentials, owners.exchange)
     accounts.give(layout.database, owners.exchange)
@@ -112,8 +115,6 @@ def _make(plan: Plan, config: Config, owners: Accounts) -> None:
     layout.config_file.chmod(0o640)
     if not owners.is_single:
         os.chown(layout.config_file, 0, owners.config)
-    if plan.move_root_key is not None:
-        authority.move_root_key(plan.move_root_key)
 
 
 def _make_key_store(config: KeyHolderConfig, layout: Layout) -> None:
