@@ -16,10 +16,10 @@ WatchOption = Annotated[
 ]
 
 
-def draw(shown: Callable[[], None], *, watch: bool) -> None:
+def draw(shown: Callable[[], None], *, watch: bool, every: float = EVERY) -> None:
     """Once, or for as long as somebody watches."""
     shown()
     while watch:
-        time.sleep(EVERY)
+        time.sleep(every)
         say(CLEAR)
         shown()

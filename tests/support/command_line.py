@@ -4,6 +4,7 @@ import asyncio
 import io
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,15 +40,29 @@ def command(
 
 
 @pytest.fixture
-async def as_root(clinic: Clinic, command: Command, tmp_path: Path) -> Command:
-    """As the first administrator, whose session does not idle out however far time moves."""
+def acting(clinic: Clinic, command: Command, tmp_path: Path) -> Command:
+    """As a member whose session does not idle out however far time moves; with `proves`, the
+    present code of the second factor is the last that is typed."""
+
+    async def run(
+        who: Member, *words: str, typed: str = "", proves: bool = False
+    ) -> tuple[int, str, str]:
+        await clinic.present(who)
+        (tmp_path / who.login).write_text(who.token)
+        (tmp_path / who.login).chmod(0o600)
+        code = f"{clinic.code(who)}\n" if proves else ""
+        return await command(who, *words, typed=typed + code)
+
+    return run
+
+
+@pytest.fixture
+async def as_root(clinic: Clinic, acting: Command) -> Command:
+    """As the first administrator."""
     await clinic.found()
 
-    async def run(*words: str) -> tuple[int, str, str]:
-        root = await clinic.present(clinic.members["root"])
-        (tmp_path / root.login).write_text(root.token)
-        (tmp_path / root.login).chmod(0o600)
-        return await command(root, *words)
+    async def run(*words: str, **how: Any) -> tuple[int, str, str]:
+        return await acting(clinic.members["root"], *words, **how)
 
     return run
 

@@ -15,8 +15,13 @@ from pbx.access.roles import Role
 from pbx.admin.policies import step_up
 from pbx.cli import security_key
 from storage import calls, messages
+<<<<<<< HEAD
 from storage.calls import CallOutcome, CallRecord, LegRecord, Parties, Receipt
 from storage.keyholder import acts, protocol
+=======
+from storage.calls import CallOutcome, CallRecord, LegRecord, Parties, Receipt, Signalling, Transfer
+from storage.keyholder import acts
+>>>>>>> 15e1d52 (Drive calls, phones, people and voicemail by the commands that people type)
 from storage.keyholder.presence import relying_party
 from storage.keyholder.signing import SignedStatement
 from storage.ledger.unit import Unit
@@ -580,7 +585,13 @@ async def recorded(clinic: Clinic) -> UUID:
         answered_at=clinic.now,
         ended_at=clinic.now,
         status=200,
-        receipt=Receipt(suite="AEAD_AES_256_GCM"),
+        receipt=Receipt(
+            suite="AEAD_AES_256_GCM",
+            signalling=Signalling(
+                tls_version="TLSv1.3", cipher="TLS_AES_256_GCM_SHA384", authentication="certificate"
+            ),
+            mos=4.3,
+        ),
     )
     record = CallRecord(
         id=id,
@@ -594,7 +605,21 @@ async def recorded(clinic: Clinic) -> UUID:
         caller_device=device,
         caller_person=None,
         callee_tenure=None,
-        parties=Parties(caller_number="1001", dialled="1002"),
+        parties=Parties(
+            caller_number="1001",
+            dialled="1002",
+            transfers=(
+                Transfer(
+                    at=clinic.now,
+                    kind="blind",
+                    by=device,
+                    by_person=None,
+                    who=device,
+                    number="1003",
+                    status=200,
+                ),
+            ),
+        ),
         legs=(leg,),
     )
     await clinic.telephony.records_key.refresh()
