@@ -15,13 +15,16 @@ from pbx.access.roles import Role
 from pbx.admin.policies import step_up
 from pbx.cli import security_key
 from storage import calls, messages
-<<<<<<< HEAD
-from storage.calls import CallOutcome, CallRecord, LegRecord, Parties, Receipt
+from storage.calls import (
+    CallOutcome,
+    CallRecord,
+    LegRecord,
+    Parties,
+    Receipt,
+    Signalling,
+    Transfer,
+)
 from storage.keyholder import acts, protocol
-=======
-from storage.calls import CallOutcome, CallRecord, LegRecord, Parties, Receipt, Signalling, Transfer
-from storage.keyholder import acts
->>>>>>> 15e1d52 (Drive calls, phones, people and voicemail by the commands that people type)
 from storage.keyholder.presence import relying_party
 from storage.keyholder.signing import SignedStatement
 from storage.ledger.unit import Unit
