@@ -165,6 +165,7 @@ class Exchange:
         )
         with contextlib.suppress(BadKey):
             plane.pinned = Pin.read(self.layout.keyholder_pin).signing_key
+        plane.sign_heads = self.keeper.keep
         self.context.plane = plane
         self.context.sections["access"] = plane.section
         self.context.alarms.append(plane.alarms)

@@ -73,6 +73,7 @@ class Privilege(StrEnum):
     AUDIT_TRACE = "audit-trace"
     AUDIT_NUMBER = "audit-number"
     CONSOLE = "console"
+    AUDIT_EXPORT = "audit-export"
     KEYS_READ = "keys-read"
     KEYS_CHANGE = "keys-change"
     RECOVERY_COLLECT = "recovery-collect"
@@ -172,6 +173,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.AUDIT_SEARCH,
             P.AUDIT_TRACE,
             P.AUDIT_NUMBER,
+            P.AUDIT_EXPORT,
             P.KEYS_READ,
             P.RECOVERY_COLLECT,
             P.BREAK_GLASS_APPROVE,
@@ -259,6 +261,7 @@ STEP_UP = frozenset(
         P.BREAK_GLASS_APPROVE,
         P.BREAK_GLASS_END,
         P.POLICY_CHANGE,
+        P.AUDIT_EXPORT,
         P.KEYS_CHANGE,
         P.RECOVERY_COLLECT,
     }

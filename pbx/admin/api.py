@@ -28,6 +28,7 @@ from pbx.admin import (
     console,
     devices,
     exceptions,
+    exports,
     extensions,
     factors,
     history,
@@ -118,6 +119,7 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     *audit.ROUTES,
     *tracing.ROUTES,
     *scoping.ROUTES,
+    *exports.ROUTES,
     *keys.ROUTES,
 ]
 """Every noun's handlers; a route that is not in this list does not exist."""

@@ -104,6 +104,8 @@ class Plane:
         default_factory=lambda: Floods(lambda kind: (kind[0], Terminal()))
     )
     """Refusals of whoever is not signed in: anybody can cause them, so they are counted."""
+    sign_heads: Callable[[], Awaitable[object]] | None = None
+    """Has the key holder sign the ends of our chains now."""
     waiting: tuple[str, ...] = ()
     """What ended here and waits for somebody's proof at the key holder, as of the last look."""
     pinned: bytes = b""

@@ -34,6 +34,7 @@ class HeadKeeper:
         self._seconds, self._rows = seconds, rows
         self._added = 0
         self._enough = asyncio.Event()
+        self._turn = asyncio.Lock()
 
     @property
     def is_disputed(self) -> bool:
@@ -48,14 +49,15 @@ class HeadKeeper:
 
     async def keep(self) -> int:
         """One pass over every chain of this exchange; the number of heads made."""
-        self._added = 0
-        self._enough.clear()
-        made = 0
-        for writer in await self._writers():
-            made += await self._maker.make(writer)
-            async with self._database.begin() as connection:
-                await close_months(connection, writer, self._clock)
-        return made
+        async with self._turn:
+            self._added = 0
+            self._enough.clear()
+            made = 0
+            for writer in await self._writers():
+                made += await self._maker.make(writer)
+                async with self._database.begin() as connection:
+                    await close_months(connection, writer, self._clock)
+            return made
 
     async def run(self) -> None:
         """Until cancelled. A database that is away is tried again at the next turn."""

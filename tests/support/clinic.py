@@ -45,6 +45,7 @@ from storage.keyholder.proofs import Asker, seal_proof
 from storage.keyholder.protocol import Enrolment, HalfCode, Protected
 from storage.keyholder.surroundings import Surroundings
 from storage.ledger.committer import Committer
+from storage.ledger.keeper import HeadKeeper
 from storage.models.ledger import ledger
 from storage.sealed.fields import FieldKey
 from storage.sealed.primitives import hotp
@@ -383,6 +384,7 @@ async def clinic(
             clock=clock,
             pinned=house.pin.signing_key,
         )
+        plane.sign_heads = HeadKeeper(database, "exchange", clock=clock, signer=keyholder).keep
         telephony = telephony_of(layout, plane)
         context = AdminContext(
             layout, lambda: SETTINGS, "test", lambda: 1.0, plane=plane, telephony=telephony

@@ -12,6 +12,7 @@ import msgspec
 
 from pbx.access.policy import DAY
 from pbx.access.roles import Role
+from pbx.admin import exports
 from pbx.admin.policies import step_up
 from pbx.cli import security_key
 from storage import calls, messages
@@ -1086,3 +1087,21 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
 @use("POST", "/v1/audit/scope")
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
     return await clinic.ask(who, "POST", "/v1/audit/scope", {"person": "root", "since": 0})
+
+
+async def ledger_export(clinic: Clinic, who: Member, since: int = 0) -> httpx.Response:
+    proof = await clinic.proof(who, exports.step_up(since))
+    return await clinic.ask(who, "POST", "/v1/audit/exports", {"since": since, "proof": proof})
+
+
+@use("POST", "/v1/audit/exports")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    return await ledger_export(clinic, who)
+
+
+@use("GET", "/v1/audit/exports/{export:uuid}/lines")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    begun = await ledger_export(clinic, who)
+    if not begun.is_success:
+        return begun
+    return await clinic.ask(who, "GET", f"/v1/audit/exports/{begun.json()['operation']}/lines")

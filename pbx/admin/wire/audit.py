@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from pbx.admin.wire.fields import Moment, Reason
+from pbx.admin.wire.fields import Moment, Reason, Sealed
 
 Words = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 PhoneNumber = Annotated[str, Meta(min_length=3, max_length=40, pattern=r"^[0-9+*#(). /-]+$")]
@@ -188,3 +188,25 @@ class ScopeView(msgspec.Struct, frozen=True, kw_only=True):
     beyond: str
     """Why the rest was out of reach."""
     is_compared: bool
+
+
+class NewExport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rows recorded since then, of all chains, for a file."""
+
+    since: Moment = 0
+    proof: Sealed
+
+
+class ExportView(msgspec.Struct, frozen=True, kw_only=True):
+    """An export was begun: its row is written and signed, so its end stands fast."""
+
+    operation: UUID
+    rows: int
+
+
+class ExportPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines of the file, in its order."""
+
+    lines: list[str]
+    next: int
+    """Where the next page begins; 0: these were the last."""

@@ -32,7 +32,7 @@ READS = {
     "role",
     "session",
 }
-AUDIT = {"audit-search", "audit-trace", "audit-number"}
+AUDIT = {"audit-search", "audit-trace", "audit-number", "audit-export"}
 GLASS = {f"break-glass-{verb}" for verb in ("request", "approve", "end", "list")}
 ORACLE = {
     "system-administrator": set(Privilege)
