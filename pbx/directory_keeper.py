@@ -78,7 +78,7 @@ class DirectoryKeeper:
                     await self._restore()
                 return
             self.is_from_copy = False
-            entries = _entries(book, self._clock())
+            entries = entries_of(book, self._clock())
             if _same(entries, self._known) and not self.is_copy_stale:
                 return
             self.is_copy_stale = True  # whatever happens until it is kept
@@ -176,7 +176,8 @@ def _same(one: Entries, other: Entries) -> bool:
     )
 
 
-def _entries(book: Phonebook, now: int) -> Entries:
+def entries_of(book: Phonebook, now: int) -> Entries:
+    """The directory of what was read."""
     devices = tuple(
         DeviceEntry(
             id=phone.identity.device,

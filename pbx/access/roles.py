@@ -37,6 +37,7 @@ class Privilege(StrEnum):
     SITE_CHANGE = "site-change"
     EXTENSION_READ = "extension-read"
     EXTENSION_CHANGE = "extension-change"
+    EXTENSION_PROVE = "extension-prove"
     REACH_CHANGE = "reach-change"
     OWN_REACH = "own-reach"
     MAILBOX_READ = "mailbox-read"
@@ -109,6 +110,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.SESSION_END,
             P.SITE_READ,
             P.EXTENSION_READ,
+            P.EXTENSION_PROVE,
             P.SITE_CHANGE,
             P.EXTENSION_CHANGE,
             P.REACH_CHANGE,
@@ -161,6 +163,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.SESSION_READ,
             P.SITE_READ,
             P.EXTENSION_READ,
+            P.EXTENSION_PROVE,
             P.MAILBOX_READ,
             P.DEVICE_READ,
             P.CONSOLE,
@@ -200,6 +203,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.SESSION_READ,
             P.SITE_READ,
             P.EXTENSION_READ,
+            P.EXTENSION_PROVE,
             P.MAILBOX_READ,
             P.MAILBOX_MEMBERS,
             P.DEVICE_READ,

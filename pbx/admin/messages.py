@@ -21,6 +21,7 @@ from pbx.admin.wire.fields import Changed
 from pbx.admin.wire.voicemail import MessageView, NewExport, NewOpening, SealedCopy
 from pbx.telephony import Telephony
 from pbx.voicemail.expecting import expectation
+from pbx.voicemail.reading import readable_by
 from storage import messages
 from storage.conflicts import NotFound, WrongState
 from storage.intents import intend
@@ -104,16 +105,8 @@ async def delete_message(
 
 async def readable(plane: Plane, caller: Caller) -> list[UUID]:
     """Mailboxes that the key holder would open for this person; it decides again each time."""
-    person, now = caller.someone, caller.deed.at
-    return [
-        box.id
-        for box in await plane.keyholder.mailboxes()
-        if (box.owner == person and box.closed is None)
-        or any(
-            one.person == person and one.start <= now and (one.until is None or now < one.until)
-            for one in box.members
-        )
-    ]
+    boxes = await plane.keyholder.mailboxes()
+    return readable_by(caller.someone, boxes, caller.deed.at)
 
 
 async def _readable(plane: Plane, caller: Caller, message: UUID) -> Message:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import typer
 
+from pbx.admin.wire.isolation import Proof
 from pbx.admin.wire.phones import ExtensionView, UndoView
 from pbx.cli.client import AdminClient
 from pbx.cli.moments import UntilOption, shown, until
@@ -18,10 +19,13 @@ from pbx.cli.output import (
     as_json,
     as_table,
     confirm,
+    printable,
+    say,
 )
 from pbx.cli.person import logins_of, person_of
 from pbx.cli.proofs import Desk, tell
 from pbx.cli.session import signed_in
+from pbx.isolation.finding import Verdict
 from storage.identifiers import new_id, system_clock
 from storage.keyholder import acts
 
@@ -72,6 +76,26 @@ def _table(found: list[ExtensionView], logins: dict[UUID, str]) -> None:
             for e in found
         ),
     )
+
+
+@app.command()
+def prove(number: NumberArgument, data: DataOption = None, json: JsonOption = False) -> None:
+    """Try every path between the number's former holders and its present one.
+
+    With two people who do not exist, on the running system, and leaving nothing behind; exit 1 if
+    anything comes through. Example: pbx extension prove 1042
+    """
+    with signed_in(data) as client:
+        proof = client.post(_path(number, "/isolation"), Proof)
+    if json:
+        as_json(proof)
+    else:
+        for found in proof.findings:
+            say(f"{found.verdict.value:12}  {found.path}: {printable(found.evidence)}")
+    broken = sum(found.verdict is Verdict.BROKEN for found in proof.findings)
+    if broken:
+        paths = "path is" if broken == 1 else "paths are"
+        raise CommandError(f"{broken} {paths} NOT isolated.", Exit.FOUND)
 
 
 @app.command()

@@ -59,7 +59,7 @@ def ring_group(
 def may_pick_up(caller: UUID, target: UUID, numbers: Numbers, now: int) -> bool:
     """A call that rings at `target` (an extension or a group) may be answered by whoever is in a
     group with them, or is the same person."""
-    here = _at_device(numbers, caller)
+    here = numbers.holder_of(caller)
     if here is None:
         return False
     there = numbers.of_extension(target)
@@ -108,8 +108,3 @@ def _is(member: Member, tenancy: Tenancy) -> bool:
 
 def _includes(group: Group, tenancy: Tenancy, now: int) -> bool:
     return any(_is(member, tenancy) and not member.is_over(now) for member in group.members)
-
-
-def _at_device(numbers: Numbers, device: UUID) -> Tenancy | None:
-    held = numbers.tenancies.values()
-    return next((tenancy for tenancy in held if device in tenancy.devices), None)

@@ -79,6 +79,10 @@ class Numbers(Protocol):
         """Whether it calls inside now; for help it always does."""
         ...
 
+    def holder_of(self, device: UUID) -> Tenancy | None:
+        """Whose phone it is now."""
+        ...
+
     def of_extension(self, extension: UUID) -> Tenancy | None:
         """Who holds it now."""
         ...

@@ -32,6 +32,7 @@ from pbx.features.voicemail_settings import renew_pin, settings
 from pbx.features.voicemail_spoken import counts_said, envelope_said
 from pbx.voicemail.expecting import expectation
 from pbx.voicemail.office import Voicemail
+from pbx.voicemail.reading import readable_by
 from storage import messages
 from storage.calls import CallOutcome
 from storage.conflicts import Conflict
@@ -117,16 +118,8 @@ class Listening:
 
     async def _load(self) -> None:
         """Of mailboxes that the key holder says are theirs; it decides again at each opening."""
-        person, now = self._listener.person, self._ground.clock()
-        mine = [
-            box.id
-            for box in await self._ground.keyholder.mailboxes()
-            if (box.owner == person and box.closed is None)
-            or any(
-                one.person == person and one.start <= now and (one.until is None or now < one.until)
-                for one in box.members
-            )
-        ]
+        boxes = await self._ground.keyholder.mailboxes()
+        mine = readable_by(self._listener.person, boxes, self._ground.clock())
         async with self._ground.database.read() as connection:
             self._messages = await messages.of_mailboxes(connection, mine)
 

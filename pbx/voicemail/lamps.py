@@ -103,13 +103,13 @@ class Lamps:
     def registered(self, device: UUID) -> None:
         """The phone is there again, perhaps after it missed something."""
         self._deaf.discard(device)
-        mailbox = self._mailbox_of(device)
+        mailbox = self.mailbox_of(device)
         if mailbox is not None:
             self._look(mailbox, device)
 
     def holder_changed(self, device: UUID) -> None:
         """Somebody signed in on it, or out: whoever comes next sees nothing of theirs."""
-        mailbox = self._mailbox_of(device)
+        mailbox = self.mailbox_of(device)
         if mailbox is None:
             self._tell_device(device, is_back=False)
         else:
@@ -118,7 +118,7 @@ class Lamps:
     def directory_changed(self) -> None:
         """Somebody else may have the extension now, or a lamp was switched."""
         for held in tuple(self._by_dialog.values()):
-            mailbox = self._mailbox_of(held.device)
+            mailbox = self.mailbox_of(held.device)
             if mailbox is not None and mailbox not in self._known:
                 self._look(mailbox, held.device)
             else:
@@ -215,7 +215,7 @@ class Lamps:
             return
         held.timer = loop.call_at(held.ends_at, self._end, held, "timeout")
         held.said = b""  # RFC 6665 §4.2.1.2: a NOTIFY follows every SUBSCRIBE that was taken
-        mailbox = self._mailbox_of(held.device)
+        mailbox = self.mailbox_of(held.device)
         if mailbox is not None and mailbox not in self._known:
             self._look(mailbox, held.device)
         else:
@@ -322,14 +322,15 @@ class Lamps:
         )
 
     def _body(self, device: UUID) -> bytes:
-        mailbox = self._mailbox_of(device)
+        mailbox = self.mailbox_of(device)
         entry = self.ground.directory().devices.get(device)
         counts = NOTHING
         if mailbox is not None and entry is not None and entry.shows_lamp:
             counts = self._known.get(mailbox, NOTHING)
         return summary(counts, self.ground.domain)
 
-    def _mailbox_of(self, device: UUID) -> UUID | None:
+    def mailbox_of(self, device: UUID) -> UUID | None:
+        """Whose messages its lamp tells of."""
         holder = self.ground.directory().holder_of(device)
         return None if holder is None else holder.mailbox
 

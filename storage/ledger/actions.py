@@ -113,6 +113,8 @@ class Action(StrEnum):
     EXTENSION_READ = "extension.read"
     EXTENSION_LISTED = "extension.listed"
     EXTENSION_UNDONE = "extension.undone"
+    ISOLATION_PROVED = "isolation.proved"
+    """Every path between two holders of an extension was tried; `after` says with what result."""
 
     DEVICE_ADDED = "device.added"
     DEVICE_PLACED = "device.placed"

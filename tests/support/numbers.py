@@ -53,6 +53,10 @@ class Plan:
     def may_call(self, device: UUID) -> bool:
         return device not in self.silent
 
+    def holder_of(self, device: UUID) -> Holder | None:
+        held = self.tenancies.values()
+        return next((holder for holder in held if device in holder.devices), None)
+
     def of_extension(self, extension: UUID) -> Holder | None:
         return next((h for h in self.tenancies.values() if h.extension == extension), None)
 

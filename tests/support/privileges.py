@@ -443,6 +443,12 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
     return await undo(clinic, who, await extension(clinic))
 
 
+@use("POST", "/v1/extensions/{number:str}/isolation")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    number = await extension(clinic)
+    return await clinic.ask(who, "POST", f"/v1/extensions/{number}/isolation")
+
+
 @use("GET", "/v1/devices/{label:str}")
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
     return await clinic.ask(who, "GET", f"/v1/devices/{await phone(clinic)}")

@@ -43,6 +43,7 @@ ORACLE = {
     "help-desk": {"person-read", "person-unlock", "site-read", "extension-read", "device-read"}
     | {"device-unlock", "device-sign-out", "call-watch", "call-test", "console"},
     "compliance-officer": {f"{noun}-read" for noun in READS}
+    | {"extension-prove"}
     | {"keys-read", "call-watch", "call-read", "call-parties", "console"}
     | (GLASS - {"break-glass-request"})
     | AUDIT
@@ -53,6 +54,7 @@ ORACLE = {
         "console",
         "message-statistics",
         "device-sign-out",
+        "extension-prove",
         "mailbox-members",
         "person-change",
         "person-suspend",

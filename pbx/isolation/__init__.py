@@ -1,0 +1,1 @@
+"""Whether an extension's former holder and its present one are kept apart, tried on the system."""

@@ -1,0 +1,70 @@
+"""Each trial of the proof can fail: it finds a rehearsal in which no number changed hands."""
+
+from dataclasses import replace
+
+import msgspec
+
+from pbx.directory import Directory
+from pbx.isolation import elsewhere, features
+from pbx.isolation.finding import Finding, Verdict
+from pbx.isolation.scene import Scene, rehearsed
+from storage.ledger.unit import Unit
+from tests.support.clinic import Clinic
+
+
+def stale(scene: Scene) -> Scene:
+    """As if the exchange still went by the former holder's tenure."""
+    entries = scene.directory.entries
+    old = scene.old
+    tenancies = tuple(
+        msgspec.structs.replace(one, tenure=old.id, person=old.person, mailbox=old.mailbox)
+        if one.number == scene.number
+        else one
+        for one in entries.tenancies
+    )
+    known = msgspec.structs.replace(entries, tenancies=tenancies)
+    return replace(scene, directory=Directory(known, scene.directory.signed_in))
+
+
+class Nobody(Directory):
+    """Emergency calls ring nowhere: not by the phones that are designated."""
+
+    emergency_devices = ()
+
+
+async def verdicts(clinic: Clinic, *, is_stale: bool) -> dict[str, Verdict]:
+    async def work(unit: Unit) -> list[Finding]:
+        async with rehearsed(unit, clinic.plane, clinic.telephony.phones) as scene:
+            tried = stale(scene) if is_stale else scene
+            lamps = clinic.telephony.lamps
+            return [*features.findings(tried), *elsewhere.findings(tried, lamps)]
+
+    return {one.path: one.verdict for one in await clinic.plane.committer.run(work)}
+
+
+async def test_a_number_that_never_changed_hands_is_not_isolated(clinic: Clinic) -> None:
+    good = await verdicts(clinic, is_stale=False)
+    bad = await verdicts(clinic, is_stale=True)
+
+    assert set(good.values()) == {Verdict.ISOLATED}
+    isolated = {path for path, verdict in bad.items() if verdict is not Verdict.BROKEN}
+    assert isolated == {
+        "files", "feature Slot", "feature Echo", "feature Refused", "feature Emergency",
+        "feature EmergencyTest",
+    }  # fmt: skip
+
+
+async def test_emergency_calls_that_follow_a_person_are_not_isolated(clinic: Clinic) -> None:
+    async def work(unit: Unit) -> list[Finding]:
+        async with rehearsed(unit, clinic.plane, clinic.telephony.phones) as scene:
+            await clinic.telephony.phones.set_emergency(scene.unit, scene.deed, scene.phone, True)
+            designated = tuple(
+                msgspec.structs.replace(one, answers_emergency=one.id == scene.phone)
+                for one in scene.directory.entries.devices
+            )
+            known = msgspec.structs.replace(scene.directory.entries, devices=designated)
+            return features.findings(replace(scene, directory=Nobody(known)))
+
+    found = {one.path: one.verdict for one in await clinic.plane.committer.run(work)}
+    assert found["feature Emergency"] is Verdict.BROKEN
+    assert found["feature EmergencyTest"] is Verdict.BROKEN
