@@ -167,12 +167,12 @@ class MediaClient(RecordingClient):
         """Whether one worker has both, so that they can be joined."""
         return worker_of(leg) == worker_of(other)
 
-    async def move(self, leg: LegId, call: str) -> None:
-        """From now on it is a leg of another call."""
+    async def move(self, leg: LegId, call: str, snapshot: bytes = b"", left: bytes = b"") -> None:
+        """From now on it is a leg of another call; with what to keep of both."""
         before = self._call_of.get(leg)
         if before is None:
             raise LegGone("the leg is not known")
-        await self._ask(leg, control.Move(leg, call))
+        await self._ask(leg, control.Move(leg, call, snapshot, left))
         if before in self._legs_of:
             self._legs_of[before].discard(leg)
             self._forget_call(before)

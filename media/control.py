@@ -101,9 +101,12 @@ class Join(LegVerb, tag="join", frozen=True):
 
 
 class Move(LegVerb, tag="move", frozen=True):
-    """The leg goes on in another call."""
+    """The leg goes on in another call; what is kept of both changes with it, at once."""
 
     call: str
+    snapshot: bytes = b""
+    left: bytes = b""
+    """Of the call that it leaves."""
 
 
 class Part(LegVerb, tag="part", frozen=True):

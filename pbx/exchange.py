@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import time
 from contextlib import AsyncExitStack
 from typing import Final
@@ -23,15 +24,19 @@ from pbx.indexing import NumberIndexer
 from pbx.metrics import MetricsServer, gauge
 from pbx.paths import Layout
 from pbx.reconciling import Reconciler
+from pbx.restarting import USUAL_SECONDS, Restart
 from pbx.telephony import Ground, Telephony
 from storage import directory
 from storage.config import database_url
 from storage.database import Database
+from storage.deeds import Deed
 from storage.errors import StorageUnavailable
-from storage.identifiers import system_clock
+from storage.identifiers import new_id, system_clock
 from storage.keyholder.client import KeyHolder
 from storage.keyholder.signing import BadKey, Pin
+from storage.ledger.actions import Action
 from storage.ledger.committer import Committer
+from storage.ledger.entry import SYSTEM
 from storage.ledger.keeper import HeadKeeper
 from storage.ledger.spool import Spool
 
@@ -57,6 +62,7 @@ class Exchange:
         self._prevented: list[str] = []
         self._began_with = config
         self._waiting: list[str] = []
+        self.restart = Restart(lambda: signal.raise_signal(signal.SIGTERM))
         self.context = AdminContext(
             layout=layout,
             config=lambda: self.config,
@@ -64,6 +70,7 @@ class Exchange:
             uptime=lambda: time.monotonic() - self._started,
             state=lambda: self._state,
             processes=lambda: self._processes,
+            restart=self.restart,
         )
         self.context.alarms.append(self._alarms)
 
@@ -86,6 +93,7 @@ class Exchange:
         self._stack.push_async_callback(admin.stop)
         if self.config.admin.listen:
             endpoints["management over TLS"] = self._open_management(admin)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._told_to_restart)
         self._state = "ready"
         return {
             **endpoints,
@@ -109,7 +117,18 @@ class Exchange:
 
     async def drain(self) -> None:
         self._state = "draining"
-        await self.telephony.drain()
+        if not self.restart.is_giving_way:
+            await self.telephony.drain()
+
+    def _told_to_restart(self) -> None:
+        """By a signal: whoever may send one may also end us."""
+        self._noting = asyncio.create_task(self._restart())
+
+    async def _restart(self) -> None:
+        deed = Deed(SYSTEM, new_id(system_clock), system_clock())
+        after = {"drain": False, "seconds": USUAL_SECONDS}
+        await self.committer.note(deed.entry(Action.SYSTEM_RESTARTED, after=after))
+        self.restart.begin(USUAL_SECONDS, drain=False)
 
     async def stop(self) -> None:
         self._state = "stopping"
@@ -188,11 +207,12 @@ class Exchange:
                 clock=system_clock,
             )
         )
-        self._stack.push_async_callback(self.telephony.stop)
+        self._stack.push_async_callback(self._close_telephony)
         endpoints = await self.telephony.start()
         indexer = NumberIndexer(self.database, self.keyholder, self.telephony.keys, system_clock)
         indexing = asyncio.create_task(indexer.run())
         self._stack.push_async_callback(_ended, indexing)
+        self.restart.calls = self.telephony.calls
         self.context.telephony = self.telephony
         self.context.sections["telephony"] = self.telephony.section
         self.context.alarms.append(self.telephony.alarms)
@@ -207,6 +227,9 @@ class Exchange:
             self.context.plane.enders.register("phone log-ins", self.telephony.sign_ins.end_of)
             self.context.plane.enders.register("certificates", withdrawing(self.authority))
         return endpoints
+
+    async def _close_telephony(self) -> None:
+        await self.telephony.stop(leave_calls=self.restart.is_giving_way)
 
     def _ledger(self) -> dict[str, Fact]:
         health = self.committer.health

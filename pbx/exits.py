@@ -13,3 +13,7 @@ class Exit(IntEnum):
     USAGE = 2
     REFUSED = 3
     UNAVAILABLE = 4
+
+
+GAVE_WAY = 75
+"""Of a process that wants to be started again at once (EX_TEMPFAIL of sysexits.h)."""

@@ -20,7 +20,7 @@ from certs.errors import CertsError
 from media.worker.limits import LimitError as WorkerLimit
 from pbx import logs
 from pbx.config import Config, ConfigError, load
-from pbx.exits import Exit
+from pbx.exits import GAVE_WAY, Exit
 from pbx.paths import Layout
 from pbx.processes import accounts, hardening, runner
 from pbx.processes.accounts import AccountError, Accounts
@@ -47,7 +47,7 @@ class Setting:
     systemd: Systemd
 
 
-def exchange(setting: Setting) -> None:
+def exchange(setting: Setting) -> int:
     # Imported here, so that a worker or key holder starts without what only the exchange needs.
     from pbx.exchange import Exchange
 
@@ -59,9 +59,10 @@ def exchange(setting: Setting) -> None:
     gc.collect()
     gc.freeze()
     asyncio.run(runner.run(service, setting.lifeline, setting.systemd))
+    return GAVE_WAY if service.restart.is_giving_way else Exit.DONE
 
 
-def worker(setting: Setting) -> None:
+def worker(setting: Setting) -> int:
     from media.worker import process
     from pbx.worker_vault import WorkerVault
     from storage.identifiers import system_clock
@@ -90,9 +91,10 @@ def worker(setting: Setting) -> None:
             reloaded=lifeline.ready,
             watch=watch,
         )
+    return Exit.DONE
 
 
-def keyholder(setting: Setting) -> None:
+def keyholder(setting: Setting) -> int:
     from storage.keyholder.edges import Place
     from storage.keyholder.process import KeyHolderProcess, Places
     from storage.keyholder.protocol import Edge
@@ -107,6 +109,7 @@ def keyholder(setting: Setting) -> None:
     places = Places(keys=layout.keys, data=layout.database, edges=edges)
     service = KeyHolderProcess(places, setting.config.keyholder, dict(os.environ))
     asyncio.run(runner.run(service, setting.lifeline, setting.systemd))
+    return Exit.DONE
 
 
 def main(arguments: list[str]) -> int:
@@ -125,7 +128,7 @@ def main(arguments: list[str]) -> int:
         systemd = Systemd.of(os.environ) if not lifeline.is_held else Systemd(None, None)
         own = accounts.named() if options.separate else accounts.own()
         run = {"exchange": exchange, "worker": worker, "keyholder": keyholder}[options.kind]
-        run(Setting(layout, config, own, options.index, lifeline, systemd))
+        return run(Setting(layout, config, own, options.index, lifeline, systemd))
     except (ConfigError, AccountError) as error:
         return _refuse(lifeline, str(error), Exit.USAGE)
     except (CertsError, StorageError, KeyFileError, TransportError) as error:
@@ -135,7 +138,6 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         named = error.filename or "The system"
         return _refuse(lifeline, f"{named}: {error.strerror or error}", Exit.UNAVAILABLE)
-    return Exit.DONE
 
 
 def _refuse(lifeline: Lifeline, sentence: str, code: Exit) -> int:

@@ -1,8 +1,9 @@
 """`pbx serve`: starts the exchange, the media workers and the key holder, and keeps them going.
 
 SIGTERM and the first Ctrl-C drain: no new call, calls that are up may end, up to a limit; a second
-one ends at once. SIGHUP reads the configuration and the certificates again. The supervisor itself
-holds no key, opens no socket to the outside and, as root, is the only process of root's.
+one ends at once. SIGHUP reads the configuration and the certificates again, SIGUSR1 lets the
+exchange give way to a new one, which takes its calls over. The supervisor itself holds no key,
+opens no socket to the outside and, as root, is the only process of root's.
 """
 
 import asyncio
@@ -91,6 +92,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_stop)
         loop.add_signal_handler(signal.SIGHUP, self._told_to_reload)
+        loop.add_signal_handler(signal.SIGUSR1, self._told_to_restart)
 
     def _told_to_stop(self) -> None:
         if self._stop.is_set():
@@ -109,6 +111,12 @@ class Supervisor:
         self._reloading = True
         for child in self._children:
             child.reload()
+
+    def _told_to_restart(self) -> None:
+        """The exchange alone: without the workers no call would go on."""
+        for child in self._children:
+            if child.role.kind == "exchange" and child.state == "ready":
+                child.send(signal.SIGUSR1)
 
     def _changed(self, child: Child) -> None:
         if child.failure is not None and not self._was_ready and self._failure is None:

@@ -207,11 +207,12 @@ class Telephony:
         """No new calls; live ones may end."""
         await self.calls.drain(self.ground.config.exchange.drain_seconds)
 
-    async def stop(self) -> None:
-        """Say goodbye to the phones, write down what waits."""
+    async def stop(self, *, leave_calls: bool = False) -> None:
+        """Say goodbye to the phones, write down what waits; or leave those who talk to the
+        exchange that comes next."""
         self.test_lines.close_all()
         self.listening.close()
-        await self.calls.drain(0)
+        await (self.calls.leave() if leave_calls else self.calls.drain(0))
         await self.driver.stop()
         self.signalling.close()
         self.lamps.close()

@@ -93,8 +93,8 @@ class Roster:
                 self._leg(leg).withdraw()
             case control.Join(leg, other):
                 self._join(self._leg(leg), self._leg(other))
-            case control.Move(leg, call):
-                self._move(self._leg(leg), call)
+            case control.Move():
+                self._move(self._leg(verb.leg), verb)
             case control.Part(leg):
                 self._leg(leg).part()
             case control.Feed(leg, player):
@@ -181,9 +181,12 @@ class Roster:
         self._ports.give_back(leg.port)
         self._left(leg.call, name)
 
-    def _move(self, leg: Leg, call: str) -> None:
-        before, leg.call = leg.call, call
-        self._calls.setdefault(call, set()).add(leg.name)
+    def _move(self, leg: Leg, verb: control.Move) -> None:
+        before, leg.call = leg.call, verb.call
+        self._calls.setdefault(verb.call, set()).add(leg.name)
+        for call, snapshot in ((verb.call, verb.snapshot), (before, verb.left)):
+            if snapshot:
+                self._kept.store(call, snapshot)
         self._left(before, leg.name)
 
     def _left(self, call: str, name: LegId) -> None:

@@ -75,6 +75,7 @@ class Privilege(StrEnum):
     AUDIT_NUMBER = "audit-number"
     CONSOLE = "console"
     AUDIT_EXPORT = "audit-export"
+    SYSTEM_RESTART = "system-restart"
     KEYS_READ = "keys-read"
     KEYS_CHANGE = "keys-change"
     RECOVERY_COLLECT = "recovery-collect"
@@ -133,6 +134,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.POLICY_READ,
             P.POLICY_CHANGE,
             P.HISTORY_READ,
+            P.SYSTEM_RESTART,
             P.KEYS_READ,
             P.KEYS_CHANGE,
             P.RECOVERY_COLLECT,

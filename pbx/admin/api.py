@@ -42,6 +42,7 @@ from pbx.admin import (
     policies,
     proposals,
     reach,
+    restarts,
     roles,
     scoping,
     sessions,
@@ -123,6 +124,7 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     *scoping.ROUTES,
     *exports.ROUTES,
     *keys.ROUTES,
+    *restarts.ROUTES,
 ]
 """Every noun's handlers; a route that is not in this list does not exist."""
 

@@ -8,6 +8,7 @@ from pbx.admin.models import Fact, Process, Status
 from pbx.admin.plane import Plane
 from pbx.config import Config
 from pbx.paths import Layout
+from pbx.restarting import Restart
 from pbx.version import VERSION
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ class AdminContext:
 
     telephony: "Telephony | None" = None
     """Phones and calls; None until the exchange has them."""
+
+    restart: Restart = field(default_factory=lambda: Restart(lambda: None))
+    """How this process is made to give way to another one."""
 
     def status(self) -> Status:
         return Status(

@@ -8,7 +8,7 @@ only place where legs and ports are given back and the record is written.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from uuid import UUID
 
@@ -34,6 +34,7 @@ from pbx.b2bua.events import (
     Vanished,
 )
 from pbx.b2bua.identity import Caller, shown_to, wants_privacy
+from pbx.b2bua.journey import Journey
 from pbx.b2bua.leg import Leg, Phase
 from pbx.b2bua.location import Location
 from pbx.b2bua.pairing import Pairing
@@ -44,11 +45,13 @@ from pbx.b2bua.written import leg_record_of, record_of, route_name, snapshot_of
 from pbx.dialplan.plan import Emergency, Route
 from pbx.sip.dialog import Dialog, uas_id
 from pbx.sip.events import RequestReceived
-from pbx.sip.message import Response
+from pbx.sip.message import Request, Response
 from storage.calls import CallOutcome, CallRecord, LegRecord, Transfer
 from storage.identifiers import new_id
 
 log = structlog.get_logger()
+
+TRANSFERRED = "transferred"
 
 
 class Call:
@@ -92,9 +95,13 @@ class Call:
         self.given: list[LegRecord] = []
         """What is kept of legs that went on in another call."""
         self.transfers: list[Transfer] = []
+        self.journey: Journey | None = None
+        """Who is being put through now."""
         self.legs: list[Leg] = []
         self._has_early_dialog = False
         self.state = "beginning"
+        self.is_left = False
+        """It goes on without us: another exchange takes it back from its worker."""
 
     @classmethod
     def begun(
@@ -141,7 +148,8 @@ class Call:
             self._conclude(CallOutcome.FAILED, "internal")
             self.caller.reject(500)
         finally:
-            await self._finish()
+            if not self.is_left:
+                await self._finish()
 
     def tell(self, event: LegEvent) -> None:
         """A leg, or somebody with the right to, has something to say."""
@@ -150,6 +158,28 @@ class Call:
     def end(self, cause: str) -> None:
         """Hang up from outside: an administrator, a drain, a revoked device."""
         self.tell(Told(None, cause))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether an exchange that comes back goes on with all of it."""
+        return self.state in ("talking", "parked")
+
+    async def leave(self) -> bool:
+        """Nothing is said to whoever talks, and nothing given back; False: nobody would go on
+        with it, and it has to be ended."""
+        if not any(leg.is_talking for leg in self.pairing.parties):
+            return False
+        if not (self.is_settled or self.journey or self.parked_by or self.is_emergency):
+            return False
+        self.is_left = True
+        ringing = [leg for leg in self.legs if leg.is_beginning]
+        for leg in ringing:
+            self._hang_up(leg)
+        await self.drop_media(ringing)
+        await self.keep()
+        for leg in self.legs:
+            leg.asking.close()
+        return True
 
     async def _finish(self) -> None:
         """Give everything back, whatever fails on the way."""
@@ -209,8 +239,11 @@ class Call:
         if (over := end_of(self, event)) is not None:
             raise over
         match event:
-            case GaveUp() | HungUp() | Vanished() | Heard(event=Silent()):
-                return False  # of a phone that is no party, or not silent for long enough
+            case GaveUp() | HungUp() | Vanished():
+                await self.keep()
+                return False  # of a phone that is no party
+            case Heard(event=Silent()):
+                return False  # not for long enough
             case Heard(leg, Held(is_held=is_held)):
                 leg.is_held = is_held
                 await self.keep()
@@ -293,7 +326,14 @@ class Call:
 
     async def talk(self) -> None:
         """They talk, from now on or again."""
-        self.state = "talking"
+        self.state, self.journey = "talking", None
+        self._board.settled()
+        await self.keep()
+
+    async def set_out(self, journey: Journey) -> None:
+        """Somebody is put through: kept before anything is done, so that an exchange that comes
+        back knows what it was about."""
+        self.state, self.journey = "transferring", journey
         await self.keep()
 
     async def echo(self) -> None:
@@ -375,9 +415,10 @@ class Call:
             self._board.count(leg.device)
         self.legs.append(leg)
 
-    def owe(self, device: UUID, dialog: Dialog) -> None:
-        """The phone cannot be reached now: it is told that the call is over when it can be."""
-        self._board.goodbyes.owe(device, dialog)
+    def owe(self, device: UUID, dialog: Dialog, write: Callable[[], Request] | None = None) -> None:
+        """The phone cannot be reached now: it is told this when it can be, or that the call is
+        over."""
+        self._board.goodbyes.owe(device, dialog, write)
 
     def early_dialog_of(self, response: Response) -> None:
         """Requests in the dialog of a provisional response are this call's too."""
@@ -446,7 +487,8 @@ class Call:
         waiting = [self._inbox.get_nowait() for _ in range(self._inbox.qsize())]
         for event in waiting:
             (to if event.leg in legs else self).tell(event)
-        self.tell(Told(None, "transferred"))
+        self.ended_at, self.cause = self.clock(), TRANSFERRED
+        self.tell(Told(None, TRANSFERRED))
 
     def take(self, leg: Leg) -> None:
         """A leg of another call goes on in this one."""

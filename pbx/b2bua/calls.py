@@ -75,7 +75,7 @@ class Calls:
         self._per_device: Counter[UUID] = Counter()
         self.goodbyes = Goodbyes(around.agent, around.phones)
         self.is_draining = False
-        self._idle = asyncio.Event()
+        self._idle, self._turn = asyncio.Event(), asyncio.Event()
         self._idle.set()
 
     def __len__(self) -> int:
@@ -304,6 +304,32 @@ class Calls:
                 call.end("shutdown")
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
+    @property
+    def unsettled(self) -> int:
+        """Calls that would not outlive a change of exchanges: that ring, or leave a message."""
+        return sum(not call.is_settled for call in self._live.values())
+
+    def settled(self) -> None:
+        """A call has come to where it can be left, or is over."""
+        self._turn.set()
+
+    async def until_settled(self) -> None:
+        """Returns when every call can be left to the exchange that comes next."""
+        while self.unsettled:
+            self._turn.clear()
+            await self._turn.wait()
+
+    async def leave(self) -> None:
+        """Go without a word: the workers keep the calls for the exchange that comes next. What
+        could not be taken back is ended before."""
+        self.is_draining = True
+        for id, call in list(self._live.items()):
+            if await call.leave():
+                self._tasks[id].cancel()
+            else:
+                call.end("shutdown")
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
     def _hang_up(self, calls: list[Call], cause: str) -> int:
         """Nobody with any right ends an emergency call: its phones and its end do."""
         theirs = [call for call in calls if not call.is_emergency]
@@ -328,7 +354,8 @@ class Calls:
         finally:
             self._note_use(call)
             self._forget(call)
-            self._ended(call.record())
+            if not call.is_left:
+                self._ended(call.record())
 
     def _note_use(self, call: Call) -> None:
         """Shared phones are not idle while somebody calls or talks on them."""
@@ -349,6 +376,7 @@ class Calls:
         for device in call.devices():
             self.uncount(device)  # only of a call that was torn down in the middle
         del self._live[call.id], self._tasks[call.id]
+        self.settled()
         if not self._live:
             self._idle.set()
 

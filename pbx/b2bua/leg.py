@@ -7,6 +7,7 @@ rest in the words of `pbx.b2bua.events`. `CallerLeg` and `CalleeLeg` add how it 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING
@@ -390,6 +391,13 @@ class Leg:
         """A request that says again where we are."""
         request.headers.set("Contact", self.contact)
         return self._send(request)
+
+    def send_when_reachable(self, dialog: Dialog, write: Callable[[], Request]) -> None:
+        """Now; or, of a phone not heard of since the exchange came back, when it registers."""
+        if self._phones.flow_of(self.device, self.flow) == NO_FLOW:
+            self.call.owe(self.device, dialog, write)
+        else:
+            self.send_in_dialog(write())
 
     def _bye(self, dialog: Dialog, reason: str | None) -> None:
         if self._phones.flow_of(self.device, self.flow) == NO_FLOW:

@@ -8,6 +8,8 @@ from pbx.sip.reasons import REASONS
 
 if TYPE_CHECKING:
     from pbx.b2bua.leg import Leg
+    from pbx.sip.dialog import Dialog
+    from pbx.sip.message import Request
 
 FRAGMENT = "message/sipfrag;version=2.0"
 LASTS = 180
@@ -20,20 +22,23 @@ class News:
     def __init__(self, leg: Leg, number: int | None, *, is_wanted: bool) -> None:
         """`number` is the REFER's CSeq where it was not the first in its dialog."""
         self._leg = leg
+        self.number, self.is_wanted = number, is_wanted
         self._event = "refer" if number is None else f"refer;id={number}"
-        self._is_wanted = is_wanted
         self._last = 0
 
     def tell(self, status: int) -> None:
         """The target said so; a final status ends the subscription."""
         leg, dialog = self._leg, self._leg.dialog
-        if not self._is_wanted or status == self._last or dialog is None or not leg.is_confirmed:
+        if not self.is_wanted or status == self._last or dialog is None or not leg.is_confirmed:
             return
         self._last = status
-        self._is_wanted = status < 200
+        self.is_wanted = status < 200
+        leg.send_when_reachable(dialog, lambda: self._notify(dialog, status))
+
+    def _notify(self, dialog: Dialog, status: int) -> Request:
         line = f"SIP/2.0 {status} {REASONS.get(status, 'Unknown')}\r\n".encode()
         notify = dialog.request("NOTIFY", line, FRAGMENT)
         notify.headers.add("Event", self._event)
         state = f"active;expires={LASTS}" if status < 200 else "terminated;reason=noresource"
         notify.headers.add("Subscription-State", state)
-        leg.send_in_dialog(notify)
+        return notify

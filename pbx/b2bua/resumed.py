@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from uuid import UUID
 
 from media.client import LegId, StoredCall
 from pbx.b2bua.call import Call
 from pbx.b2bua.callee_leg import CalleeLeg
 from pbx.b2bua.caller_leg import CallerLeg
 from pbx.b2bua.identity import Caller
+from pbx.b2bua.journey import Journey
 from pbx.b2bua.leg import Leg, Phase
+from pbx.b2bua.news import News
 from pbx.b2bua.ports import NO_FLOW, Contact
 from pbx.b2bua.snapshot import CallSnapshot, LegSnapshot, Resumed
 from pbx.b2bua.surroundings import Board, Surroundings
@@ -66,10 +69,28 @@ def resume(around: Surroundings, board: Board, snapshot: CallSnapshot, stored: S
         one, other = by_id[was.id], by_id.get(was.partner) if was.partner else None
         if other is not None and one.is_talking and other.is_talking:
             call.pairing.pair(one, other)
+    call.journey = _journey(snapshot, by_id)
+    if call.journey is not None:
+        call.pairing.await_for(call.journey.who)
     call.pairing.take_trunk([leg for leg in snapshot.trunk if leg in stored.legs])
     if not call.ended_at and not any(leg.is_talking for leg in call.pairing.parties):
         call.outcome, call.cause = CallOutcome.FAILED, RESTARTED
     return call
+
+
+def _journey(snapshot: CallSnapshot, legs: Mapping[UUID, Leg]) -> Journey | None:
+    was = snapshot.journey
+    if was is None or was.by not in legs or was.who not in legs or not legs[was.who].is_talking:
+        return None
+    by, to = legs[was.by], legs.get(was.to) if was.to else None
+    return Journey(
+        kind=was.kind,
+        by=by,
+        who=legs[was.who],
+        number=was.number,
+        news=News(by, was.refer, is_wanted=was.wants_news),
+        to=to if to is not None and to.is_talking else None,
+    )
 
 
 def _resume_leg(

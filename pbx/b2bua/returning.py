@@ -38,6 +38,11 @@ class Return:
     _seen: set[UUID] = field(default_factory=set)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    @property
+    def count(self) -> int:
+        """Calls that were taken back."""
+        return len(self._seen)
+
     async def take_back(self) -> None:
         """Before phones are let in, and of a worker that answers later: one after the other."""
         async with self._turn:

@@ -38,6 +38,19 @@ class LegSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     signalling: Signalling | None = None
 
 
+class JourneySnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who is being put through; legs by their ids."""
+
+    kind: str
+    by: UUID
+    who: UUID
+    number: str
+    to: UUID | None = None
+    refer: int | None = None
+    """CSeq of the REFER, where its phone was asked more than once."""
+    wants_news: bool = False
+
+
 class CallSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     route: str
@@ -62,6 +75,7 @@ class CallSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Where it is parked; 0: nowhere."""
     parked_by: UUID | None = None
     """The device that gets it back."""
+    journey: JourneySnapshot | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from media.client import LegStats
+from pbx.b2bua.journey import Journey
 from pbx.b2bua.leg import Leg
-from pbx.b2bua.snapshot import CallSnapshot, LegSnapshot, Resumed
+from pbx.b2bua.snapshot import CallSnapshot, JourneySnapshot, LegSnapshot, Resumed
 from pbx.dialplan.plan import Route
 from storage.calls import CallRecord, LegRecord, Parties, Receipt
 
@@ -59,6 +60,19 @@ def snapshot_of(call: Call) -> CallSnapshot:
         max_forwards=call.max_forwards,
         place=call.place,
         parked_by=call.parked_by,
+        journey=_journey_of(call.journey) if call.journey else None,
+    )
+
+
+def _journey_of(journey: Journey) -> JourneySnapshot:
+    return JourneySnapshot(
+        kind=journey.kind,
+        by=journey.by.id,
+        who=journey.who.id,
+        number=journey.number,
+        to=journey.to.id if journey.to else None,
+        refer=journey.news.number,
+        wants_news=journey.news.is_wanted,
     )
 
 

@@ -16,6 +16,7 @@ LINES: Final = {
     "quickstart": "Make an installation with safe defaults if there is none, then run it.",
     "init": "Make the data directory: configuration, keys, database, first administrator.",
     "serve": "Run the exchange until Ctrl-C or SIGTERM.",
+    "restart": "Restart the exchange; whoever talks goes on talking.",
     "status": "Show what is running and what deserves attention; exit 1 if something does.",
     "console": "Watch health, calls, phones, alarms, exceptions, ledger on one screen.",
     "doctor": "Attack the running exchange and say what holds; exit 1 if something does not.",

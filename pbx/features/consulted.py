@@ -14,6 +14,7 @@ from pbx.b2bua.call import Call
 from pbx.b2bua.callee_leg import CalleeLeg
 from pbx.b2bua.caller_leg import CallerLeg
 from pbx.b2bua.events import Referred
+from pbx.b2bua.journey import Journey
 from pbx.b2bua.leg import Leg
 from pbx.features.refusals import NO_TRANSFER, NotDone
 from pbx.sip.dialog import DialogId
@@ -45,12 +46,17 @@ async def put_through(call: Call, asked: Referred, found: Leg) -> None:
         raise NotDone(481)
     news = transferor.answer_referral(asked, 202)
     news.tell(100)
-    call.state = "transferring"
+    number = donor.caller.dialled
+    journey = Journey(
+        kind="attended", by=transferor, who=other, number=number, news=news, to=target
+    )
     donor.give([target], call, [figures])
-    await _move_media(call, [target])
+    call.state, call.journey = "transferring", journey
+    await _move_media(donor, call, [target])
+    await call.keep()  # where the other legs are another worker's
     await call.pairing.join(other, target)
     news.tell(200)
-    call.transferred("attended", transferor, other, donor.caller.dialled, 200)
+    call.transferred("attended", transferor, other, number, 200)
     call.introduce(other, target)
     call.introduce(target, other)
     transferor.hang_up()
@@ -70,13 +76,14 @@ async def take_ringing(call: Call, found: Leg, ringing: list[CalleeLeg]) -> None
     donor.give(ringing, call, [LegStats()] * len(ringing))
     if isinstance(found, CallerLeg):
         found.reject(487)
-    await _move_media(call, ringing)
+    await _move_media(donor, call, ringing)
 
 
-async def _move_media(call: Call, legs: Sequence[Leg]) -> None:
+async def _move_media(donor: Call, call: Call, legs: Sequence[Leg]) -> None:
+    """Together with what is kept of both calls: no crash finds a leg in neither of them."""
     for leg in legs:
         if leg.media is not None:
-            await call.media.move(leg.media, str(call.id))
+            await call.media.move(leg.media, str(call.id), call.sealed(), donor.sealed())
 
 
 async def _figures(call: Call, leg: Leg) -> LegStats:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from uuid import UUID
 
 from media.client import Fed, Player, Prompt
 from pbx.b2bua.call import Call
 from pbx.b2bua.endings import CallOver
 from pbx.b2bua.events import Heard, Referred
+from pbx.b2bua.journey import Journey
 from pbx.b2bua.leg import Leg
 from pbx.b2bua.news import News
 from pbx.b2bua.referral import Referral
@@ -30,6 +31,7 @@ from pbx.dialplan.plan import (
 from pbx.directory import GroupEntry, TenancyEntry
 from pbx.features import park
 from pbx.features.consulted import consulted, put_through, rings_still, take_ringing
+from pbx.features.reachable import until_reachable
 from pbx.features.refusals import (
     NO_EMERGENCY,
     NO_PLACE,
@@ -54,16 +56,6 @@ LONGEST = 20.0
 Goal = list[UUID] | RingGroup | TenancyEntry | GroupEntry | Slot
 
 
-@dataclass(frozen=True, slots=True)
-class Journey:
-    """Who puts whom through to whom."""
-
-    kind: str
-    by: Leg
-    who: Leg
-    number: str
-
-
 async def transfer(call: Call, asked: Referred) -> None:
     """What a REFER comes to; the call goes on with whoever is in it then."""
     transferor = asked.leg
@@ -84,27 +76,24 @@ async def transfer(call: Call, asked: Referred) -> None:
         return
     news = transferor.answer_referral(asked, 202)
     news.tell(100)
-    journey = Journey("blind", transferor, other, referral.user)
+    journey = Journey(kind="blind", by=transferor, who=other, number=referral.user, news=news)
     match goal:
         case TenancyEntry() | GroupEntry():
-            await _to_mailbox(call, journey, goal, news)
+            await _to_mailbox(call, journey, goal)
         case Slot():
             await park.park(call, transferor, other, news)
             await park.stay(call)
         case RingGroup():
             group = RingingGroup(call, goal, number=referral.user, news=news)
-            await ring_for(call, journey, group, (), news)
+            await ring_for(call, journey, group, ())
         case _:
-            ringing = Ringing(call, number=referral.user, news=news)
-            await ring_for(call, journey, ringing, goal, news)
+            await ring_for(call, journey, Ringing(call, number=referral.user, news=news), goal)
 
 
-async def _to_mailbox(
-    call: Call, journey: Journey, tenancy: TenancyEntry | GroupEntry, news: News
-) -> None:
+async def _to_mailbox(call: Call, journey: Journey, tenancy: TenancyEntry | GroupEntry) -> None:
     """The caller leaves a message; who put them through need not wait for it."""
     await call.pairing.part(journey.who)
-    _told(call, journey, news, 200)
+    _told(call, journey, 200)
     await leave(call, journey.by)
     await leave_message(call, tenancy, CallOutcome.NO_ANSWER)
 
@@ -124,7 +113,8 @@ async def _attended(call: Call, asked: Referred, other: Leg, replaces: Replaces)
     number = found.call.caller.dialled
     await take_ringing(call, found, legs)
     ringing = Ringing(call, number=number, news=news, legs=legs)
-    await ring_for(call, Journey("ringing", asked.leg, other, number), ringing, [], news)
+    journey = Journey(kind="ringing", by=asked.leg, who=other, number=number, news=news)
+    await ring_for(call, journey, ringing, [])
 
 
 async def _to_the_place(call: Call, asked: Referred, other: Leg, ready: Call) -> None:
@@ -142,12 +132,10 @@ async def ring_for(
     journey: Journey,
     ringing: Ringing | RingingGroup,
     devices: Sequence[UUID],
-    news: News,
 ) -> None:
     """The target's phones ring, and whoever is put through waits for them."""
-    transferor, other = journey.by, journey.who
-    call.state = "transferring"
-    await call.pairing.part(other)
+    await call.set_out(journey)
+    await call.pairing.part(journey.who)
     await call.play(MUSIC)
     try:
         if isinstance(ringing, RingingGroup):
@@ -155,20 +143,42 @@ async def ring_for(
         else:
             winner = await ringing.first_answer(devices)
     except CallOver:
-        _told(call, journey, news, 487)
+        _told(call, journey, 487)
         raise
     if winner is None:
-        _told(call, journey, news, ringing.verdict()[0])
-        await come_back(call, transferor, other)
+        _told(call, journey, ringing.verdict()[0])
+        await come_back(call, journey.by, journey.who)
         return
-    _told(call, journey, news, 200)
-    await leave(call, transferor)
-    call.introduce(other, winner)
+    await call.set_out(journey.arrived(winner))
+    await arrive(call, journey)
+    call.introduce(journey.who, winner)
+
+
+async def arrive(call: Call, journey: Journey) -> None:
+    """Two who hear each other already; the third is told so and leaves."""
+    _told(call, journey, 200)
+    await leave(call, journey.by)
     await call.talk()
 
 
-def _told(call: Call, journey: Journey, news: News, status: int) -> None:
-    news.tell(status)
+async def go_on_with(call: Call, journey: Journey) -> None:
+    """What the exchange came back to: whoever has taken the call keeps it, and where nobody has,
+    the one who was to be put through is not left alone."""
+    call.state, to = "transferring", journey.to
+    if to is not None:
+        await call.pairing.join(journey.who, to)
+        await arrive(call, journey)
+        call.introduce(journey.who, to)
+        return
+    _told(call, journey, 503)
+    if not journey.by.is_talking:
+        await call.play(MUSIC)
+        await until_reachable(call, [journey.by.device])
+    await come_back(call, journey.by, journey.who)
+
+
+def _told(call: Call, journey: Journey, status: int) -> None:
+    journey.news.tell(status)
     call.transferred(journey.kind, journey.by, journey.who, journey.number, status)
 
 

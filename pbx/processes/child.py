@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 
 from pbx.admin.models import Process
+from pbx.exits import GAVE_WAY
 from pbx.paths import Layout
 from pbx.processes import hardening
 from pbx.processes.accounts import Account
@@ -66,6 +67,10 @@ class Child:
             code = await self._live()
             if self._stopping.is_set():
                 break
+            if code == GAVE_WAY:
+                log.info("a process gave way to a new one", process=self.role.name)
+                self._restarts += 1
+                continue
             delay = self._backoff.after(time.monotonic() - self._started)
             log.error(
                 "a process died and is started again",

@@ -19,6 +19,8 @@ class Action(StrEnum):
 
     SYSTEM_STARTED = "system.started"
     SYSTEM_STOPPED = "system.stopped"
+    SYSTEM_RESTARTED = "system.restarted"
+    """Somebody had the exchange give way to a new one, or called that off; `after` says which."""
     PROCESS_RESTARTED = "process.restarted"
     CONFIGURATION_CHANGED = "configuration.changed"
     CERTIFICATE_ISSUED = "certificate.issued"

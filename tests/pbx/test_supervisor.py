@@ -79,6 +79,24 @@ async def test_a_killed_child_comes_back_alone(installation: Layout, name: str) 
         assert {**after, name: victim} == before
 
 
+async def test_sigusr1_puts_a_new_exchange_in_the_place_of_the_old_one(
+    installation: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with serving(installation) as served:
+        before = {n: process(served.supervisor, n).pid for n in CHILDREN}
+
+        os.kill(os.getpid(), signal.SIGUSR1)
+        await until(lambda: process(served.supervisor, "exchange").restarts == 1)
+        await until(lambda: process(served.supervisor, "exchange").state == "ready")
+
+        after = {n: process(served.supervisor, n).pid for n in CHILDREN}
+        assert after["exchange"] != before["exchange"]
+        assert {**after, "exchange": None} == {**before, "exchange": None}
+        said = capsys.readouterr().err
+        assert "gave way" in said
+        assert "died" not in said
+
+
 async def test_a_child_that_cannot_start_is_tried_again_and_nothing_else_dies(
     installation: Layout,
 ) -> None:

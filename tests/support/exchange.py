@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from pbx.b2bua.calls import Calls
 from pbx.b2bua.config import CallsConfig
 from pbx.b2bua.identity import Place
 from pbx.b2bua.recorder import CallRecorder
+from pbx.b2bua.returning import Return
 from pbx.b2bua.snapshot import SnapshotKey
 from pbx.b2bua.surroundings import Surroundings
 from pbx.directory import DeviceEntry, Directory, Entries, GroupEntry, TenancyEntry
@@ -93,6 +94,7 @@ class TestExchange:
             WorkerProcess(folder / f"worker-{index}", index, messages=messages, **(media or {}))
             for index in range(workers)
         ]
+        self.snapshots = SnapshotKey(bytes(32))
         self.voicemail: Voicemail | None = None
         self.sign_ins: SignIns | None = None
         self.keys = HourlyKeys(b"", lambda: None, clock)
@@ -128,7 +130,7 @@ class TestExchange:
         self.journal = RegistrationJournal(self.committer, Phones(self.fields), clock)
         around = Surroundings(
             agent=agent, phones=self.phones, media=self.media,
-            directory=lambda: self.directory, snapshots=SnapshotKey(bytes(32)), clock=clock,
+            directory=lambda: self.directory, snapshots=self.snapshots, clock=clock,
             config=self._calls_config, domain=DOMAIN, voicemail=self.voicemail,
             strangers=self.recorder.claimed, refused=self.recorder.claimed,
             set_reach=self._set_reach,
@@ -176,6 +178,35 @@ class TestExchange:
             asyncio.create_task(self.recorder.run()),
             asyncio.create_task(self.journal.run()),
         ]
+
+    async def restart(self, *, crashes: bool = False) -> None:
+        """Give way to another exchange over the same workers and database, on other ports and
+        with nothing in memory; or end as a process does that is killed."""
+        for listener in (self.listener, self.certificate_listener, self.md5_listener):
+            listener.close()
+        if crashes:
+            for id, call in list(self.calls._live.items()):
+                call.is_left = True
+                self.calls._tasks[id].cancel()
+            await asyncio.gather(*self.calls._tasks.values(), return_exceptions=True)
+        else:
+            await self.calls.leave()
+        await self.driver.stop()
+        self.signalling.close()
+        self.calls.goodbyes.close()
+        self.lamps.close()
+        await self.flush()
+        await self.media.close()
+        self.media = MediaClient({worker.index: worker.socket for worker in self.workers})
+        await self.media.start()
+        self._entered.push_async_callback(self.media.close)
+        self._signalling()
+        returned = Return(self.calls, self.media, self.snapshots, self._recorded, clock())
+        await returned.take_back()
+
+    async def _recorded(self, ids: Sequence[UUID]) -> set[UUID]:
+        async with self.database.read() as connection:
+            return await call_store.recorded(connection, ids)
 
     async def __aexit__(self, *_: object) -> None:
         for listener in (self.listener, self.certificate_listener, self.md5_listener):

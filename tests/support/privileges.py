@@ -68,6 +68,7 @@ for listing in ("extensions", "devices", "exceptions", "policies", "keys", "role
 reading("GET", "/v1/people/{who:str}", "/v1/people/root")
 reading("GET", "/v1/history/{kind:str}/{what:str}", "/v1/history/person/root")
 reading("POST", "/v1/challenge")
+reading("GET", "/v1/restart")
 reading("GET", "/v1/break-glass")
 reading("DELETE", "/v1/session")
 
@@ -655,6 +656,18 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
 @use("DELETE", "/v1/calls/{call:uuid}")
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
     return await clinic.ask(who, "DELETE", f"/v1/calls/{clinic.id()}")
+
+
+@use("POST", "/v1/restart")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    answer = await clinic.ask(who, "POST", "/v1/restart", {"drain": True})
+    clinic.context.restart.call_off()
+    return answer
+
+
+@use("DELETE", "/v1/restart")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    return await clinic.ask(who, "DELETE", "/v1/restart")
 
 
 @use("POST", "/v1/call-tests")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import quote
 
+from sqlalchemy import select
+
 from pbx.sip.message import Request, Response
-from tests.support.exchange import DOMAIN
+from storage.models.ledger import ledger
+from tests.support.exchange import DOMAIN, TestExchange
 from tests.support.phone import Phone
 from tests.support.phone_call import Call, Incoming, Outgoing
 from tests.support.rtp_phone import RtpPhone
@@ -81,3 +86,14 @@ async def hear_each_other(one: RtpPhone, other: RtpPhone) -> None:
             while not any(heard.payload == octet * 160 for heard in listener.heard):
                 speaker.send(octet * 160)
                 await asyncio.to_thread(listener.listen, 0.05)
+
+
+async def transfers(exchange: TestExchange) -> list[dict[str, Any]]:
+    """What the ledger's row of the call says of them: no number."""
+    async with exchange.database.read() as connection:
+        query = select(ledger.c.after).where(ledger.c.action == "call.ended")
+        rows = [json.loads(after) for after in (await connection.scalars(query)).all()]
+    assert all(
+        set(one) == {"kind", "device", "status"} for row in rows for one in row.get("transfers", ())
+    )
+    return [one for row in rows for one in row.get("transfers", ())]

@@ -16,6 +16,7 @@ from tests.support.clinic import Clinic
 EXAMPLES = 10
 PUBLIC = {
     ("GET", "/v1/status"),
+    ("GET", "/v1/restart"),
     ("GET", "/v1/roles"),
     ("POST", "/v1/challenge"),
     ("POST", "/v1/session"),

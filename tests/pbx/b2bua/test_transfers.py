@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from storage.calls import CallOutcome
-from storage.models.ledger import ledger
 from tests.support.calling import talking
 from tests.support.exchange import DOMAIN, TestExchange
 from tests.support.phone import Phone
@@ -26,6 +22,7 @@ from tests.support.transfers import (
     news,
     refer,
     replaced,
+    transfers,
 )
 
 
@@ -64,17 +61,6 @@ async def test_only_who_holds_both_dialogs_joins_what_is_behind_them(
     joined = next(record for record in records if record.cause == "caller-hung-up")
     assert joined.outcome is CallOutcome.ANSWERED
     assert {leg.role for leg in joined.legs} == {"caller", "callee"}
-
-
-async def transfers(exchange: TestExchange) -> list[dict[str, Any]]:
-    """What the ledger's row of the call says of them: no number."""
-    async with exchange.database.read() as connection:
-        query = select(ledger.c.after).where(ledger.c.action == "call.ended")
-        rows = [json.loads(after) for after in (await connection.scalars(query)).all()]
-    assert all(
-        set(one) == {"kind", "device", "status"} for row in rows for one in row.get("transfers", ())
-    )
-    return [one for row in rows for one in row.get("transfers", ())]
 
 
 def answer_to(media: RtpPhone, offer: bytes) -> bytes:
