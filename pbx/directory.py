@@ -44,6 +44,8 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     certificate: str = ""
     """The identity in its client certificate; empty: none."""
     answers_emergency: bool = False
+    manner: str = ""
+    """How it describes its media (`pbx.b2bua.manners`)."""
     shows_lamp: bool = True
     """Whether its message lamp may light; not where the public would see it."""
     is_shared: bool = False

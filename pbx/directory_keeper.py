@@ -193,6 +193,7 @@ def entries_of(book: Phonebook, now: int) -> Entries:
             is_shared=phone.is_shared,
             may_call=bool(book.values[f"signed-out-calls-{phone.place}"]),
             idle_minutes=book.values[f"sign-in-idle-minutes-{phone.place}"],
+            manner=phone.identity.manner,
         )
         for phone in sorted(book.phones, key=lambda phone: phone.identity.device.int)
     )

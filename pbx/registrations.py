@@ -49,6 +49,7 @@ class RegistrationJournal:
         self._proved: set[UUID] = set()
         self._modern: set[UUID] = set()
         """Have shown, and are known, to do SHA-256."""
+        self._manners: dict[UUID, str] = {}
         self._rounds = Rounds(GATHER)
         self.lost = 0
         """Ledger rows about phones that were not written."""
@@ -91,6 +92,11 @@ class RegistrationJournal:
             self._proved.add(device)
             self._rounds.news()
 
+    def described(self, device: UUID, manner: str) -> None:
+        """How it describes its media, as it was heard to do so itself."""
+        self._manners[device] = manner
+        self._rounds.news()
+
     def note(self, entry: Entry) -> None:
         """A row about a phone that cannot be refused: a failed credential, a lock-out."""
         if len(self._entries) >= MOST_WAITING:
@@ -131,6 +137,19 @@ class RegistrationJournal:
                 return
             self._modern |= proved
             self._proved -= proved
+
+        while self._manners:
+            heard = dict(islice(self._manners.items(), BATCH))
+            try:
+                await self._committer.run(partial(self._hear, heard=heard))
+            except (LedgerUnavailable, StorageError):
+                return
+            for device, manner in heard.items():
+                if self._manners.get(device) == manner:
+                    del self._manners[device]
+
+    async def _hear(self, unit: Unit, *, heard: dict[UUID, str]) -> None:
+        await self._phones.heard(unit.connection, heard)
 
     async def _remember(self, unit: Unit, *, proved: set[UUID]) -> None:
         await self._phones.used_sha256(unit.connection, proved)

@@ -26,6 +26,7 @@ from pbx.admin.enrolling import Credentials as PhoneCredentials
 from pbx.admin.models import Fact
 from pbx.admin.wire.phones import PhoneSecret
 from pbx.b2bua.calls import Calls
+from pbx.b2bua.manners import Manners
 from pbx.b2bua.recorder import CallRecorder
 from pbx.b2bua.returning import Return
 from pbx.b2bua.snapshot import SnapshotKey
@@ -154,6 +155,7 @@ class Telephony:
         self.domain = ground.config.exchange.domain
         self.test_lines = TrialLines(self.keeper, self.domain, ground.clock)
         self.journal = RegistrationJournal(ground.committer, self.phones, ground.clock)
+        self.manners = Manners(self._manner_of, self.journal.described)
         self.failures = FailedCredentials(self.journal.note, ground.clock)
 
     async def start(self) -> dict[str, str]:
@@ -323,6 +325,7 @@ class Telephony:
         ground, config = self.ground, self.ground.config
         credentials = ground.layout.credentials
         return Surroundings(
+            manners=self.manners,
             agent=agent,
             phones=self.registered,
             media=self.media,
@@ -389,6 +392,11 @@ class Telephony:
         known = [entry.mailbox for entry in entries.tenancies]
         known += [entry.mailbox for entry in entries.groups]
         return list(dict.fromkeys(mailbox for mailbox in known if mailbox is not None))
+
+    def _manner_of(self, device: UUID) -> str:
+        """What its row says."""
+        entry = self.keeper.current().devices.get(device)
+        return entry.manner if entry is not None else ""
 
     def _notify(self, mailbox: UUID) -> None:
         """An e-mail without content, to whoever is set up for one."""

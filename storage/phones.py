@@ -5,7 +5,7 @@ stolen database registers no phone. A device has exactly one HA1, of one algorit
 """
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -56,6 +56,8 @@ class PhoneIdentity:
     answers_emergency: bool
     version: int
     shows_lamp: bool = True
+    manner: str = ""
+    """How it describes its media, in words of `pbx.b2bua.manners`; empty: nobody has said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +151,28 @@ class Phones:
             )
         )
 
+    async def set_manner(self, unit: Unit, deed: Deed, device: UUID, manner: str) -> None:
+        """How it describes its media, until it is heard to do so itself."""
+        row = await _row(unit.connection, device)
+        values = {"manner": manner, "changed_at": deed.at}
+        await change(unit.connection, phone_identity, device, row.version, values)
+        unit.record(
+            deed.entry(
+                Action.DEVICE_MANNER_SET,
+                _subject(device),
+                before={"manner": row.manner},
+                after={"manner": manner},
+            )
+        )
+
+    async def heard(self, connection: AsyncConnection, manners: Mapping[UUID, str]) -> None:
+        """How these have described their media themselves; of phones that exist."""
+        query = update(phone_identity).where(phone_identity.c.id == bindparam("device"))
+        await connection.execute(
+            query.values(manner=bindparam("heard")),
+            [{"device": device, "heard": manner} for device, manner in manners.items()],
+        )
+
     async def used_sha256(self, connection: AsyncConnection, devices: Collection[UUID]) -> None:
         """These have shown that they can do SHA-256: MD5 is closed to them for good."""
         await connection.execute(
@@ -240,6 +264,7 @@ class Phones:
             answers_emergency=row.answers_emergency,
             version=row.version,
             shows_lamp=row.shows_lamp,
+            manner=row.manner or "",
         )
 
     def _sealed(self, seen: Presence) -> dict[str, Any]:

@@ -19,10 +19,12 @@ from pbx.admin.wire.phones import (
     DeviceDetails,
     DeviceView,
     LockView,
+    MediaManner,
     NewDevice,
     PhoneSecret,
     Placement,
 )
+from pbx.b2bua.manners import WORDS, of_words, written
 from pbx.telephony import Telephony
 from storage.conflicts import NotFound
 from storage.deeds import Deed
@@ -114,6 +116,27 @@ async def assign_device(
     return Changed(operation=caller.deed.operation)
 
 
+@post(
+    "/v1/devices/{label:str}/media",
+    opt=needs(Privilege.DEVICE_CHANGE, Action.DEVICE_MANNER_SET),
+    status_code=200,
+    summary="Say how a phone describes its media; what it offers itself counts for more",
+)
+async def set_manner(
+    plane: GivenPlane,
+    caller: GivenCaller,
+    telephony: GivenTelephony,
+    label: FromPath[Label],
+    data: JSONBody[MediaManner],
+) -> Changed:
+    device = await resolve.device(plane, label)
+    said = [word for word in WORDS if getattr(data, word)]
+    manner = written(of_words(data.keying == "dtls", said))
+    await plane.run(telephony.phones.set_manner, caller.deed, device, manner)
+    telephony.manners.forget(device)
+    return Changed(operation=caller.deed.operation)
+
+
 def _shown(device: Device, identity: PhoneIdentity | None, telephony: Telephony) -> dict[str, Any]:
     known = {
         "id": device.id,
@@ -152,10 +175,11 @@ async def _details(
         seen_at=seen.seen_at if seen else None,
         source=seen.source if seen else "",
         user_agent=seen.user_agent if seen else "",
+        manner=written(telephony.manners.of(id)) if telephony.manners.is_known(id) else "",
         locks=tuple(
             LockView(source=lock.source, seconds=int(lock.seconds)) for lock in telephony.locks(id)
         ),
     )
 
 
-ROUTES = [list_devices, show_device, add_device, place_device, assign_device]
+ROUTES = [list_devices, show_device, add_device, place_device, assign_device, set_manner]

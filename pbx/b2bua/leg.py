@@ -19,7 +19,6 @@ from media.client import (
     LegGone,
     LegId,
     LegStats,
-    Manner,
     MediaClient,
     MediaError,
     MediaUnavailable,
@@ -167,7 +166,7 @@ class Leg:
             raise MediaUnavailable("the ports that are left are for emergency calls")
         facts = self._agent.facts(self.flow)
         local, peer = (facts.local[0], facts.peer[0]) if facts else ("", "")
-        manner = self.call.around.manners.get(self.device, Manner())
+        manner = self.call.around.manners.of(self.device)
         return Place(local=local, peer=peer, manner=manner)
 
     def hang_up(self, reason: str | None = None) -> None:
@@ -363,7 +362,7 @@ class Leg:
         if isinstance(event, Stored | Recorded) and self.call.around.voicemail is not None:
             self.call.around.voicemail.heard(event)  # comes also when the leg has ended
         if isinstance(event, Learnt):
-            self.call.around.manners[self.device] = event.manner
+            self.call.around.manners.heard(self.device, event.manner)
         elif isinstance(event, Unkeyed) and self.phase is not Phase.ENDED:
             self._unkeyed()
         elif self.phase is not Phase.ENDED:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
-from media.client import Manner, MediaClient
+from media.client import MediaClient
 from pbx.b2bua.config import CallsConfig
 from pbx.b2bua.goodbyes import Goodbyes
 from pbx.b2bua.lot import Lot
+from pbx.b2bua.manners import Manners
 from pbx.b2bua.ports import Phones, UserAgent
 from pbx.b2bua.snapshot import SnapshotKey
 from pbx.directory import Directory
@@ -43,8 +44,8 @@ class Surroundings:
     """Hears of a device (and whose it is) that named a dialog of somebody else's."""
     legs_per_worker: int = 0
     """How many legs a media worker has ports for; 0: as many as it says."""
-    manners: dict[UUID, Manner] = field(default_factory=dict)
-    """How each device was last heard to describe its media, where that is not the usual way."""
+    manners: Manners = field(default_factory=Manners)
+    """How each device describes its media."""
     lot: Lot = field(default_factory=Lot)
     """Where calls are parked."""
     rounds: dict[UUID, int] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -41,6 +42,13 @@ app = typer.Typer(no_args_is_help=True, help="Phones: add, place, assign, lock o
 
 app.command()(shared_phones.share)
 app.command("sign-out")(shared_phones.sign_out)
+
+
+class Keying(StrEnum):
+    """SRTP keys in the description, or by a handshake."""
+
+    SDES = "sdes"
+    DTLS = "dtls"
 
 
 @app.command()
@@ -127,6 +135,7 @@ def _details(found: DeviceDetails, names: dict[UUID | None, str]) -> list[tuple[
         ("last seen", shown(found.seen_at) or "never"),
         ("source", found.source),
         ("says it is", found.user_agent),
+        ("describes media", found.manner or "not heard yet"),
     ]
     return rows + [("locked", f"for {lock.source}, {lock.seconds} s more") for lock in found.locks]
 
@@ -317,6 +326,26 @@ def lamp(
     with signed_in(data) as client:
         answer = client.post(path_of(label, "/lamp"), Changed, {"shows": not no})
     as_json(answer) if json else say("The lamp stays dark." if no else "The lamp tells.")
+
+
+@app.command()
+def media(
+    label: LabelArgument,
+    keying: Annotated[Keying, typer.Argument(help="How it agrees on keys.")],
+    feedback: Annotated[bool, typer.Option("--feedback", help="RTP/SAVPF.")] = False,
+    mux: Annotated[bool, typer.Option("--mux", help="RTCP on the port of RTP.")] = False,
+    ice: Annotated[bool, typer.Option("--ice", help="It looks for its path by ICE.")] = False,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say how a phone describes its media, until it calls; then that counts, and is kept.
+
+    Example: pbx device media "exam room 3" dtls --mux
+    """
+    with signed_in(data) as client:
+        body = {"keying": keying, "feedback": feedback, "mux": mux, "ice": ice}
+        answer = client.post(path_of(label, "/media"), Changed, body)
+    as_json(answer) if json else say("The phone is called like that until it calls itself.")
 
 
 @app.command()

@@ -134,6 +134,8 @@ class Action(StrEnum):
     PHONE_SIGNED_IN = "phone.signed_in"
     PHONE_SIGNED_OUT = "phone.signed_out"
     """`after` says who was signed in and why that ended."""
+    DEVICE_MANNER_SET = "device.manner_set"
+    """How a phone describes its media; learnt from the phone it leaves no row."""
     DEVICE_UNLOCKED = "device.unlocked"
     DEVICE_FIRST_SEEN = "device.first_seen"
     REGISTRATION_STARTED = "registration.started"

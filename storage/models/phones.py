@@ -14,6 +14,7 @@ phone_identity = strict_table(
     Column("has_used_sha256", Truth, nullable=False),
     Column("answers_emergency", Truth, nullable=False),
     Column("shows_lamp", Truth, nullable=False, server_default="1"),
+    Column("manner", Text),
     Column("changed_at", Micros, nullable=False),
     Column("version", Whole, nullable=False),
     CheckConstraint("algorithm IN ('SHA-256', 'MD5')", name="algorithm"),

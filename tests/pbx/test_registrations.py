@@ -128,3 +128,15 @@ async def test_a_known_phone_is_updated_and_a_new_one_added_in_one_go(desk: Desk
     for device in (desk.device, other):
         kept = await desk.stores.ask(desk.phones.presence, device)
         assert (kept.seen_at, kept.source) == (7, "192.0.2.7")
+
+
+async def test_how_a_phone_describes_its_media_is_kept_without_a_row(desk: Desk) -> None:
+    desk.journal.described(desk.device, "sdes ice")
+    desk.journal.described(desk.device, "dtls mux")
+    desk.journal.described(new_id(desk.stores.clock), "dtls")  # one that is in no database
+
+    assert await desk.written() is None
+
+    identity = await desk.stores.ask(desk.phones.identity, desk.device)
+    assert identity.manner == "dtls mux"
+    assert identity.version == 1

@@ -1068,6 +1068,13 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
     return await clinic.ask(who, "PUT", f"/v1/mailboxes/{clinic.id()}/retention", body)
 
 
+@use("POST", "/v1/devices/{label:str}/media")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    label = await phone(clinic)
+    body = {"keying": "dtls", "mux": True}
+    return await clinic.ask(who, "POST", f"/v1/devices/{label}/media", body)
+
+
 @use("POST", "/v1/devices/{label:str}/lamp")
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
     label = await phone(clinic)

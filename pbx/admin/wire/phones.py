@@ -1,6 +1,6 @@
 """Bodies about extensions and phones."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -167,6 +167,15 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     """The person who is, on a shared phone."""
 
 
+class MediaManner(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a phone describes its media."""
+
+    keying: Literal["sdes", "dtls"]
+    feedback: bool = False
+    mux: bool = False
+    ice: bool = False
+
+
 class DeviceDetails(DeviceView, frozen=True, kw_only=True):
     """One phone, with where it was last seen."""
 
@@ -176,6 +185,8 @@ class DeviceDetails(DeviceView, frozen=True, kw_only=True):
     source: str = ""
     user_agent: str = ""
     locks: tuple[LockView, ...] = ()
+    manner: str = ""
+    """How it describes its media; empty: nobody has said, and it has offered nothing."""
 
 
 class RegistrationView(msgspec.Struct, frozen=True, kw_only=True):

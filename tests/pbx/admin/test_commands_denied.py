@@ -62,6 +62,7 @@ WORDS = {
     "number": "1042",
     "switch": "on",
     "when": "busy",
+    "keying": "dtls",
     "to": "1042",
 }
 MORE = {"pbx audit scope": ["--person", "root", "--from", "1d"]}

@@ -111,6 +111,7 @@ async def test_a_transferor_who_had_left_is_rung_again(
     async with talking(exchange) as talk:
         await on_the_way(talk, carol)
         await talk.incoming.bye()
+        await talk.outgoing.reinvite(talk.alice_media.sdp())  # behind it: the call has heard
         await exchange.restart(crashes=True)
         await back(exchange, talk.alice, talk.bob)
         again = await ringing_at(talk.bob)
