@@ -19,6 +19,7 @@ from media.worker.leg import Surroundings
 from media.worker.loop import Loop
 from media.worker.message_files import MessageFiles
 from media.worker.message_room import MessageRoom
+from media.worker.orphans import Orphans
 from media.worker.recorder import Studio
 from media.worker.roster import Roster
 from media.worker.server import Server
@@ -29,8 +30,6 @@ from media.worker.vault import Vault
 SOCKET_NAME = "control.sock"
 SWITCH = 0.0005
 """Seconds that a thread which seals or decodes keeps the relay waiting for the interpreter."""
-LOOK_FOR_ORPHANS = 10.0
-"""Seconds."""
 
 
 def run(
@@ -62,7 +61,8 @@ def run(
         if reloaded is not None:
             reloaded()
 
-    parts.look_for_orphans(config.orphan_limit)
+    server, roster = parts.server, parts.roster
+    Orphans(loop, lambda: server.asked_at, config.orphan_limit, roster.end_orphans)
     wakeup = _obey_signals(loop, reload if reloaded is not None else None)
     for descriptor, act in (watch or {}).items():
         loop.watch(descriptor, act)
@@ -92,12 +92,6 @@ class Parts:
     room: MessageRoom | None
     roster: Roster
     server: Server
-
-    def look_for_orphans(self, limit: float) -> None:
-        """Ends the legs, now and again, when no exchange has asked for so many seconds."""
-        if self.loop.now() - self.server.asked_at >= limit:
-            self.roster.end_orphans()
-        self.loop.at(self.loop.now() + LOOK_FOR_ORPHANS, lambda: self.look_for_orphans(limit))
 
     def close(self) -> None:
         self.roster.close()

@@ -22,11 +22,11 @@ from pbx.b2bua.leg import Leg
 from pbx.b2bua.location import unwrap
 from pbx.b2bua.lot import Lot
 from pbx.b2bua.resumed import resume
+from pbx.b2bua.routing import to_instance
 from pbx.b2bua.snapshot import CallSnapshot, Resumed
 from pbx.b2bua.surroundings import Serve, Surroundings
 from pbx.b2bua.written import route_name
 from pbx.dialplan import plan
-from pbx.dialplan.parties import is_undisturbed
 from pbx.sip import events as sip
 from pbx.sip.dialog import Dialog, DialogId
 from pbx.sip.errors import PeerError
@@ -142,18 +142,7 @@ class Calls:
         one = gruu.read(request.uri, self._around.domain)
         if one is None:
             return plan.route(device, user_of(request), directory, now)
-        if not directory.may_call(device):
-            return plan.Refused(plan.Refusal.NOT_ALLOWED)
-        entry = directory.by_username(one.user)
-        held = directory.holder_of(entry.id) if entry is not None else None
-        if entry is None or held is None:
-            return plan.Refused(plan.Refusal.UNKNOWN_NUMBER)
-        if is_undisturbed(held, directory, now):
-            return plan.Refused(plan.Refusal.BUSY)
-        most = held.reach.limit(now)
-        return plan.RingPerson(
-            held.extension, held.tenure, held.person, (entry.id,), one.instance, most_calls=most
-        )
+        return to_instance(device, one, directory, now)
 
     def _replace(self, event: sip.RequestReceived, device: UUID) -> int:
         """A phone wants the place of another one in a call (RFC 3891 §3); or why it is refused."""

@@ -38,6 +38,11 @@ def read(kind: str, body: bytes) -> KeyPress | None:
     return KeyPress(digit, min(int(duration), LONGEST_MS))
 
 
+def written(key: KeyPress) -> bytes:
+    """As `application/dtmf-relay`, which every phone that reads keys in signalling reads."""
+    return f"Signal={key.digit}\r\nDuration={key.milliseconds}\r\n".encode()
+
+
 def _fields(text: str) -> dict[str, str]:
     found = (_FIELD.fullmatch(line) for line in text.splitlines())
     return {match[1].lower(): match[2] for match in found if match}

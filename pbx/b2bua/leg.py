@@ -295,20 +295,29 @@ class Leg:
                 self._reply(event, 501)
 
     def _pressed(self, event: sip.RequestReceived) -> None:
-        """A key, for a feature that asked for keys. While a secret is entered none is taken: a PIN
-        would stand in signalling."""
-        kind = event.request.content_type
-        if (
-            kind not in key_press.KINDS
-            or self.media is None
-            or not self._media.tells_digits(self.media)
-        ):
+        """A key: for a feature that asked for keys, else for the phone at the other end. While a
+        secret is entered none is taken: a PIN would stand in signalling."""
+        kind, media, partner = event.request.content_type, self.media, self.partner
+        is_heard = media is not None and self._media.tells_digits(media)
+        if kind not in key_press.KINDS or not (is_heard or (partner and partner.takes_keys)):
             self._reply(event, 415)
             return
         pressed = key_press.read(kind, event.request.body)
         self._reply(event, 400 if pressed is None else 200)
-        if pressed is not None:
-            self.heard(Digit(self.media, pressed.digit, pressed.milliseconds))
+        if pressed is not None and is_heard and media is not None:
+            self.heard(Digit(media, pressed.digit, pressed.milliseconds))
+        elif pressed is not None and partner is not None:
+            partner.press(pressed)
+
+    @property
+    def takes_keys(self) -> bool:
+        """Whether its phone is told of keys in signalling."""
+        return self.is_talking and self.dialog is not None and "INFO" in self.dialog.state.allow
+
+    def press(self, key: key_press.KeyPress) -> None:
+        """Somebody who talks with this phone has pressed a key."""
+        if self.dialog is not None:
+            self._send(self.dialog.request("INFO", key_press.written(key), key_press.RELAY))
 
     def _pracked(self, event: sip.RequestReceived) -> None:
         self._reply(event, 488)

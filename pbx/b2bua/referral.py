@@ -21,6 +21,8 @@ class Referral:
     """The user part, or the digits, of whom to."""
     host: str
     """Where they are said to be; empty: a number alone."""
+    uri: SipUri | None
+    """As it was written, where it is no number alone."""
     replaces: Replaces | None
     """Takes the place of this dialog (RFC 3891): an attended transfer."""
     wants_news: bool
@@ -36,7 +38,7 @@ class Referral:
         wants_news = (request.headers.first("Refer-Sub") or "true").partition(";")[0].strip()
         common = {"wants_news": wants_news.lower() != "false"}
         if isinstance(uri, TelUri):
-            return cls(user=uri.digits, host="", replaces=None, **common)
+            return cls(user=uri.digits, host="", uri=None, replaces=None, **common)
         if not isinstance(uri, SipUri) or uri.user is None:
             raise PeerError("Refer-To", "is a sip, sips or tel URI that names somebody", 416)
         if (uri.parameters.get("method") or "INVITE").upper() != "INVITE":
@@ -45,4 +47,5 @@ class Referral:
         if len(replaces) > 1:
             raise PeerError("Refer-To", "replaces one dialog")
         parsed = Replaces.parse(replaces[0]) if replaces else None
-        return cls(user=uri.user, host=uri.host.strip("[]"), replaces=parsed, **common)
+        host = uri.host.strip("[]")
+        return cls(user=uri.user, host=host, uri=uri, replaces=parsed, **common)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from media.client import Fed, Player, Prompt
+from pbx import gruu
 from pbx.b2bua.call import Call
 from pbx.b2bua.endings import CallOver
 from pbx.b2bua.events import Heard, Referred
@@ -18,6 +19,7 @@ from pbx.b2bua.journey import Journey
 from pbx.b2bua.leg import Leg
 from pbx.b2bua.news import News
 from pbx.b2bua.referral import Referral
+from pbx.b2bua.routing import to_instance
 from pbx.dialplan.groups import RingGroup
 from pbx.dialplan.plan import (
     Emergency,
@@ -25,6 +27,7 @@ from pbx.dialplan.plan import (
     LeaveMessage,
     Refused,
     RingPerson,
+    Route,
     Slot,
     route,
 )
@@ -53,7 +56,7 @@ NOBODY = Player(sounds=(Prompt("no-answer"),))
 LONGEST = 20.0
 
 
-Goal = list[UUID] | RingGroup | TenancyEntry | GroupEntry | Slot
+Goal = RingPerson | RingGroup | TenancyEntry | GroupEntry | Slot
 
 
 async def transfer(call: Call, asked: Referred) -> None:
@@ -86,8 +89,8 @@ async def transfer(call: Call, asked: Referred) -> None:
         case RingGroup():
             group = RingingGroup(call, goal, number=referral.user, news=news)
             await ring_for(call, journey, group, ())
-        case _:
-            await ring_for(call, journey, Ringing(call, number=referral.user, news=news), goal)
+        case RingPerson(devices=devices):
+            await ring_for(call, journey, _ringing(call, journey, goal), devices)
 
 
 async def _to_mailbox(call: Call, journey: Journey, tenancy: TenancyEntry | GroupEntry) -> None:
@@ -229,14 +232,14 @@ def _goal(call: Call, transferor: Leg, other: Leg, referral: Referral) -> Goal:
     transferor's rights; never anybody outside."""
     if referral.host and not call.is_ours(transferor, referral.host):
         raise NotDone(403, NOT_OURS)
-    match route(transferor.device, referral.user, call.directory, call.clock()):
+    match _route(call, transferor.device, referral):
         case RingPerson(devices=devices) as person:
             ours = [device for device in devices if device != other.device]
             if not ours:
                 raise NotDone(480)
             if call.is_at_limit(person.person, person.most_calls):
                 raise NotDone(486)
-            return ours
+            return replace(person, devices=tuple(ours))
         case RingGroup() as group:
             return _without(group, other.device)
         case Slot(place) as slot:
@@ -254,6 +257,20 @@ def _goal(call: Call, transferor: Leg, other: Leg, referral: Referral) -> Goal:
             if other is call.caller:  # whose voice the mailbox records
                 return tenancy
     raise NotDone(403, NO_SERVICE)
+
+
+def _route(call: Call, device: UUID, referral: Referral) -> Route:
+    one = gruu.read(referral.uri, call.around.domain) if referral.uri is not None else None
+    if one is not None:
+        return to_instance(device, one, call.directory, call.clock())
+    return route(device, referral.user, call.directory, call.clock())
+
+
+def _ringing(call: Call, journey: Journey, goal: RingPerson) -> Ringing:
+    """Whoever a GRUU names is said to be whom they can be dialled as."""
+    held = call.directory.of_extension(goal.extension) if goal.instance else None
+    number = held.number if held is not None else journey.number
+    return Ringing(call, number=number, news=journey.news, instance=goal.instance)
 
 
 def _without(group: RingGroup, device: UUID) -> RingGroup:

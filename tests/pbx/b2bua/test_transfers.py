@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
 import pytest
 
+from pbx.gruu import public
 from storage.calls import CallOutcome
 from tests.support.calling import talking
-from tests.support.exchange import DOMAIN, TestExchange
-from tests.support.phone import Phone
+from tests.support.exchange import DOMAIN, SECRET, TestExchange
+from tests.support.phone import Account, Phone
 from tests.support.phone_call import CallFailed, Outgoing
 from tests.support.rtp_phone import RtpPhone
 from tests.support.transfers import (
@@ -224,3 +226,32 @@ async def test_legs_in_two_workers_hear_each_other(open_path, database) -> None:
                 await asyncio.wait_for(at_carol.ended.wait(), 60)
         assert len(await exchange.over()) == 2
         assert not any(call.legs for call in await exchange.media.calls())
+
+
+async def test_who_is_put_through_to_a_gruu_rings_that_phone_and_no_other(
+    exchange: TestExchange,
+) -> None:
+    await exchange.enrol("1003", "carol")
+    names = [str(uuid4()), str(uuid4())]
+    account = Account(username="carol", domain=DOMAIN, password=SECRET)
+    desk, hall = (Phone(account, instance=name) for name in names)
+    theirs = RtpPhone()
+    for phone in (desk, hall):
+        await exchange.connect(phone)
+        assert (await phone.register()).status == 200
+    uri = public("carol", DOMAIN, f"<urn:uuid:{names[1]}>")
+    async with talking(exchange) as talk:
+        unknown = await refer(talk.incoming, f"<{uri.replace('carol', 'nobody')}>")
+        assert unknown.status == 404
+        assert (await refer(talk.incoming, f"<{uri}>")).status == 202
+        ringing = await asyncio.wait_for(hall.incoming.get(), 60)
+        theirs.read(ringing.invite.body)
+        ringing.answer(theirs.sdp())
+        await asyncio.wait_for(talk.incoming.ended.wait(), 60)
+        await hear_each_other(talk.alice_media, theirs)
+        assert desk.incoming.empty()
+        await talk.outgoing.bye()
+        await asyncio.wait_for(ringing.ended.wait(), 60)
+    for end in (desk, hall, theirs):
+        end.close()
+    assert len(await exchange.over()) == 1

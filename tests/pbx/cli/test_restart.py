@@ -41,7 +41,7 @@ async def command(clinic: Clinic, capsys: Any, monkeypatch: Any, tmp_path: Any) 
 
 def _replace(clinic: Clinic) -> None:
     """Another process answers from now on."""
-    clinic.context.restart = Restart(lambda: None)
+    clinic.context.restart = Restart(lambda: _replace(clinic))
 
 
 class Busy:
