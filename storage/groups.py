@@ -135,8 +135,10 @@ class Groups:
             raise Stale("group")
         await self._become(unit, deed, group, None, Action.GROUP_REMOVED)
 
-    async def undo(self, unit: Unit, deed: Deed, group: UUID) -> None:
+    async def undo(self, unit: Unit, deed: Deed, group: UUID, version: int) -> None:
         """The last change is taken back, once."""
+        if await version_of(unit.connection, group) != version:
+            raise Stale("group")
         last = await history.last_of(unit.connection, _subject(group), CHANGES)
         if last.action == Action.GROUP_UNDONE:
             raise WrongState("group", "has no change left that could be undone")
@@ -201,7 +203,11 @@ def decoded(text: str) -> Settings:
 
 
 async def version_of(connection: AsyncConnection, group: UUID) -> int:
-    return int((await _present(connection, group)).version)
+    """Also of one that is no more."""
+    row = await _row(connection, group)
+    if row is None:
+        raise NotFound("group")
+    return int(row.version)
 
 
 async def _check_vacant(connection: AsyncConnection, number: UUID) -> None:

@@ -1,5 +1,6 @@
 """What happened to one object: the ledger's rows about it, newest last, with before and after."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -75,6 +76,30 @@ async def newest(connection: AsyncConnection, count: int) -> list[Line]:
         .limit(count)
     )
     return [Line(*row) for row in (await connection.execute(query)).all()]
+
+
+async def newest_of(
+    connection: AsyncConnection, id: UUID, kinds: Mapping[str, tuple[str, frozenset[Action]]]
+) -> str:
+    """Of several kinds of change, each of a kind of subject with the same identifier, the one that
+    came last; "" for none."""
+    newest, found = (-1, -1), ""
+    for name, (subject, actions) in kinds.items():
+        query = (
+            select(ledger.c.recorded_at, ledger.c.sequence)
+            .where(
+                ledger.c.subject_kind == subject,
+                ledger.c.subject_id == id,
+                ledger.c.action.in_(actions),
+                ledger.c.outcome == Outcome.DONE,
+            )
+            .order_by(ledger.c.recorded_at.desc(), ledger.c.sequence.desc())
+            .limit(1)
+        )
+        row = (await connection.execute(query)).one_or_none()
+        if row is not None and tuple(row) > newest:
+            newest, found = tuple(row), name
+    return found
 
 
 async def _changes(connection: AsyncConnection, subject: Subject) -> list[Change]:

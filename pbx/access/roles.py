@@ -38,6 +38,7 @@ class Privilege(StrEnum):
     EXTENSION_READ = "extension-read"
     EXTENSION_CHANGE = "extension-change"
     EXTENSION_PROVE = "extension-prove"
+    GROUP_CHANGE = "group-change"
     REACH_CHANGE = "reach-change"
     OWN_REACH = "own-reach"
     MAILBOX_READ = "mailbox-read"
@@ -114,6 +115,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.EXTENSION_PROVE,
             P.SITE_CHANGE,
             P.EXTENSION_CHANGE,
+            P.GROUP_CHANGE,
             P.REACH_CHANGE,
             P.MAILBOX_READ,
             P.MAILBOX_ADD,

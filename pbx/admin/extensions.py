@@ -17,8 +17,9 @@ from pbx.admin.given import GivenCaller, GivenPlane
 from pbx.admin.performed import performed
 from pbx.admin.plane import Caller, Plane
 from pbx.admin.rules import needs
-from pbx.admin.undoing import preview, undo
-from pbx.admin.wire.fields import Number, Performed
+from pbx.admin.undoing import last_of, preview, undo
+from pbx.admin.wire.fields import Changed, Number, Performed
+from pbx.admin.wire.groups import LastChange
 from pbx.admin.wire.phones import (
     Assignment,
     ExtensionView,
@@ -27,7 +28,7 @@ from pbx.admin.wire.phones import (
     Undoing,
     UndoView,
 )
-from pbx.dialplan.emergency import is_reserved
+from pbx.dialplan.codes import is_kept
 from storage import extensions, tenures
 from storage.conflicts import NotFound, Stale, WrongState
 from storage.extensions import Extension
@@ -70,8 +71,8 @@ async def show_extension(
 async def assign_extension(
     plane: GivenPlane, caller: GivenCaller, number: FromPath[Number], data: JSONBody[Assignment]
 ) -> Performed:
-    if is_reserved(number):
-        raise RuleBroken("this number is kept for emergency calls")
+    if is_kept(number):
+        raise RuleBroken("this number is kept: for emergency calls, or as a code")
     if data.until is not None:
         check_future(data.until, caller.deed.at)
     extension, present, closes = await _prepared(plane, caller, number, data)
@@ -143,6 +144,29 @@ async def release_extension(
 
 
 @get(
+    "/v1/extensions/{number:str}/last-change",
+    opt=READ,
+    summary="What an undo of this number would be about",
+)
+async def last_change(
+    plane: GivenPlane, caller: GivenCaller, number: FromPath[Number]
+) -> LastChange:
+    return await last_of(plane, caller, await resolve.extension(plane, number))
+
+
+@post(
+    "/v1/extensions/{number:str}/reach/undoing",
+    opt=needs(Privilege.REACH_CHANGE, Action.REACH_UNDONE),
+    status_code=200,
+    summary="Undo the last do-not-disturb, forward or limit of whoever holds the number",
+)
+async def undo_reach(plane: GivenPlane, caller: GivenCaller, number: FromPath[Number]) -> Changed:
+    extension = await resolve.extension(plane, number)
+    await plane.run(plane.reaches.undo, caller.deed, extension)
+    return Changed(operation=caller.deed.operation)
+
+
+@get(
     "/v1/extensions/{number:str}/undoing",
     opt=needs(Privilege.EXTENSION_CHANGE, Action.EXTENSION_READ),
     summary="What an undo would do",
@@ -177,6 +201,7 @@ async def _prepared(
             if data.version != 0:
                 raise NotFound("extension")
             return new_id(plane.clock), None, ()
+        await extensions.check_no_group(connection, known)
         if await extensions.version_of(connection, known) != data.version:
             raise Stale("extension")
         present = await tenures.open_on(connection, known)
@@ -211,6 +236,8 @@ ROUTES = [
     show_extension,
     assign_extension,
     release_extension,
+    last_change,
+    undo_reach,
     preview_undo,
     undo_extension,
 ]

@@ -18,7 +18,7 @@ from storage.ledger.entry import Subject
 
 KINDS = frozenset(
     (
-        "person", "organisation", "site", "extension", "mailbox", "device", "role_grant",
+        "person", "organisation", "site", "extension", "group", "mailbox", "device", "role_grant",
         "session", "exception", "policy_value",
     )
 )  # fmt: skip
@@ -58,6 +58,7 @@ async def _identifier(plane: Plane, kind: str, what: str) -> UUID:
     finders = {
         "person": resolve.person,
         "extension": resolve.extension,
+        "group": resolve.group,
         "device": resolve.device,
         "site": resolve.site,
         "mailbox": resolve.mailbox,

@@ -25,6 +25,7 @@ from storage.errors import LedgerUnavailable, StorageUnavailable
 from storage.exceptions import Exceptions
 from storage.extensions import Extensions
 from storage.grants import Grants
+from storage.groups import Groups
 from storage.holds import Holds
 from storage.identifiers import Clock, new_id
 from storage.intents import intend
@@ -128,6 +129,7 @@ class Plane:
     holds: Holds = field(init=False)
     sites: Sites = field(init=False)
     reaches: Reaches = field(init=False)
+    groups: Groups = field(init=False)
 
     def __post_init__(self) -> None:
         self.people = People(self.fields)
@@ -139,6 +141,7 @@ class Plane:
         self.holds = Holds(self.fields)
         self.sites = Sites(self.fields)
         self.reaches = Reaches(self.fields)
+        self.groups = Groups(self.fields)
 
     def deed(self, actor: Actor = SYSTEM) -> Deed:
         return Deed(actor, new_id(self.clock), self.clock())

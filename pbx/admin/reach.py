@@ -1,4 +1,4 @@
-"""How somebody is reached: do-not-disturb and forwards, one's own and others'.
+"""How somebody is reached: do-not-disturb, forwards, calls at once, one's own and others'.
 
 A forward goes to an extension of the house alone: one to a private telephone would carry calls
 about patients past every other safeguard.
@@ -64,6 +64,17 @@ async def change_own_reach(
     return await _changed(plane, caller, caller.someone, data)
 
 
+@post(
+    "/v1/own/reach/undoing",
+    opt=needs(Privilege.OWN_REACH, Action.REACH_UNDONE),
+    status_code=200,
+    summary="Undo your own last do-not-disturb, forward or limit",
+)
+async def undo_own_reach(plane: GivenPlane, caller: GivenCaller) -> Changed:
+    await plane.run(plane.reaches.undo_all, caller.deed, caller.someone)
+    return Changed(operation=caller.deed.operation)
+
+
 async def _shown(plane: Plane, caller: Caller, person: UUID) -> list[ReachView]:
     found = await plane.run(plane.reaches.of, caller.deed, person)
     targets = {forward.extension for reach in found.values() for forward in reach.forwards}
@@ -82,19 +93,26 @@ def _view(extension: UUID, reach: Reach, numbers: dict[UUID, str]) -> ReachView:
             ForwardView(when=f.when, number=numbers[f.extension], until=f.until)
             for f in reach.forwards
         ],
+        most_calls=reach.most_calls,
+        most_calls_until=reach.most_calls_until,
     )
 
 
 async def _changed(plane: Plane, caller: Caller, person: UUID, data: ReachChange) -> Changed:
     if data.until is not None:
         check_future(data.until, caller.deed.at)
-    is_forward = data.setting is not Setting.DO_NOT_DISTURB
+    is_limit = data.setting is Setting.CALL_WAITING
+    is_forward = data.setting is not Setting.DO_NOT_DISTURB and not is_limit
+    if (data.most_calls is not None) is not (is_limit and data.is_on):
+        raise RuleBroken("a limit that is on needs a number of calls, and nothing else has one")
     if (data.number is not None) is not (is_forward and data.is_on):
         raise RuleBroken("a forward that is on needs a number, and nothing else has one")
     target = None if data.number is None else await _ours(plane, data.number)
     change = Change(
         when=When(data.setting.value) if is_forward else None,
         is_on=data.is_on,
+        is_limit=is_limit,
+        most_calls=data.most_calls,
         target=target,
         until=data.until,
     )
@@ -112,4 +130,4 @@ async def _ours(plane: Plane, number: str) -> UUID:
     return found
 
 
-ROUTES = [show_reach, change_reach, show_own_reach, change_own_reach]
+ROUTES = [show_reach, change_reach, show_own_reach, change_own_reach, undo_own_reach]

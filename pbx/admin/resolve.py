@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pbx.access.errors import RuleBroken
 from pbx.admin.plane import Plane
-from storage import tenures
+from storage import groups, tenures
 from storage.conflicts import NotFound
 
 Finding = Callable[[AsyncConnection, str], Awaitable[UUID | None]]
@@ -19,6 +19,17 @@ async def person(plane: Plane, who: str) -> UUID:
 
 async def extension(plane: Plane, number: str) -> UUID:
     return await _found(plane, number, plane.extensions.find, "extension")
+
+
+async def group(plane: Plane, number: str) -> UUID:
+    """A number at which a group rings, or rang."""
+    try:
+        found = await extension(plane, number)
+        async with plane.database.read() as connection:
+            await groups.version_of(connection, found)
+    except NotFound:
+        raise NotFound("group") from None
+    return found
 
 
 async def device(plane: Plane, label: str) -> UUID:

@@ -16,8 +16,9 @@ from pbx.admin import epochs
 from pbx.admin.performed import performed
 from pbx.admin.plane import Caller, Plane
 from pbx.admin.wire.fields import Performed
+from pbx.admin.wire.groups import LastChange
 from pbx.admin.wire.phones import Undoing, UndoView
-from storage import extensions, history, tenures
+from storage import extensions, groups, history, reach, tenures
 from storage.conflicts import Stale, WrongState
 from storage.deeds import Deed
 from storage.keyholder import acts
@@ -51,6 +52,27 @@ class Undo:
         if not self.closes:
             raise WrongState("extension", "has no change left that could be undone")
         return acts.CloseTenure(mailbox=self.closes[0], closes=self.closes[1:])
+
+
+async def last_of(plane: Plane, caller: Caller, extension: UUID) -> LastChange:
+    """What the newest change of a number that an undo knows was about."""
+
+    async def work(unit: Unit) -> LastChange:
+        unit.record(caller.deed.entry(Action.EXTENSION_READ, Subject("extension", extension)))
+        kind = await history.newest_of(
+            unit.connection,
+            extension,
+            {
+                "assignment": ("extension", UNDOABLE),
+                "settings": ("extension", reach.CHANGES),
+                "group": ("group", groups.CHANGES),
+            },
+        )
+        is_group = kind == "group"
+        version = await groups.version_of(unit.connection, extension) if is_group else 0
+        return LastChange(kind=kind, version=version)
+
+    return await plane.committer.run(work)
 
 
 async def preview(plane: Plane, caller: Caller, extension: UUID) -> UndoView:

@@ -1,13 +1,17 @@
 """`pbx extension`: whose number it is; and `pbx undo`."""
 
+from enum import StrEnum
 from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
 
 import typer
 
+from pbx.admin.wire.fields import Changed
+from pbx.admin.wire.groups import LastChange
 from pbx.admin.wire.isolation import Proof
 from pbx.admin.wire.phones import ExtensionView, UndoView
+from pbx.cli import group, reach
 from pbx.cli.client import AdminClient
 from pbx.cli.moments import UntilOption, shown, until
 from pbx.cli.output import (
@@ -161,24 +165,53 @@ def release(
     tell(answer, "The number is free.", json=json)
 
 
+class Of(StrEnum):
+    """What is undone, where it is not simply the last change."""
+
+    ASSIGNMENT = "assignment"
+    SETTINGS = "settings"
+    GROUP = "group"
+
+
 def undo(
-    number: NumberArgument,
+    number: Annotated[str, typer.Argument(help="An extension or a group; `me`: your settings.")],
+    of: Annotated[Of | None, typer.Option(help="Not simply the last change.")] = None,
     yes: YesOption = False,
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Undo the last change of an extension.
+    """Undo the last change: whose a number is, what a group is, how somebody is reached.
 
     Example: pbx undo 1042
     """
     desk = Desk.signed_in(data)
     with desk.client:
+        if number == "me":
+            _undone(reach.undo_own(desk.client), json=json)
+            return
+        last = desk.client.get(_path(number, "/last-change"), LastChange)
+        kind = last.kind if of is None else of.value
+        if kind in (Of.SETTINGS, Of.GROUP):
+            confirm(f"Undo the last change ({kind})?", yes=yes)
+            settings = kind == Of.SETTINGS
+            client = desk.client
+            _undone(
+                reach.undo_at(client, number)
+                if settings
+                else group.undo_group(client, number, last.version),
+                json=json,
+            )
+            return
         found = desk.client.get(_path(number, "/undoing"), UndoView)
         holder = found.person or "nobody"
         confirm(f"The number goes back to {holder}. Undo the last change?", yes=yes)
         body: dict[str, object] = {"version": found.version, "mailbox": found.mailbox}
         answer, _ = desk.perform(_path(number, "/undoing"), _undoing(found), body)
     tell(answer, "The last change is undone.", json=json)
+
+
+def _undone(answer: Changed, *, json: bool) -> None:
+    as_json(answer) if json else say("The last change is undone.")
 
 
 def _undoing(found: UndoView) -> acts.ReopenTenure | acts.CloseTenure:

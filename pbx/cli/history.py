@@ -16,8 +16,8 @@ def history(
     kind: Annotated[
         str,
         typer.Argument(
-            help="person, organisation, site, extension, mailbox, device, role_grant, session, "
-            "exception or policy_value"
+            help="person, organisation, site, extension, group, mailbox, device, role_grant, "
+            "session, exception or policy_value"
         ),
     ],
     what: Annotated[str, typer.Argument(help="A log-in, number, label or identifier.")],

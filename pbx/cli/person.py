@@ -35,6 +35,7 @@ app = typer.Typer(no_args_is_help=True, help="People: add, show, suspend, and en
 
 app.command()(reach.dnd)
 app.command()(reach.forward)
+app.command("call-waiting")(reach.call_waiting)
 
 AWAY = "The key holder is away: its part waits, and the exchange lets the person in no more."
 

@@ -1,4 +1,4 @@
-"""`pbx person dnd` and `pbx person forward`: how somebody is reached."""
+"""`pbx person dnd`, `forward` and `call-waiting`: how somebody is reached."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -71,6 +71,38 @@ def forward(
     as_json(answer) if json else say(done)
 
 
+def call_waiting(
+    who: WhoArgument,
+    most: Annotated[str, typer.Argument(metavar="CALLS|off", help="1: no second call rings.")],
+    until_: UntilOption = None,
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """How many calls somebody takes at once; the next one goes where calls go when they are busy.
+
+    Example: pbx person call-waiting me 1 --until +4h
+    """
+    if most != Switch.OFF and not (most.isascii() and most.isdigit() and 0 < int(most[:3]) <= 50):
+        raise CommandError("Say 1 to 50 calls, or `off`.", Exit.USAGE)
+    calls = None if most == Switch.OFF else int(most)
+    setting = Setting.CALL_WAITING
+    body = {"setting": setting, "is_on": calls is not None, "most_calls": calls}
+    answer = _change(who, {**body, "until": until(until_)}, data)
+    done = "As many calls as come ring." if calls is None else f"At most {calls} at once."
+    as_json(answer) if json else say(done)
+
+
+def undo_own(client: AdminClient) -> Changed:
+    """For `pbx undo me`."""
+    return client.post("/v1/own/reach/undoing", Changed)
+
+
+def undo_at(client: AdminClient, number: str) -> Changed:
+    """For `pbx undo` of a number whose holder has set something."""
+    path = f"/v1/extensions/{quote(number, safe='')}/reach/undoing"
+    return client.post(path, Changed)
+
+
 def reach_of(client: AdminClient, who: str) -> list[ReachView]:
     return client.get(_path(who), list[ReachView])
 
@@ -81,6 +113,9 @@ def lines(found: list[ReachView]) -> dict[str, str]:
     for reach in found:
         if reach.do_not_disturb:
             shown_[f"{reach.number} do-not-disturb"] = _ends("on", reach.undisturbed_until)
+        if reach.most_calls is not None:
+            most = _ends(str(reach.most_calls), reach.most_calls_until)
+            shown_[f"{reach.number} calls at once"] = most
         for forward_ in reach.forwards:
             to = _ends(f"to {forward_.number}", forward_.until)
             shown_[f"{reach.number} {forward_.when}"] = to

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from storage import phonebook
-from storage.conflicts import WrongState
+from storage.conflicts import NotFound, WrongState
 from storage.extensions import version_of
 from storage.identifiers import new_id
 from storage.models.extensions import reach as table
@@ -56,7 +56,7 @@ async def test_settings_are_kept_sealed_and_recorded(stores: Stores) -> None:
     assert msgspec.json.decode(changed[1].before)["forwards"] == []
     assert msgspec.json.decode(changed[1].after)["forwards"][0]["extension"] == str(other)
     phones = Phones(FieldKey(b"k" * 32, "device-auth"))
-    [held] = (await stores.ask(phonebook.read, stores.fields, phones)).tenancies
+    [held] = (await stores.ask(phonebook.read, stores.fields, phones, stores.clock())).tenancies
     assert held.reach == expected
 
     for undone in (Change(when=None, is_on=False), Change(when=When.BUSY, is_on=False)):
@@ -86,3 +86,51 @@ async def test_nobody_forwards_an_extension_to_itself(stores: Stores) -> None:
         await stores.do(
             stores.reaches.change, anna, Change(when=When.ALWAYS, is_on=True, target=own)
         )
+
+
+async def test_how_many_calls_at_once_has_an_end_and_is_kept_beside_the_rest(
+    stores: Stores,
+) -> None:
+    anna = await stores.hire("anna")
+    own = await number(stores, "1001")
+    await give(stores, own, anna)
+    limit = Change(when=None, is_on=True, is_limit=True, most_calls=1, until=7)
+
+    await stores.do(stores.reaches.change, anna, Change(when=None, is_on=True))
+    await stores.do(stores.reaches.change, anna, limit)
+
+    reach = (await stores.do(stores.reaches.of, anna))[own]
+    assert (reach.limit(6), reach.limit(7), reach.do_not_disturb) == (1, None, True)
+    off = msgspec.structs.replace(limit, is_on=False)
+    await stores.do(stores.reaches.change, anna, off)
+    assert (await stores.do(stores.reaches.of, anna))[own] == Reach(do_not_disturb=True)
+
+
+async def test_the_last_setting_is_undone_once_and_for_the_same_holder_only(
+    stores: Stores,
+) -> None:
+    anna, ben = await stores.hire("anna"), await stores.hire("ben")
+    own, other = await number(stores, "1001"), await number(stores, "1002")
+    await give(stores, own, anna)
+    first = Reach(forwards=(Forward(When.ALWAYS, other, 9),))
+    change = Change(when=When.ALWAYS, is_on=True, target=other, until=9)
+    await stores.do(stores.reaches.change, anna, change)
+    await stores.do(stores.reaches.change, anna, Change(when=None, is_on=True))
+
+    await stores.do(stores.reaches.undo, own)
+    assert await stores.do(stores.reaches.of, anna) == {own: first}
+    with pytest.raises(WrongState, match="no setting left"):
+        await stores.do(stores.reaches.undo, own)
+    await stores.do(stores.reaches.change, anna, Change(when=When.ALWAYS, is_on=False))
+    await stores.do(stores.reaches.undo_all, anna)
+    assert await stores.do(stores.reaches.of, anna) == {own: first}
+    assert [row.action for row in await stores.rows()].count("reach.undone") == 2
+
+    await stores.do(stores.reaches.change, anna, Change(when=None, is_on=True))
+    await give(stores, own, ben)
+    with pytest.raises(WrongState, match="somebody else"):
+        await stores.do(stores.reaches.undo, own)
+    with pytest.raises(WrongState, match="holds no extension"):
+        await stores.do(stores.reaches.undo_all, anna)
+    with pytest.raises(NotFound):
+        await stores.do(stores.reaches.undo, other)

@@ -14,6 +14,7 @@ from storage.devices import Devices
 from storage.exceptions import Exceptions
 from storage.extensions import Extensions
 from storage.grants import Grants
+from storage.groups import Groups
 from storage.identifiers import new_id
 from storage.ledger.committer import Committer
 from storage.ledger.entry import SYSTEM, Actor
@@ -46,6 +47,7 @@ class Stores:
         self.exceptions = Exceptions(self.fields)
         self.sites = Sites(self.fields)
         self.reaches = Reaches(self.fields)
+        self.groups = Groups(self.fields)
         self.mailboxes = SharedMailboxes(self.fields)
 
     def deed(self, actor: Actor = SYSTEM) -> Deed:

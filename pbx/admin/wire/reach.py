@@ -1,9 +1,11 @@
 """Bodies about how somebody is reached."""
 
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
 from pbx.admin.wire.fields import Moment, Number
 
@@ -16,6 +18,10 @@ class Setting(StrEnum):
     BUSY = "busy"
     NO_ANSWER = "no-answer"
     OFFLINE = "offline"
+    CALL_WAITING = "call-waiting"
+
+
+MostCalls = Annotated[int, Meta(ge=1, le=50, description="Calls at once")]
 
 
 class ForwardView(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +39,9 @@ class ReachView(msgspec.Struct, frozen=True, kw_only=True):
     """Also what has an end; whether that has come is seen by `undisturbed_until`."""
     undisturbed_until: int | None
     forwards: list[ForwardView]
+    most_calls: int | None = None
+    """How many calls at once; None: as many as come."""
+    most_calls_until: int | None = None
 
 
 class ReachChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,4 +50,5 @@ class ReachChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     setting: Setting
     is_on: bool
     number: Number | None = None
+    most_calls: MostCalls | None = None
     until: Moment | None = None

@@ -64,6 +64,7 @@ WORDS = {
     "when": "busy",
     "keying": "dtls",
     "to": "1042",
+    "most": "1",
 }
 MORE = {"pbx audit scope": ["--person", "root", "--from", "1d"]}
 """Options of which one has to be said."""

@@ -17,8 +17,9 @@ from tests.support.clinic import Clinic, Member
 from tests.support.privileges import USES
 
 COPIED = (
-    "person", "role_grant", "session", "extension", "tenure", "reach", "device", "phone_identity",
-    "shared_mailbox", "organisation", "site", "message", "legal_hold",
+    "person", "role_grant", "session", "extension", "tenure", "reach", "ring_group",
+    "ring_group_state", "device", "phone_identity", "shared_mailbox", "organisation",
+    "site", "message", "legal_hold",
 )  # fmt: skip
 RULES = ("policy_value", "exception")
 OPENINGS = ("listening", "export", "plain-export")
