@@ -18,7 +18,11 @@ from tests.support.phone import Account, Phone
 from tests.support.phonebook import SECRET, Line
 from tests.support.product import DOMAIN, Product
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1200),
+    pytest.mark.usefixtures("nothing_in_clear"),
+]
 
 MESSAGES = int(os.environ.get("HOSTILE_MESSAGES", "10000"))
 HALF_OPEN = int(os.environ.get("HOSTILE_HALF_OPEN", "800"))

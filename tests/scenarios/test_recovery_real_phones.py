@@ -68,7 +68,8 @@ async def test_the_tone_goes_on_through_kill_9_and_each_phone_can_hang_up(
         for path, hertz in heard:
             await tone.until_heard(path, hertz, seconds=1.0)
         starts = [len(tone.read_wav(path)[0]) for path, _ in heard]
-        in_front(product.processes["worker"].pid)
+        for process in (product.processes["worker"].pid, alice.pid, bob.pid):
+            in_front(process)
         await product.kill("exchange", signal.SIGKILL)
         await product.start(["exchange"])
         for phone in (alice, bob):

@@ -47,14 +47,6 @@ def seconds_of(samples: list[int], rate: int, hertz: float, *, window: float = W
     return window * sum(power(part, rate, hertz) > 0.5 for part in windows)
 
 
-def purity(samples: list[int], rate: int, hertz: float, *, window: float = WINDOW) -> float:
-    """Share of the windows that sound, in which the tone is what sounds."""
-    size = int(rate * window)
-    windows = [samples[at : at + size] for at in range(0, len(samples) - size + 1, size)]
-    sounding = [part for part in windows if max(part) > 200]
-    return sum(power(part, rate, hertz) > 0.5 for part in sounding) / max(len(sounding), 1)
-
-
 async def until_heard(
     path: str | Path | Callable[[], Path],
     hertz: float,
