@@ -44,6 +44,8 @@ WORKER_LOST = "media-worker-lost"
 NOT_POSSIBLE = "vm-not-possible"
 WHOLE = frozenset({"digit", "stopped", "silence", "limit"})
 """Ends after which the caller is still there. Stopped: by a hash in signalling."""
+CUT = frozenset({"disk-full", "disk-error", "overrun"})
+"""Ends after which only what is durable is kept; the caller hears that it was not all."""
 REVIEWS = 10
 """How often a caller may hear, change or record it again."""
 LEAD_IN = Silence(milliseconds=400)
@@ -149,7 +151,7 @@ async def _record(dialogue: Dialogue, voicemail: Voicemail, mailbox: UUID) -> No
     """Again and again, if the caller wants it; the last one counts."""
     for _ in range(REVIEWS):
         draft = await _begin(dialogue, voicemail, mailbox)
-        is_again = False
+        is_again, recorded = False, None
         try:
             recorded = await _listen(dialogue)
             if recorded is not None and recorded.cause in WHOLE:
@@ -161,7 +163,11 @@ async def _record(dialogue: Dialogue, voicemail: Voicemail, mailbox: UUID) -> No
             voicemail.deposits.conclude(draft)
         if not is_again:
             break
-    await dialogue.say("vm-cancelled" if draft.is_unwanted else "vm-left", "goodbye")
+    if recorded is not None and recorded.cause in CUT:
+        await voicemail.watch.look_at_disk()
+        await dialogue.say(NOT_POSSIBLE, "goodbye")
+    else:
+        await dialogue.say("vm-cancelled" if draft.is_unwanted else "vm-left", "goodbye")
 
 
 async def _begin(dialogue: Dialogue, voicemail: Voicemail, mailbox: UUID) -> Draft:

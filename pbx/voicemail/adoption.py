@@ -40,6 +40,8 @@ class Adoption:
         self._database, self._committer = database, committer
         self._keyholder, self._media, self._clock = keyholder, media, clock
         self._refused: set[bytes] = set()
+        self._unsettled: set[bytes] = set()
+        """Adopted, and the deposit's slot still lies beside the file."""
 
     @property
     def refused(self) -> int:
@@ -65,7 +67,9 @@ class Adoption:
                 log.error("a message was not adopted", reason="refused")
                 self._refused.add(message.content)
             else:
+                self._unsettled.add(message.content)
                 adopted += 1
+        await self._settle()
         return adopted
 
     async def _adopt(self, message: Message, slot: bytes) -> None:
@@ -87,7 +91,14 @@ class Adoption:
             await messages.adopted(unit, deed, message.id, own)
 
         await self._committer.run(work)
+
+    async def _settle(self) -> None:
+        """After a crash of ours recovery finds those that we forgot."""
+        if not self._unsettled:
+            return
+        contents = list(self._unsettled)
         try:
-            await self._media.settle([message.content])
+            await self._media.settle(contents)
         except MediaError:
-            log.warning("a slot beside its file was not removed")
+            return  # no worker answers: next time
+        self._unsettled.difference_update(contents)

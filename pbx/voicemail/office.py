@@ -93,6 +93,8 @@ class Voicemail:
         }
         self._mailboxes: frozenset[UUID] = frozenset()
         """Those that somebody had when greetings were looked through last."""
+        self._looks_at_disk = False
+        """A recording found another disk than we know of: sooner than the next look."""
         self._news = asyncio.Event()
         self._entered = AsyncExitStack()
         self.changed: Callable[[UUID], None] = lambda mailbox: None
@@ -130,6 +132,9 @@ class Voicemail:
         """What a worker says of a recording, also when its call is over."""
         if not self.deposits.heard(event) and isinstance(event, Recorded):
             self.deposits.needs_recovery = True
+            self.wake()
+        if isinstance(event, Stored) and event.is_low != self.watch.is_low:
+            self._looks_at_disk = True
             self.wake()
 
     def wake(self) -> None:
@@ -194,6 +199,9 @@ class Voicemail:
                 self.deposits.needs_recovery = True
         elif self.deposits.waiting:
             await self.deposits.retry()
+        if self._looks_at_disk:
+            self._looks_at_disk = False
+            await self.watch.look_at_disk()
         await self.adoption.run()
         await self._end_greetings()
         await self._sweep()

@@ -7,6 +7,8 @@ digest"; only with exactly that does it open.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 import structlog
 
@@ -21,6 +23,8 @@ from storage.keyholder.signing import SignedKey
 from storage.messages import NewMessage
 
 log = structlog.get_logger()
+
+ALL = 1 << 30
 
 
 class Recovery:
@@ -47,10 +51,22 @@ class Recovery:
             async with self._database.read() as connection:
                 known = frozenset(await messages.contents(connection))
                 known |= {one.content for one in await greetings.all_(connection)}
+                waiting = {one.content for one in await messages.not_adopted(connection, ALL)}
         except StorageError:
+            return False
+        if not await self._settled(left.keys() & known - waiting):
             return False
         known |= frozenset(held)  # whatever was committed while we looked
         return await self._match(left, known, is_recording=recording > 0)
+
+    async def _settled(self, contents: Iterable[bytes]) -> bool:
+        """The database has what lies beside these; a crash came before it was deleted there."""
+        try:
+            if settled := list(contents):
+                await self._media.settle(settled)
+        except MediaError:
+            return False
+        return True
 
     async def _match(
         self, left: dict[bytes, LeftRecording], known: frozenset[bytes], *, is_recording: bool

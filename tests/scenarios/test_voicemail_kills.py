@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from uuid import UUID
 
@@ -53,6 +54,8 @@ class Torture:
     spoken: float | None = None
     """Seconds of tone until the kill."""
     lost: list[float] = field(default_factory=list)
+    reached: int = 0
+    """Points that killed; the others lay behind the end of what was done."""
 
     # -- what is done meanwhile
 
@@ -108,6 +111,7 @@ class Torture:
             arm(self.ward, victim).write_text("{} {}".format(*point))
             dying = asyncio.ensure_future(process.wait())
             await asyncio.wait({doing, dying}, return_when=asyncio.FIRST_COMPLETED)
+            self.reached += dying.done()
             dying.cancel()
         if what == "destroy" and victim == "exchange":
             await self.while_it_starts(doing)
@@ -229,14 +233,18 @@ async def torture(open_path: Path) -> AsyncIterator[Torture]:
 
 async def test_killed_at_any_moment_nothing_acknowledged_is_lost(torture: Torture) -> None:
     print(f"seed {SEED}, {KILLS} kills")
-    deeds = [(what, victim) for what in LATEST for victim in ALL]
-    torture.dice.shuffle(deeds)
+    points = [
+        (what, victim, (call, after))
+        for what, latest in LATEST.items()
+        for victim, call, after in product(ALL, range(1, latest + 1), (0, 1))
+    ]
+    torture.dice.shuffle(points)  # each of them comes once
     for number in range(KILLS):
-        what, victim = deeds[number % len(deeds)]
-        point = (torture.dice.randint(1, LATEST[what]), torture.dice.randrange(2))
+        what, victim, point = points[number % len(points)]
         is_point = number % 3 < 2
         print(number, what, victim, point if is_point else "at a random moment", flush=True)
         await torture.round(what, victim, point if is_point else None)
+    print(f"{torture.reached} at their points")
     if torture.lost:
         print("seconds lost:", " ".join(f"{lost:.2f}" for lost in sorted(torture.lost)))
         assert min(torture.lost) < 1.0

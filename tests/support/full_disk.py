@@ -28,6 +28,13 @@ class SmallDisk:
         self.path = path
         self._filler = path / "filler"
 
+    def leave(self, mebibytes: float) -> None:
+        """Take all but so much."""
+        found = os.statvfs(self.path)
+        size = found.f_bavail * found.f_frsize - int(mebibytes * (1 << 20))
+        with self._filler.open("ab") as file:
+            file.write(bytes(max(size, 0)))
+
     def fill(self) -> None:
         with self._filler.open("ab", buffering=0) as file, suppress(OSError):
             for size in (1 << 16, 512, 1):
@@ -55,7 +62,7 @@ class LimitedFiles:
 
 
 @contextmanager
-def disk(path: Path) -> Iterator[Disk]:
+def disk(path: Path, megabytes: int = MEGABYTES) -> Iterator[Disk]:
     if os.getuid() != 0:
         limited = LimitedFiles(path)
         try:
@@ -63,7 +70,7 @@ def disk(path: Path) -> Iterator[Disk]:
         finally:
             limited.free()
         return
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m,mode=0755", "tmpfs", str(path)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0755", "tmpfs", str(path)]
     subprocess.run(mount, check=True)
     try:
         yield SmallDisk(path)

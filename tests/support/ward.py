@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import sqlite3
-import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
@@ -149,29 +148,33 @@ class Ward:
     # -- phones
 
     @asynccontextmanager
+    async def phone(self, username: str) -> AsyncIterator[Phone]:
+        """A lean phone, registered."""
+        phone = Phone(Account(username=username, domain=DOMAIN, password=SECRET))
+        try:
+            async with asyncio.timeout(30):
+                address = (self.product.address, self.product.port)
+                await phone.connect(address, self.product.context())
+                assert (await phone.register()).status == 200
+            yield phone
+        finally:
+            phone.close()
+
+    @asynccontextmanager
     async def calling(
         self, username: str, number: str, media: RtpPhone | None = None
     ) -> AsyncIterator[Caller]:
-        """A lean phone in an answered call; it may lose its exchange."""
-        phone = Phone(Account(username=username, domain=DOMAIN, password=SECRET))
+        """In an answered call; it may lose its exchange."""
         sound = media or RtpPhone()
-        caller: Caller | None = None
-        try:
-            async with asyncio.timeout(30):
-                await phone.connect((self.product.address, self.product.port), self._context())
-                assert (await phone.register()).status == 200
-                call = phone.invite(number, sound.sdp())
-                sound.read((await call.answered()).body)
-            caller = Caller(phone, call, sound)
-            yield caller
-        finally:
-            if caller is not None:
+        async with self.phone(username) as phone:
+            caller = Caller(phone, phone.invite(number, sound.sdp()), sound)
+            try:
+                async with asyncio.timeout(30):
+                    sound.read((await caller.call.answered()).body)
+                yield caller
+            finally:
                 caller.quiet()
-            phone.close()
-            sound.close()
-
-    def _context(self) -> ssl.SSLContext:
-        return self.product.context()
+                sound.close()
 
     # -- what is there
 
