@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
+import msgspec
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,7 +20,9 @@ from pbx.sip.digest import Algorithm, ha1
 from storage import directory, keyfiles
 from storage.database import Database
 from storage.exceptions import ExceptionKind
+from storage.groups import Member, Settings
 from storage.models.extensions import device, extension, tenure
+from storage.models.groups import ring_group, ring_group_state
 from storage.models.people import person
 from storage.models.phones import phone_identity
 from storage.models.policies import exception
@@ -52,6 +55,7 @@ class Phonebook:
         auth = keyfiles.load(layout.credentials, keyfiles.DEVICE_AUTH)
         self._auth = FieldKey(auth, "device-auth")
         self._now = time.time_ns() // 1000
+        self._extensions: dict[str, UUID] = {}
 
     async def write(self, database: Database, lines: Sequence[Line]) -> None:
         async with database.begin() as connection:
@@ -60,6 +64,7 @@ class Phonebook:
 
     async def _line(self, connection: AsyncConnection, line: Line) -> None:
         number, who, phone = uuid4(), line.person or uuid4(), uuid4()
+        self._extensions[line.number] = number
         await connection.execute(
             insert(extension).values(
                 id=number,
@@ -90,6 +95,26 @@ class Phonebook:
         await self._phone(connection, line, phone, number)
         if line.md5:
             await self._exception(connection, phone, who)
+
+    async def group(self, database: Database, number: str, *members: str) -> None:
+        """A group of lines that were written before: all of them ring."""
+        group, state = uuid4(), uuid4()
+        rung = tuple(Member(extension=self._extensions[member]) for member in members)
+        settings = msgspec.json.encode(Settings(name="Group", members=rung)).decode()
+        sealed = self._sealed(settings, "ring_group_state", "settings", state)
+        async with database.begin() as connection:
+            await connection.execute(
+                insert(extension).values(
+                    id=group,
+                    number_sealed=self._sealed(number, "extension", "number", group),
+                    number_index=self._names.index(number, "extension", "number"),
+                    created_at=self._now,
+                    version=1,
+                )
+            )
+            await connection.execute(insert(ring_group).values(id=group, state_id=state, version=1))
+            values = {"id": state, "group_id": group, "settings_sealed": sealed}
+            await connection.execute(insert(ring_group_state).values(**values, made_at=self._now))
 
     async def _phone(
         self, connection: AsyncConnection, line: Line, phone: UUID, number: UUID

@@ -12,7 +12,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,11 +116,17 @@ class Product:
     def context(self) -> ssl.SSLContext:
         return client_context(self.ca_file)
 
-    async def provision(self, *lines: Line) -> None:
+    async def provision(
+        self, *lines: Line, groups: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        """Lines, and groups of them by number."""
         url = database_url(self.storage_url or f"sqlite:///{self.layout.database_file}")
         database = await Database.open(url)
         try:
-            await Phonebook(self.layout, DOMAIN).write(database, lines)
+            book = Phonebook(self.layout, DOMAIN)
+            await book.write(database, lines)
+            for number, members in (groups or {}).items():
+                await book.group(database, number, *members)
         finally:
             await database.close()
 

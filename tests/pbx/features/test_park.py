@@ -6,8 +6,11 @@ import asyncio
 
 import pytest
 
+from media.client import Prompt
+from media.prompts import TEXTS
 from pbx.b2bua.config import CallsConfig
 from pbx.b2bua.identity import Place
+from pbx.features.park import words
 from storage.calls import CallOutcome
 from tests.support.calling import database, exchange
 from tests.support.exchange import DOMAIN
@@ -211,3 +214,11 @@ async def test_a_phone_in_the_public_that_is_nobodys_takes_no_call(
         await taken.over()
     await desk.records(3)
     assert (await desk.exchange.ledger_actions()).count("call.retrieved") == 1
+
+
+def test_the_place_is_said_as_it_is_dialled() -> None:
+    said = [sound.name for sound in words("*7012").sounds if isinstance(sound, Prompt)]
+
+    assert said == ["park-at", "number-7", "number-0", "number-1", "number-2"]
+    assert set(said) <= set(TEXTS)
+    assert {"park-empty", "park-full", "pick-up-none"} <= set(TEXTS)
