@@ -157,6 +157,14 @@ class Directory:
             if entry.mailbox is not None
         }
 
+    @cached_property
+    def devices_of_person(self) -> Mapping[UUID, tuple[UUID, ...]]:
+        """The phones at which somebody is rung."""
+        found: dict[UUID, tuple[UUID, ...]] = {}
+        for entry in self.entries.tenancies:
+            found[entry.person] = found.get(entry.person, ()) + entry.devices
+        return found
+
     def of_extension(self, extension: UUID) -> TenancyEntry | None:
         """Who holds it now."""
         return self._by_extension.get(extension)

@@ -150,6 +150,7 @@ class Telephony:
                 greetings_key=greetings,
                 log=ground.layout.deposit_log,
                 deposit_keys=credentials / "deposit.public",
+                greeting_copy=credentials / "greetings.sealed",
             )
         )
         self.domain = ground.config.exchange.domain
@@ -295,6 +296,8 @@ class Telephony:
                 phones=self.registered,
                 directory=self.keeper.current,
                 counts=self._counts,
+                shared=self.voicemail.readers.mailboxes_of,
+                readers=self.voicemail.readers.people_of,
                 domain=config.exchange.domain,
             )
         )
@@ -315,6 +318,8 @@ class Telephony:
         )
         self.voicemail.changed = self.lamps.changed
         self.voicemail.notify = self._notify
+        self.voicemail.alarmed = self._nobody_hears
+        self.voicemail.readers.changed = self._other_readers
         self.keeper.changed = self._directory_changed
         self.listening = Listening(
             ground.authority, self.driver, config.sip, self.keeper.current, ground.clock
@@ -404,6 +409,17 @@ class Telephony:
         for number, held in self.keeper.current().tenancies.items():
             if held.mailbox == mailbox and number in addresses:
                 self.notices.send(addresses[number], self.ground.clock())
+
+    def _nobody_hears(self, managers: frozenset[UUID], is_so: bool) -> None:
+        """The practice manager's phones and address are told."""
+        self.lamps.alarm(managers if is_so else frozenset())
+        if is_so:
+            self.notices.alarm()
+
+    def _other_readers(self, mailboxes: Collection[UUID]) -> None:
+        for mailbox in mailboxes:
+            self.lamps.changed(mailbox)
+        self.lamps.directory_changed()
 
     async def _counts(self, mailboxes: Collection[UUID]) -> dict[UUID, Counts]:
         async with self.ground.database.read() as connection:

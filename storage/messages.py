@@ -114,6 +114,14 @@ class Counts:
     urgent_new: int = 0
     urgent_old: int = 0
 
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.new + other.new,
+            self.old + other.old,
+            self.urgent_new + other.urgent_new,
+            self.urgent_old + other.urgent_old,
+        )
+
 
 def deposited(deed: Deed, new: NewMessage) -> Entry:
     """The ledger row without which its file is refused."""

@@ -25,6 +25,7 @@ from storage.keyholder.client import (
     KeyHolderUnavailable,
     Refused,
 )
+from storage.keyholder.journal import Event, parse_record
 from storage.keyholder.proofs import seal_proof
 from storage.keyholder.protocol import Evidence, Origin, Proof, Protected
 from storage.keyholder.signing import BadKey, Pin
@@ -96,36 +97,49 @@ def kept_out(keys: Path) -> str:
 
 
 def guesses_refused(layout: Layout) -> str:
-    """At a person who does not exist, so that nobody is locked out by this."""
+    """At a canary that has no PIN, so that nobody is locked out by this; each guess from another
+    phone, so that what stops them is the lock of the person and not of a phone."""
     return asyncio.run(_guess(layout, uuid4()))
 
 
-async def _guess(layout: Layout, nobody: UUID) -> str:
-    keyholder = KeyHolder(layout.keyholder_exchange_socket, deadline=5)
-    device = f"doctor {uuid4()}"
+async def _guess(layout: Layout, canary: UUID) -> str:
+    keyholder = KeyHolder(layout.keyholder_exchange_socket, deadline=10)
     try:
         pin = Pin.read(layout.keyholder_pin).signing_key
+        since = (await keyholder.ping()).journal
         for number in range(GUESSES):
-            act = acts.PhoneLogIn(nobody)
-            typed = Protected(pin=bytearray(f"{700_001 + 7 * number}".encode()))
-            sealed, asker = seal_proof(
-                pin, await keyholder.challenge(), act, typed, now=system_clock()
-            )
-            asker.forget()
-            try:
-                await keyholder.perform(
-                    act, Proof(sealed, Origin(device, "doctor"), b""), Evidence(uuid4())
-                )
-            except (Refused, InvalidRequest):
-                continue
-            raise Broken(f"guess {number + 1} was accepted")
+            await _one_guess(keyholder, pin, canary, number)
+        return await _locked(keyholder, canary, since)
     except (KeyHolderUnavailable, OSError):
         raise CannotTell("the key holder does not answer this account") from None
     except (BadKey, KeyHolderError):
         raise CannotTell("the key holder's pin file is missing") from None
     finally:
         await keyholder.close()
-    return f"{GUESSES} guesses at a canary were refused"
+
+
+async def _one_guess(keyholder: KeyHolder, pin: bytes, canary: UUID, number: int) -> None:
+    act = acts.PhoneLogIn(canary)
+    typed = Protected(pin=bytearray(f"{700_001 + 7 * number}".encode()))
+    sealed, asker = seal_proof(pin, await keyholder.challenge(), act, typed, now=system_clock())
+    asker.forget()
+    origin = Origin(f"doctor {uuid4()}", "doctor")
+    try:
+        await keyholder.perform(act, Proof(sealed, origin, b""), Evidence(uuid4()))
+    except (Refused, InvalidRequest):
+        return
+    raise Broken(f"guess {number + 1} was accepted")
+
+
+async def _locked(keyholder: KeyHolder, canary: UUID, since: int) -> str:
+    """The lock-out itself, as the key holder's journal has it."""
+    wrong = 0
+    for record in (await keyholder.journal(since + 1)).entries:
+        entry = parse_record(record)[0]
+        wrong += entry.person == canary
+        if entry.person == canary and entry.event is Event.LOCKED:
+            return f"{GUESSES} guesses at a canary from as many phones, locked out at the {wrong}th"
+    raise Broken(f"{GUESSES} guesses at a canary from as many phones, and it was never locked")
 
 
 def _as_exchange(owners: Accounts | None, check: Callable[[], str]) -> str:

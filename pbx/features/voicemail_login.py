@@ -198,9 +198,9 @@ async def said_to_be(dialogue: Dialogue, voicemail: Voicemail, number: str) -> A
     found = dialogue.call.directory.tenancies.get(number)
     if found is not None:
         return Asked(found, needs_code)
-    nobody = UUID(int=0)
-    stranger = TenancyEntry(number=number, extension=nobody, tenure=nobody, person=nobody)
-    return Asked(stranger, needs_code)
+    nobody, stranger = UUID(int=0), voicemail.stranger(number)
+    unknown = TenancyEntry(number=number, extension=nobody, tenure=nobody, person=stranger)
+    return Asked(unknown, needs_code)
 
 
 async def allows(dialogue: Dialogue, voicemail: Voicemail, what: str) -> bool:

@@ -16,6 +16,9 @@ class NoticeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     says_when: bool = False
     """Whether the hour stands in it."""
 
+    alarms_to: str = ""
+    """The practice manager's address: told when messages cannot be heard for long."""
+
     addresses: dict[str, str] = {}
     """Extension to e-mail address; whoever is not here gets none."""
 

@@ -1,17 +1,26 @@
 """Greetings and mailbox settings as deposits need them: in memory, also while the database is away.
 
-What callers hear is decided from this copy; it follows the database after every change.
+What callers hear is decided from this copy; it follows the database after every change. A sealed
+one on disk serves a start without the database.
 """
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
+import msgspec
+import structlog
+
+from pbx.voicemail.greeting_file import GreetingFile, Kept
 from storage import greetings
 from storage.database import Database
 from storage.errors import StorageError
 from storage.greetings import Greeting, GreetingChoice, GreetingKind, MailboxSetting
+from storage.sealed.primitives import OpenError
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +34,11 @@ class Spoken:
 class GreetingCopy:
     """`of` answers at once."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, file: GreetingFile) -> None:
+        self._database, self._file = database, file
+        self._kept: Kept | None = None
+        self._is_stale = True
+        """The copy on disk may not say what is known."""
         self._greetings: dict[tuple[UUID, GreetingKind], Greeting] = {}
         self._settings: dict[UUID, MailboxSetting] = {}
 
@@ -37,9 +49,35 @@ class GreetingCopy:
                 found = await greetings.all_(connection)
                 settings = await greetings.settings_of_all(connection)
         except StorageError:
+            if self._kept is None:
+                await self._restore()
             return
-        self._greetings = {(one.mailbox, one.kind): one for one in found}
-        self._settings = settings
+        kept = Kept(tuple(sorted(found, key=lambda one: one.id.int)), settings)
+        if kept != self._kept or self._is_stale:
+            self._take(kept)
+            await self._keep(kept)
+
+    def _take(self, kept: Kept) -> None:
+        self._kept, self._is_stale = kept, True
+        self._greetings = {(one.mailbox, one.kind): one for one in kept.greetings}
+        self._settings = kept.settings
+
+    async def _keep(self, kept: Kept) -> None:
+        try:
+            await asyncio.to_thread(self._file.write, kept)
+        except OSError:
+            log.error("the sealed copy of greetings cannot be written")
+        else:
+            self._is_stale = False
+
+    async def _restore(self) -> None:
+        try:
+            kept = await asyncio.to_thread(self._file.read)
+        except (OSError, OpenError, msgspec.MsgspecError):
+            log.error("the sealed copy of greetings cannot be read")
+            return
+        log.warning("the database is away; greetings are those of the sealed copy")
+        self._take(kept)
 
     @property
     def count(self) -> int:

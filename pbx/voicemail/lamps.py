@@ -37,6 +37,9 @@ log = structlog.get_logger()
 LONGEST, SHORTEST = 3_600, 60
 """Seconds a subscription lasts at most, and is refused under (RFC 6665 §4.2.1.1)."""
 
+ALARM = Counts(new=1, urgent_new=1)
+"""What a lamp says of no message: call, and hear that messages cannot be heard."""
+
 PER_DEVICE = 4
 """Subscriptions of one device; the oldest gives way."""
 
@@ -74,6 +77,10 @@ class Ground:
     directory: Callable[[], Directory]
     counts: Callable[[Collection[UUID]], Awaitable[dict[UUID, Counts]]]
     domain: str
+    shared: Callable[[UUID], Collection[UUID]] = lambda person: ()
+    """The shared mailboxes that a person reads."""
+    readers: Callable[[UUID], Collection[UUID]] = lambda mailbox: ()
+    """Who reads a shared mailbox."""
 
 
 @dataclass(slots=True)
@@ -90,6 +97,8 @@ class Lamps:
     _deaf: set[UUID] = field(default_factory=set)
     """Devices that refused a NOTIFY they had not asked for."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _alarmed: frozenset[UUID] = frozenset()
+    """People whose lamps burn because nobody can hear messages."""
 
     def __len__(self) -> int:
         return len(self._by_dialog)
@@ -103,26 +112,35 @@ class Lamps:
     def registered(self, device: UUID) -> None:
         """The phone is there again, perhaps after it missed something."""
         self._deaf.discard(device)
-        mailbox = self.mailbox_of(device)
-        if mailbox is not None:
+        for mailbox in self._mailboxes_of(device):
             self._look(mailbox, device)
 
     def holder_changed(self, device: UUID) -> None:
         """Somebody signed in on it, or out: whoever comes next sees nothing of theirs."""
-        mailbox = self.mailbox_of(device)
-        if mailbox is None:
-            self._tell_device(device, is_back=False)
-        else:
+        mailboxes = self._mailboxes_of(device)
+        for mailbox in mailboxes:
             self._look(mailbox, device)
+        if not mailboxes:
+            self._tell_device(device, is_back=False)
 
     def directory_changed(self) -> None:
         """Somebody else may have the extension now, or a lamp was switched."""
         for held in tuple(self._by_dialog.values()):
-            mailbox = self.mailbox_of(held.device)
-            if mailbox is not None and mailbox not in self._known:
-                self._look(mailbox, held.device)
-            else:
-                self._tell(held)
+            self._tell_or_look(held)
+
+    def _tell_or_look(self, held: Subscription) -> None:
+        unknown = [one for one in self._mailboxes_of(held.device) if one not in self._known]
+        for mailbox in unknown:
+            self._look(mailbox, held.device)
+        if not unknown:
+            self._tell(held)
+
+    def alarm(self, people: frozenset[UUID]) -> None:
+        """These are to look after voicemail: their lamps burn until nobody is named any more."""
+        concerned, self._alarmed = people | self._alarmed, people
+        for person in concerned:
+            for device in self.ground.directory().devices_of_person.get(person, ()):
+                self._tell_device(device, is_back=False)
 
     def device_of(self, dialog: Dialog) -> UUID | None:
         """Whose subscription it is; None: it is no subscription's dialog."""
@@ -215,11 +233,7 @@ class Lamps:
             return
         held.timer = loop.call_at(held.ends_at, self._end, held, "timeout")
         held.said = b""  # RFC 6665 §4.2.1.2: a NOTIFY follows every SUBSCRIBE that was taken
-        mailbox = self.mailbox_of(held.device)
-        if mailbox is not None and mailbox not in self._known:
-            self._look(mailbox, held.device)
-        else:
-            self._tell(held)
+        self._tell_or_look(held)
 
     def _end(self, held: Subscription, reason: str) -> None:
         """A last NOTIFY says why; its answer, whatever it is, ends the dialog."""
@@ -279,10 +293,13 @@ class Lamps:
             asked, self._asked = self._asked, []
             with suppress(StorageError):  # then what was known before is said, or nothing
                 self._known |= await self.ground.counts({mailbox for mailbox, _ in asked})
+        concerned: dict[UUID, bool] = {}
         for mailbox, only in asked:
             for device in self._devices_of(mailbox) if mailbox in self._known else ():
                 if only in (None, device):
-                    self._tell_device(device, is_back=only is not None)
+                    concerned[device] = only is not None and concerned.get(device, True)
+        for device, is_back in concerned.items():
+            self._tell_device(device, is_back=is_back)
 
     def _tell_device(self, device: UUID, *, is_back: bool) -> None:
         held = [one for one in self._by_dialog.values() if one.device == device]
@@ -322,20 +339,33 @@ class Lamps:
         )
 
     def _body(self, device: UUID) -> bytes:
-        mailbox = self.mailbox_of(device)
-        entry = self.ground.directory().devices.get(device)
+        directory = self.ground.directory()
+        entry, holder = directory.devices.get(device), directory.holder_of(device)
         counts = NOTHING
-        if mailbox is not None and entry is not None and entry.shows_lamp:
-            counts = self._known.get(mailbox, NOTHING)
+        if entry is not None and entry.shows_lamp:
+            for mailbox in self._mailboxes_of(device):
+                counts += self._known.get(mailbox, NOTHING)
+            if holder is not None and holder.person in self._alarmed:
+                counts += ALARM
         return summary(counts, self.ground.domain)
 
     def mailbox_of(self, device: UUID) -> UUID | None:
-        """Whose messages its lamp tells of."""
+        """Whose messages its lamp tells of, before all."""
         holder = self.ground.directory().holder_of(device)
         return None if holder is None else holder.mailbox
 
-    def _devices_of(self, mailbox: UUID) -> tuple[UUID, ...]:
-        return self.ground.directory().devices_of_mailbox.get(mailbox, ())
+    def _mailboxes_of(self, device: UUID) -> list[UUID]:
+        """Their own, and the shared ones that they read."""
+        own, holder = self.mailbox_of(device), self.ground.directory().holder_of(device)
+        shared = self.ground.shared(holder.person) if holder is not None else ()
+        return [*([own] if own is not None else []), *shared]
+
+    def _devices_of(self, mailbox: UUID) -> list[UUID]:
+        directory = self.ground.directory()
+        found = list(directory.devices_of_mailbox.get(mailbox, ()))
+        for person in self.ground.readers(mailbox):
+            found += directory.devices_of_person.get(person, ())
+        return found
 
     def _start(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

@@ -23,6 +23,11 @@ log = structlog.get_logger()
 PATIENCE = 20.0
 WORDS = "There is a new message in your mailbox. Call *97 to hear it."
 
+ALARM = (
+    "The key holder is away: messages can be left, and cannot be heard. Callers are told so. "
+    "Look with `pbx status`, unlock with `pbx keys unlock`."
+)
+
 
 class Notices:
     """`send` never holds anything up, and never fails anybody."""
@@ -41,9 +46,18 @@ class Notices:
 
     def send(self, address: str, at: int) -> None:
         """In a while, in a thread of its own."""
+        self._begin(written(self.config, address, at))
+
+    def alarm(self) -> None:
+        """To whoever manages the practice: nobody can hear messages."""
+        config = self.config
+        if config.alarms_to:
+            self._begin(alarmed(config))
+
+    def _begin(self, message: EmailMessage) -> None:
         if not self.config.server:
             return
-        task = asyncio.create_task(self._send(address, at), name="notice")
+        task = asyncio.create_task(self._send(message), name="notice")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -51,10 +65,10 @@ class Notices:
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _send(self, address: str, at: int) -> None:
+    async def _send(self, message: EmailMessage) -> None:
         config = self.config
         try:
-            await asyncio.to_thread(self._deliver, config, written(config, address, at))
+            await asyncio.to_thread(self._deliver, config, message)
         except (OSError, smtplib.SMTPException, ssl.SSLError) as failure:
             self.failed += 1
             log.warning("a notice was not sent", reason=type(failure).__name__)
@@ -69,6 +83,15 @@ class Notices:
                 password = Path(config.password_file).read_text(encoding="utf-8").strip()
                 server.login(config.user, password)
             server.send_message(message)
+
+
+def alarmed(config: NoticeConfig) -> EmailMessage:
+    """For the practice manager; of no message and nobody."""
+    message = EmailMessage()
+    message["From"], message["To"] = config.sender, config.alarms_to
+    message["Subject"] = "Voicemail cannot be heard"
+    message.set_content(ALARM)
+    return message
 
 
 def written(config: NoticeConfig, address: str, at: int) -> EmailMessage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,16 +19,19 @@ from pbx.voicemail.config import VoicemailConfig
 from pbx.voicemail.deposit_keys import DepositKeys
 from pbx.voicemail.deposits import Deposits
 from pbx.voicemail.greeting_copy import GreetingCopy
+from pbx.voicemail.greeting_file import GreetingFile
 from pbx.voicemail.purge import Purge
+from pbx.voicemail.readers import Readers
 from pbx.voicemail.recovery import Recovery
 from pbx.voicemail.watch import Watch
-from storage import greetings, tenures
+from storage import grants, greetings, tenures
 from storage.database import Database
 from storage.deeds import Deed
 from storage.deposits import DepositLog
 from storage.errors import StorageError
 from storage.greetings import Greeting
 from storage.identifiers import Clock, new_id
+from storage.keyholder.acts import Role
 from storage.keyholder.client import KeyHolder
 from storage.keyholder.signing import SignedKey
 from storage.ledger.committer import Committer
@@ -66,6 +69,7 @@ class Ground:
     greetings_key: primitives.Bytes
     log: Path
     deposit_keys: Path
+    greeting_copy: Path
 
 
 class Voicemail:
@@ -87,7 +91,10 @@ class Voicemail:
             ground.database, ground.committer, ground.keyholder, ground.clock, self._delete
         )
         self.watch = Watch(ground.keyholder, ground.media, ground.clock)
-        self.greetings = GreetingCopy(ground.database)
+        self.greetings = GreetingCopy(
+            ground.database, GreetingFile(ground.greeting_copy, ground.greetings_key)
+        )
+        self.readers = Readers(ground.keyholder, ground.clock)
         self._unwanted = {
             content for content, held in self.deposits.log.open_.items() if held.is_unwanted
         }
@@ -100,6 +107,11 @@ class Voicemail:
         self.changed: Callable[[UUID], None] = lambda mailbox: None
         self.notify: Callable[[UUID], None] = lambda mailbox: None
         """Told of each new message, for a notice outside."""
+        self.alarmed: Callable[[frozenset[UUID], bool], None] = lambda people, is_on: None
+        """Told who manages the practice when nobody can hear messages, and when that is over."""
+        self._managers: frozenset[UUID] = frozenset()
+        self._is_alarmed = False
+        self._strangers = primitives.random(primitives.KEY)
         self.deposits.changed = self._deposited
         self.damaged = 0
         """Files that were refused since the start: an alarm."""
@@ -116,6 +128,7 @@ class Voicemail:
         for name, work in (
             ("deposit keys", self.deposit_keys.run()),
             ("voicemail watch", self.watch.run()),
+            ("readers of shared mailboxes", self.readers.run()),
             ("voicemail chores", self._run()),
             ("voicemail purge", self._purge()),
         ):
@@ -147,6 +160,11 @@ class Voicemail:
 
     def greeting_key(self, content: bytes) -> bytes:
         return bytes(greeting_key(self.ground.greetings_key, content))
+
+    def stranger(self, number: str) -> UUID:
+        """Who is at a number that nobody has: somebody else at each, so that it is counted and
+        locked like any other."""
+        return UUID(bytes=primitives.mac(self._strangers, "stranger", number.encode())[:16])
 
     def remove(self, content: bytes) -> None:
         """Delete a file that nobody wants, as soon as a worker answers."""
@@ -203,8 +221,24 @@ class Voicemail:
             self._looks_at_disk = False
             await self.watch.look_at_disk()
         await self.adoption.run()
+        await self._tell_managers()
         await self._end_greetings()
         await self._sweep()
+
+    async def _tell_managers(self) -> None:
+        """Once when it begins, and once when it is over."""
+        is_away = self.watch.is_away(self.config.away_minutes)
+        if not is_away and not self._is_alarmed:
+            return
+        with suppress(StorageError):  # then whoever was known to be
+            async with self.ground.database.read() as connection:
+                self._managers = await grants.holders(
+                    connection, Role.PRACTICE_MANAGER, self.ground.clock()
+                )
+        if is_away != self._is_alarmed:
+            self._is_alarmed = is_away
+            log.error("hearing messages", state="impossible" if is_away else "possible again")
+            self.alarmed(self._managers, is_away)
 
     async def _end_greetings(self) -> None:
         """A tenure that is over takes its greetings along."""

@@ -73,27 +73,32 @@ class Attempts:
         self._quiet.setdefault(identifier, now + QUIET)
         return quiet
 
-    async def failed(self, origin: Origin, person: Person | None, entry: Entry) -> NoReturn:
-        """Counts and journals a wrong secret, then raises. Not to be called within `books.turn`."""
+    async def failed(
+        self, origin: Origin, person: Person | None, entry: Entry, named: UUID | None = None
+    ) -> NoReturn:
+        """Counts and journals a wrong secret, then raises. Not to be called within `books.turn`.
+
+        Who is `named` and does not exist is locked like anybody: it does not show who does."""
+        identifier = named if person is None else person.id
         async with self._core.books.turn:
             draft, now = self._core.draft(), self._core.clock()
             device = draft.get(Failures, device_id(origin)) or Failures(device_id(origin))
             draft.put(failures.after_device_failure(device, now, self._limits))
-            locked = person is not None and self._count(draft, person, now)
+            locked = identifier is not None and self._count(draft, identifier, now)
             self._forget_old(draft, now)
             event = Event.LOCKED if locked else Event.REFUSED
             entry = msgspec.structs.replace(
-                entry, event=event, person=person and person.id, reason="wrong secret"
+                entry, event=event, person=identifier, reason="wrong secret"
             )
             await self._core.books.write(entry, draft.change())
         raise Counted("wrong secret")
 
-    def _count(self, draft: Draft, person: Person, now: int) -> bool:
-        before = draft.get(Failures, person.id) or Failures(person.id)
+    def _count(self, draft: Draft, person: UUID, now: int) -> bool:
+        before = draft.get(Failures, person) or Failures(person)
         after = failures.after_person_failure(before, now, self._limits)
         draft.put(after)
         locked = failures.is_locked(after, now)
-        current = draft.get(Person, person.id)
+        current = draft.get(Person, person)
         if locked and current is not None:
             notices = (*current.notices, Notice("locked", now))[-20:]
             draft.put(msgspec.structs.replace(current, notices=notices))

@@ -99,7 +99,8 @@ class Logins:
                     current = read(ask, act.person)
                     if current is not None:
                         return await self._open(ask, current, PHONE)
-            await self._attempts.failed(ask.origin, person, ask.entry(Event.REFUSED))
+            entry = ask.entry(Event.REFUSED)
+            await self._attempts.failed(ask.origin, person, entry, act.person)
 
     def _current(self, identifier: UUID) -> Person | None:
         person = self._core.store.get(Person, identifier)

@@ -148,7 +148,7 @@ class TestExchange:
         self.lamps = Lamps(
             lamps.Ground(
                 agent=agent, phones=self.phones, directory=lambda: self.directory,
-                counts=self.counts, domain=DOMAIN,
+                counts=self.counts, domain=DOMAIN, shared=self.shared, readers=self.readers,
             )
         )  # fmt: skip
         doorkeeper = Doorkeeper(
@@ -234,6 +234,13 @@ class TestExchange:
         )
         changed = msgspec.structs.replace(entries, tenancies=tenancies)
         self.directory = Directory(changed, self.directory.signed_in)
+
+    def shared(self, person: UUID) -> Collection[UUID]:
+        """The shared mailboxes that somebody reads."""
+        return self.voicemail.readers.mailboxes_of(person) if self.voicemail else ()
+
+    def readers(self, mailbox: UUID) -> Collection[UUID]:
+        return self.voicemail.readers.people_of(mailbox) if self.voicemail else ()
 
     async def counts(self, mailboxes: Collection[UUID]) -> dict[UUID, Counts]:
         async with self.database.read() as connection:

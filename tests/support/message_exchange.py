@@ -133,6 +133,7 @@ class MessageExchange(TestExchange):
                 pinned=lambda: self.house.pin.signing_key if self.house.pin else b"",
                 greetings_key=bytes(32), log=self.folder / "deposits.log",
                 deposit_keys=self.folder / "deposit.public",
+                greeting_copy=self.folder / "greetings.sealed",
             )
         )  # fmt: skip
         self.sign_ins = SignIns(

@@ -5,13 +5,15 @@ from tests.support.message_exchange import PIN, Caller, MessageExchange
 HERTZ = 700.0
 
 
-async def leave(exchange: MessageExchange, number: str = "*981002", seconds: float = 1.5) -> None:
+async def leave(
+    exchange: MessageExchange, number: str = "*981002", seconds: float = 1.5, caller: str = "alice"
+) -> None:
     """Say so much of a tone into a mailbox and hang up."""
-    async with exchange.calling("alice", number) as caller:
-        caller.speak()
-        await to_beep(caller)
-        await caller.say(HERTZ, seconds)
-        await caller.hang_up()
+    async with exchange.calling(caller, number) as phone:
+        phone.speak()
+        await to_beep(phone)
+        await phone.say(HERTZ, seconds)
+        await phone.hang_up()
     await exchange.kept()
 
 
