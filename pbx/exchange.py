@@ -25,6 +25,7 @@ from pbx.metrics import MetricsServer, gauge
 from pbx.paths import Layout
 from pbx.reconciling import Reconciler
 from pbx.restarting import USUAL_SECONDS, Restart
+from pbx.reviewing import Reviewer
 from pbx.telephony import Ground, Telephony
 from storage import directory
 from storage.config import database_url
@@ -188,6 +189,11 @@ class Exchange:
         self.context.plane = plane
         self.context.sections["access"] = plane.section
         self.context.alarms.append(plane.alarms)
+        reviewer = Reviewer(plane)
+        reviewing = asyncio.create_task(reviewer.run())
+        self._stack.push_async_callback(_ended, reviewing)
+        self.context.sections["review"] = reviewer.section
+        self.context.alarms.append(reviewer.alarms)
         living = asyncio.create_task(Lifecycle(plane).run())
         self._stack.push_async_callback(_ended, living)
         reconciler = Reconciler(self.database, self.committer, self.keyholder, system_clock)

@@ -77,6 +77,7 @@ class Privilege(StrEnum):
     CONSOLE = "console"
     AUDIT_EXPORT = "audit-export"
     SYSTEM_RESTART = "system-restart"
+    AUDIT_REVIEW = "audit-review"
     KEYS_READ = "keys-read"
     KEYS_CHANGE = "keys-change"
     RECOVERY_COLLECT = "recovery-collect"
@@ -181,6 +182,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.AUDIT_TRACE,
             P.AUDIT_NUMBER,
             P.AUDIT_EXPORT,
+            P.AUDIT_REVIEW,
             P.KEYS_READ,
             P.RECOVERY_COLLECT,
             P.BREAK_GLASS_APPROVE,
@@ -218,6 +220,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.POLICY_READ,
             P.HISTORY_READ,
             P.AUDIT_SEARCH,
+            P.AUDIT_REVIEW,
             P.RECOVERY_COLLECT,
             P.BREAK_GLASS_APPROVE,
             P.BREAK_GLASS_END,

@@ -44,6 +44,7 @@ from pbx.admin import (
     proposals,
     reach,
     restarts,
+    reviews,
     roles,
     scoping,
     sessions,
@@ -60,6 +61,7 @@ from pbx.admin.refreshing import changes_reach_phones
 from pbx.admin.refusals import refusals_leave_rows
 from pbx.admin.rules import caller_of, check_declared, guard, public
 from pbx.admin.server import AdminRequest
+from pbx.admin.tickets import tickets_leave_rows
 from pbx.telephony import Telephony
 from pbx.version import VERSION
 
@@ -125,6 +127,7 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     *tracing.ROUTES,
     *scoping.ROUTES,
     *exports.ROUTES,
+    *reviews.ROUTES,
     *keys.ROUTES,
     *restarts.ROUTES,
 ]
@@ -143,7 +146,7 @@ def create_app(context: AdminContext) -> Litestar:
     app = _Framework(
         route_handlers=ROUTES,
         guards=[guard],
-        middleware=[refusals_leave_rows, changes_reach_phones],
+        middleware=[refusals_leave_rows, tickets_leave_rows, changes_reach_phones],
         dependencies={
             "plane": Provide(own_plane, sync_to_thread=False),
             "telephony": Provide(own_telephony, sync_to_thread=False),

@@ -2,6 +2,9 @@
 
 import msgspec
 
+TICKET = "pbx-ticket"
+"""Header of a change: why it is made, in base64."""
+
 Fact = str | int | float | bool | None
 
 

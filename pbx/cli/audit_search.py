@@ -131,7 +131,7 @@ def show(found: RowsView, *, json: bool, csv: bool) -> None:
     if csv:
         as_csv(CSV_COLUMNS, (_cells(row) for row in found.rows))
         return
-    as_table(COLUMNS, (_line(row) for row in found.rows))
+    as_table(COLUMNS, (line_of(row) for row in found.rows))
     if found.hidden:
         say(f"note  {found.hidden}")
     if found.not_indexed:
@@ -143,7 +143,7 @@ def show(found: RowsView, *, json: bool, csv: bool) -> None:
         say(f"more  --after {found.next}")
 
 
-def _line(row: RowView) -> tuple[str, ...]:
+def line_of(row: RowView) -> tuple[str, ...]:
     who = row.actor_name or str(row.actor or row.actor_kind)
     what = " ".join(
         part for part in (row.subject_kind, row.subject_name or str(row.subject or "")) if part

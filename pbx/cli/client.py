@@ -1,5 +1,6 @@
 """The thin client of the admin API: HTTP over the Unix socket in the data directory."""
 
+import base64
 import contextlib
 import os
 import socket
@@ -11,9 +12,9 @@ from typing import Any, Final, Self, TypeVar
 import httpx
 import msgspec
 
-from pbx.admin.models import Problem
+from pbx.admin.models import TICKET, Problem
 from pbx.cli.output import CommandError, Exit
-from pbx.cli.remote import Remote, remote
+from pbx.cli.remote import Remote, remote, why
 from pbx.paths import Layout
 
 T = TypeVar("T")
@@ -37,7 +38,7 @@ class AdminClient:
         self._http = httpx.Client(
             transport=transport,
             base_url="http://pbx" if elsewhere is None else elsewhere.server,
-            headers=dict(headers or {}),
+            headers={**ticket_header(), **(headers or {})},
             timeout=_TIMEOUT,
             trust_env=False,
         )
@@ -100,6 +101,12 @@ class AdminClient:
                 "The exchange and this command are of different versions; restart the exchange.",
                 Exit.UNAVAILABLE,
             ) from None
+
+
+def ticket_header() -> dict[str, str]:
+    """Why a change is made, where somebody said so."""
+    text = why.get().strip()
+    return {TICKET: base64.b64encode(text.encode()).decode()} if text else {}
 
 
 def _local(layout: Layout) -> httpx.BaseTransport:

@@ -11,7 +11,7 @@ import typer
 from pbx import logs
 from pbx.cli.nouns import Nouns
 from pbx.cli.output import CommandError, Exit, say, warn
-from pbx.cli.remote import HERE_ONLY, Remote, remote
+from pbx.cli.remote import HERE_ONLY, Remote, remote, why
 from pbx.version import VERSION
 
 INTERRUPTED: Final = 130
@@ -62,6 +62,12 @@ CaOption = Annotated[
 ]
 
 
+TicketOption = Annotated[
+    str,
+    typer.Option("--ticket", envvar="PBX_TICKET", help="Why a change is made; kept, sealed."),
+]
+
+
 @app.callback()
 def root(
     context: typer.Context,
@@ -70,11 +76,13 @@ def root(
     cert: CertOption = None,
     key: KeyOption = None,
     ca: CaOption = None,
+    ticket: TicketOption = "",
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and stop.")
     ] = False,
 ) -> None:
     """Runs before every command."""
+    why.set(ticket)
     if not server:
         remote.set(None)
         return

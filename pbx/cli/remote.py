@@ -57,6 +57,8 @@ class Remote:
 
 
 remote: ContextVar[Remote | None] = ContextVar("remote", default=None)
+why: ContextVar[str] = ContextVar("why", default="")
+"""The ticket's text, where one was named."""
 
 
 def _passphrase() -> str:

@@ -97,7 +97,11 @@ class Action(StrEnum):
     REVIEW_OPENED = "review.opened"
     """Somebody has to look at this: `after` says what kind of thing it is."""
     REVIEW_LISTED = "review.listed"
+    REVIEW_READ = "review.read"
     REVIEW_SIGNED_OFF = "review.signed_off"
+    """Somebody has looked: `detail` has the note."""
+    TICKET_NAMED = "ticket.named"
+    """Why the change of the same operation was made; `detail` has the text."""
 
     AUDIT_SEARCHED = "audit.searched"
     """The ledger was asked; `after` has the question, with identifiers, and how much was shown."""

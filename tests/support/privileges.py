@@ -16,6 +16,8 @@ from pbx.admin import exports
 from pbx.admin.policies import step_up
 from pbx.cli import security_key
 from storage import calls, messages
+from storage.audit import reviews
+from storage.audit.anomalies import Finding, Kind
 from storage.calls import (
     CallOutcome,
     CallRecord,
@@ -1222,3 +1224,32 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
     if not begun.is_success:
         return begun
     return await clinic.ask(who, "GET", f"/v1/audit/exports/{begun.json()['operation']}/lines")
+
+
+async def review_item(clinic: Clinic) -> UUID:
+    """Something to look at that is about nobody here."""
+    at = clinic.now
+    found = Finding(
+        kind=Kind.SAMPLE,
+        key=str(next(_serial)),
+        people=(),
+        at=at,
+        begins=at,
+        rows=("1:1:exchange",),
+    )
+    await clinic.plane.run(reviews.open_items, clinic.plane.deed(), [found])
+    return found.item
+
+
+reading("GET", "/v1/audit/reviews")
+
+
+@use("GET", "/v1/audit/reviews/{item:uuid}")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    return await clinic.ask(who, "GET", f"/v1/audit/reviews/{await review_item(clinic)}")
+
+
+@use("POST", "/v1/audit/reviews/{item:uuid}/sign-off")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    path = f"/v1/audit/reviews/{await review_item(clinic)}/sign-off"
+    return await clinic.ask(who, "POST", path, {"note": "on call that night"})

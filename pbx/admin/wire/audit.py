@@ -210,3 +210,32 @@ class ExportPage(msgspec.Struct, frozen=True, kw_only=True):
     lines: list[str]
     next: int
     """Where the next page begins; 0: these were the last."""
+
+
+class ItemView(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to look at, and who has."""
+
+    id: UUID
+    kind: str
+    opened_at: int
+    due_at: int
+    is_overdue: bool
+    people: list[UUID]
+    logins: list[str]
+    facts: dict[str, Any]
+    signed_by: UUID | None
+    signed_by_login: str
+    signed_at: int | None
+
+
+class EvidenceView(msgspec.Struct, frozen=True, kw_only=True):
+    """An item and the rows it was found in."""
+
+    item: ItemView
+    rows: list[RowView]
+
+
+class SignOff(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was seen, in words; kept sealed."""
+
+    note: Reason

@@ -32,7 +32,7 @@ READS = {
     "role",
     "session",
 }
-AUDIT = {"audit-search", "audit-trace", "audit-number", "audit-export"}
+AUDIT = {"audit-search", "audit-trace", "audit-number", "audit-export", "audit-review"}
 GLASS = {f"break-glass-{verb}" for verb in ("request", "approve", "end", "list")}
 ORACLE = {
     "system-administrator": set(Privilege)
@@ -51,6 +51,7 @@ ORACLE = {
     "practice-manager": {f"{noun}-read" for noun in READS}
     | {
         "audit-search",
+        "audit-review",
         "console",
         "message-statistics",
         "device-sign-out",

@@ -97,7 +97,17 @@ def words_for(path: str, command: Command) -> list[str]:
 def _word(path: str, name: str) -> str:
     if path == "pbx exceptions grant" and name == "kind":
         return "longer-idle"
-    if name in ("session", "grant", "proposal", "exception", "call", "mailbox", "message", "hold"):
+    if name in (
+        "session",
+        "grant",
+        "proposal",
+        "exception",
+        "call",
+        "mailbox",
+        "message",
+        "hold",
+        "item",
+    ):
         return UNKNOWN
     return WORDS.get(name, "root")
 
