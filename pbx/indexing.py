@@ -17,7 +17,7 @@ from storage.keyholder.client import KeyHolder, KeyHolderError
 from storage.keyholder.protocol import Evidence
 from storage.records import HourlyKeys
 
-EVERY_SECONDS: Final = 20.0
+EVERY_SECONDS: Final = 5.0
 LOOK_BACK: Final = 7 * 86_400_000_000
 """Hours older than this were counted by an earlier start."""
 

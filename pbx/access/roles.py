@@ -76,6 +76,7 @@ class Privilege(StrEnum):
     AUDIT_NUMBER = "audit-number"
     CONSOLE = "console"
     AUDIT_EXPORT = "audit-export"
+    AUDIT_WORDS = "audit-words"
     SYSTEM_RESTART = "system-restart"
     AUDIT_REVIEW = "audit-review"
     KEYS_READ = "keys-read"
@@ -182,6 +183,7 @@ MATRIX: dict[Role, frozenset[Privilege]] = {
             P.AUDIT_TRACE,
             P.AUDIT_NUMBER,
             P.AUDIT_EXPORT,
+            P.AUDIT_WORDS,
             P.AUDIT_REVIEW,
             P.KEYS_READ,
             P.RECOVERY_COLLECT,

@@ -52,6 +52,7 @@ from pbx.admin import (
     sites,
     tracing,
     voicemail,
+    words,
 )
 from pbx.admin.context import AdminContext
 from pbx.admin.models import Problem, Status
@@ -128,6 +129,7 @@ ROUTES: Final[list[ControllerRouterHandler]] = [
     *scoping.ROUTES,
     *exports.ROUTES,
     *reviews.ROUTES,
+    *words.ROUTES,
     *keys.ROUTES,
     *restarts.ROUTES,
 ]

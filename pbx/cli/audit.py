@@ -40,6 +40,7 @@ app = typer.Typer(
 
 app.command()(audit_search.search)
 app.command("what-did")(audit_search.what_did)
+app.command()(audit_search.words)
 app.command("who-heard")(audit_trace.who_heard)
 app.command("who-could")(audit_trace.who_could)
 app.command()(audit_scope.scope)

@@ -7,10 +7,19 @@ from uuid import UUID
 import msgspec
 import typer
 
-from pbx.admin.wire.audit import DeedsView, RowsView, RowView
+from pbx.admin.wire.audit import DeedsView, RowsView, RowView, WordsView
 from pbx.cli.comma_separated import as_csv
 from pbx.cli.moments import DayOption, FromOption, ToOption, exactly, span
-from pbx.cli.output import CommandError, DataOption, Exit, JsonOption, as_json, as_table, say
+from pbx.cli.output import (
+    CommandError,
+    DataOption,
+    Exit,
+    JsonOption,
+    as_json,
+    as_table,
+    printable,
+    say,
+)
 from pbx.cli.session import signed_in
 
 COLUMNS = ("WHEN", "WHO", "ACT", "OUTCOME", "WHAT", "MORE", "ROW")
@@ -82,6 +91,22 @@ def search(
         path = "/v1/audit/number-search" if number else "/v1/audit/search"
         found = client.post(path, RowsView, body)
     show(found, json=json, csv=csv)
+
+
+def words(
+    writer: Annotated[str, typer.Argument(help="The first word of ROW in an answer.")],
+    sequence: Annotated[int, typer.Argument(help="The number after it.", min=1)],
+    data: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show what was sealed into one row: a reason, a note, a ticket's text; itself recorded.
+
+    Example: pbx audit words exchange 1742
+    """
+    with signed_in(data) as client:
+        path = f"/v1/audit/rows/{quote(writer, safe='')}/{sequence}/words"
+        found = client.get(path, WordsView)
+    as_json(found) if json else say(printable(found.words))
 
 
 def what_did(

@@ -112,6 +112,8 @@ class Action(StrEnum):
     AUDIT_EXPORTED = "audit.exported"
     """Signed copies of rows; `after` says which and where each chain stood."""
     AUDIT_EXPORT_READ = "audit.export_read"
+    AUDIT_WORDS_READ = "audit.words_read"
+    """What was sealed into a row: a reason, a note, a ticket's text."""
 
     EXTENSION_ADDED = "extension.added"
     EXTENSION_ASSIGNED = "extension.assigned"

@@ -1,6 +1,6 @@
 """Whom and what a row names in `before` and `after`: kept beside the row, so that it is found.
 
-Mentions follow from the rows: they are in no hash, and verifying makes them anew and compares.
+Mentions follow from the rows: an index, appended with them and in no hash.
 """
 
 import re

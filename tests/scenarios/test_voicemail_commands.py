@@ -11,6 +11,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import time
 import wave
@@ -247,6 +248,44 @@ def test_a_plain_export_wants_a_reason_and_a_role_that_may(run: Run, tmp_path: P
     assert SECONDS - 0.4 < tone_in(file.read_bytes()) < SECONDS + 0.4
     assert file.stat().st_mode & 0o777 == 0o600
     assert len(rows(run, "message.exported")) > before
+
+
+def test_the_officer_is_told_who_heard_it_and_a_stranger_believes_it(
+    run: Run, tmp_path: Path
+) -> None:
+    one = message(run)
+    with process(
+        run, "anna", "listen", one, "--purpose", "to call back", stdout=subprocess.PIPE
+    ) as listening:
+        assert listening.stdout is not None
+        assert listening.stdout.read()
+
+    heard = json.loads(run.pbx("audit", "who-heard", one, "--json", who="carla"))
+    assert heard["is_compared"]
+    opened = [told for told in heard["openings"] if told["was_opened"]]
+    assert opened
+    assert {(told["login"], told["journal"], told["outcome"]) for told in opened} == {
+        ("anna", "opened", "done")
+    }
+    could = json.loads(run.pbx("audit", "who-could", one, "--json", who="carla"))
+    assert [(told["login"], told["how"]) for told in could["access"]] == [("anna", "owner")]
+    scope = ("audit", "scope", "--person", "anna", "--from", "1h", "--json")
+    told = json.loads(run.pbx(*scope, who="carla"))
+    assert len(told["did"]) == len(heard["openings"])
+    assert [box["opened"] for box in told["within_reach"]] == [1]
+    number = ("audit", "search", "--number", "981002", "--reason", "a complaint", "--json")
+    until(lambda: bool(json.loads(run.pbx(*number, who="carla"))["rows"]))
+    for question in (("who-heard", one), ("search", "--number", "1", "--reason", "curiosity")):
+        assert run.tried("audit", *question, who="anna")[0] == Exit.REFUSED
+
+    file = tmp_path / "ledger.jsonl"
+    run.pbx("audit", "export", "--signed", str(file), who="carla")
+    script = Path(__file__).parents[2] / "deploy" / "audit" / "verify_export.py"
+    command = [sys.executable, "-I", script, file, run.layout.keyholder_pin]
+    genuine = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert genuine.stdout.startswith("Genuine: ")
+    file.write_bytes(file.read_bytes().replace(b"message.heard", b"message.saved", 1))
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
 
 
 def test_a_session_file_without_its_secret_opens_nothing(run: Run, tmp_path: Path) -> None:

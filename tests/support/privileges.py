@@ -1253,3 +1253,14 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
     path = f"/v1/audit/reviews/{await review_item(clinic)}/sign-off"
     return await clinic.ask(who, "POST", path, {"note": "on call that night"})
+
+
+@use("GET", "/v1/audit/rows/{writer:str}/{sequence:int}/words")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    item = await review_item(clinic)
+    manager = await clinic.present(clinic.members["manager"])
+    path = f"/v1/audit/reviews/{item}/sign-off"
+    await clinic.do(manager, "POST", path, {"note": "on call that night"})
+    sequence = await clinic.row_count()
+    await clinic.present(who)
+    return await clinic.ask(who, "GET", f"/v1/audit/rows/exchange/{sequence}/words")

@@ -235,6 +235,12 @@ class EvidenceView(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[RowView]
 
 
+class WordsView(msgspec.Struct, frozen=True, kw_only=True):
+    """What was sealed into one row."""
+
+    words: str
+
+
 class SignOff(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What was seen, in words; kept sealed."""
 

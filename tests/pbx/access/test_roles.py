@@ -32,7 +32,14 @@ READS = {
     "role",
     "session",
 }
-AUDIT = {"audit-search", "audit-trace", "audit-number", "audit-export", "audit-review"}
+AUDIT = {
+    "audit-search",
+    "audit-trace",
+    "audit-number",
+    "audit-export",
+    "audit-review",
+    "audit-words",
+}
 GLASS = {f"break-glass-{verb}" for verb in ("request", "approve", "end", "list")}
 ORACLE = {
     "system-administrator": set(Privilege)

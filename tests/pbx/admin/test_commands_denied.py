@@ -53,6 +53,7 @@ ON_THE_MACHINE = {
 }
 """Verbs for whoever has an account of the installation's own, without a running exchange."""
 WORDS = {
+    "sequence": "1",
     "kind": "person",
     "role": "billing",
     "place": "private",
