@@ -3,10 +3,22 @@
 from pathlib import Path
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from pbx.b2bua.identity import Caller, Place
-from pbx.directory import EMPTY, DeviceEntry, Directory, DirectoryFile, Entries, TenancyEntry
+from pbx.dialplan.groups import RingGroup
+from pbx.dialplan.plan import route
+from pbx.directory import (
+    EMPTY,
+    DeviceEntry,
+    Directory,
+    DirectoryFile,
+    Entries,
+    GroupEntry,
+    TenancyEntry,
+)
+from storage.groups import Member, Settings
 from storage.sealed.primitives import OpenError
 
 DESK, LOBBY, LOOSE, GONE = (UUID(int=n) for n in range(1, 5))
@@ -77,6 +89,32 @@ def test_the_copy_comes_back_and_shows_neither_name_nor_secret(tmp_path: Path) -
     assert b"Anna" not in path.read_bytes()
     assert b"secret-ha1" not in path.read_bytes()
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_copy_carries_groups_and_an_older_one_without_them_opens(tmp_path: Path) -> None:
+    path = tmp_path / "directory.sealed"
+    member = Member(extension=EXTENSION, delay=3)
+    desk = GroupEntry(
+        id=UNHELD, number="2000", settings=Settings(name="Front desk", members=(member,))
+    )
+    DirectoryFile(path, KEY).write(msgspec.structs.replace(ENTRIES, groups=(desk,)))
+
+    kept = DirectoryFile(path, KEY).read()
+
+    assert kept is not None
+    directory = Directory(kept)
+    assert directory.groups == {"2000": desk}
+    assert directory.group_at(UNHELD) == desk
+    assert directory.taking_messages("2000") == desk
+    assert directory.taking_messages("1042") == ANNA
+    assert b"Front desk" not in path.read_bytes()
+    found = route(LOOSE, "2000", directory)
+    assert isinstance(found, RingGroup)
+    assert [turn.devices for turn in found.turns] == [(DESK,)]
+    older = {
+        name: value for name, value in msgspec.to_builtins(ENTRIES).items() if name != "groups"
+    }
+    assert msgspec.convert(older, Entries).groups == ()
 
 
 def test_no_copy_is_no_directory(tmp_path: Path) -> None:

@@ -128,7 +128,9 @@ class MessageExchange(TestExchange):
                 database=self.database, committer=self.committer, keyholder=self.keyholder,
                 media=self.media, keys=self.keys, clock=self.now, config=lambda: self.config,
                 mailboxes=lambda: [
-                    one.mailbox for one in self.directory.entries.tenancies if one.mailbox
+                    one.mailbox
+                    for one in (*self.directory.entries.tenancies, *self.directory.entries.groups)
+                    if one.mailbox
                 ],
                 pinned=lambda: self.house.pin.signing_key if self.house.pin else b"",
                 greetings_key=bytes(32), log=self.folder / "deposits.log",

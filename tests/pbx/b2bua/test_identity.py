@@ -24,6 +24,17 @@ def test_a_screen_that_patients_read_names_nobody(place: Place) -> None:
     assert shown_to(PATIENT, place) == Shown(PATIENT_LINE, "")
 
 
+def test_a_group_stands_before_the_caller_as_far_as_the_place_shows_them() -> None:
+    named, numbered = shown_to(ANNA, Place.PRIVATE), shown_to(ANNA, Place.LOBBY)
+
+    assert named.through("Front desk") == Shown("Front desk: Anna Berg", "1042")
+    assert numbered.through("Front desk") == Shown("Front desk: 1042", "1042")
+    assert shown_to(SHY, Place.PRIVATE).through("Desk").display == "Desk: Anonymous"
+    assert shown_to(PATIENT, Place.LOBBY).through("Desk") == Shown(f"Desk: {PATIENT_LINE}", "")
+    assert Shown("", "").through("Desk") == Shown("Desk", "")
+    assert named.through("") is named
+
+
 @pytest.mark.parametrize("place", list(Place))
 def test_who_wants_privacy_is_anonymous_everywhere(place: Place) -> None:
     shown = shown_to(SHY, place)
