@@ -36,6 +36,7 @@ from storage.keyholder.records import MessageSecret
 from storage.keyholder.store import Store, read_wrapped
 from storage.ledger.committer import Committer
 from storage.ledger.entry import SYSTEM
+from storage.ledger.heads import newest
 from storage.ledger.unit import Unit
 from storage.messages import Message, MessageState, NewMessage
 from storage.sealed import primitives
@@ -59,6 +60,7 @@ from tests.support.rtp_phone import RtpPhone
 
 ALL = ("keyholder", "worker", "exchange")
 DAY = 86_400
+RECOVERY = "first long passphrase"
 HOLDERS = (("1001", "alice", "anna"), ("1002", "bob", "ben"))
 
 
@@ -72,8 +74,8 @@ class Ward:
 
     # -- before anything serves
 
-    async def furnish(self, pin: str = PIN, stock: int = 0) -> None:
-        """People, mailboxes, phones; and messages of three days ago in Ben's."""
+    async def furnish(self, pin: str, stock: int, backup: Path | None) -> None:
+        """People, mailboxes, phones; messages of three days ago in Ben's; a key backup of then."""
         layout = self.product.layout
         keystore = choose(load(layout.config_file).keyholder, layout.keys, os.environ)
         for part in (founding.STORE, founding.JOURNAL):
@@ -88,12 +90,17 @@ class Ward:
             await self.product.provision(*lines)
             for _ in range(stock):
                 await self._left(house, self.boxes["1002"])
+            if backup is not None:
+                admin = self.people["admin"]
+                await house.log_in(admin)
+                await house.done(admin, acts.Backup(str(backup), force=True))
         finally:
             house.close()
         shutil.copytree(short_prompts(), layout.prompts, dirs_exist_ok=True)
 
     async def _people(self, house: House, pin: str) -> list[Line]:
-        admin = await house.administrator()
+        admin = self.people["admin"] = await house.administrator()
+        await house.done(admin, acts.SetRecovery(), recovery_passphrase=RECOVERY)
         manager = await house.enrolled("manager", Role.PRACTICE_MANAGER, admin)
         lines = []
         for number, phone, login in HOLDERS:
@@ -263,6 +270,30 @@ class Ward:
         found = {"begun": len(self.begun()), "slots": len(slots_), "not adopted": waiting}
         return {name: count for name, count in found.items() if count}
 
+    async def head_is_signed(self) -> None:
+        """Of what the ledger has by now."""
+        database = Database.connect(sqlite_urls(self.product.layout.database_file).service)
+        try:
+            async with asyncio.timeout(60):
+                while True:
+                    async with database.read() as connection:
+                        if await newest(connection, "exchange", only_signed=True) is not None:
+                            return
+                    await asyncio.sleep(0.1)
+        finally:
+            await database.close()
+
+    async def entered(self, action: str, count: int = 1, outcome: str = "") -> None:
+        """Until so many rows say so."""
+        query = "SELECT count(*) FROM ledger WHERE action = ? AND (? = '' OR outcome = ?)"
+        async with asyncio.timeout(30):
+            while True:
+                with closing(sqlite3.connect(self.product.layout.database_file)) as own:
+                    [found] = own.execute(query, (action, outcome, outcome)).fetchone()
+                if found >= count:
+                    return
+                await asyncio.sleep(0.1)
+
     async def status(self) -> Status:
         def ask() -> Status:
             with AdminClient(self.product.layout, {}) as client:
@@ -292,12 +323,12 @@ class Ward:
 
 @asynccontextmanager
 async def ward(
-    folder: Path, *, settings: str = "", stock: int = 0, pin: str = PIN
+    folder: Path, *, settings: str = "", stock: int = 0, pin: str = PIN, backup: Path | None = None
 ) -> AsyncIterator[Ward]:
     """Furnished, not started."""
     async with Product(folder, settings=settings) as product:
         made = Ward(product)
-        await made.furnish(pin, stock)
+        await made.furnish(pin, stock, backup)
         yield made
 
 

@@ -122,7 +122,7 @@ async def test_a_slow_disk_delays_no_call(room: Mailroom) -> None:
     late = sum(each > 20 for each in found)
     assert late < 0.1 * len(found), "a loop that waited for the disk would delay nearly all"
     assert len(durable) == len(legs)
-    assert min(durable.values()) >= SECONDS - 2, "a second is durable a second after it was said"
+    assert min(durable.values()) >= 2 * (SECONDS - 2), "half a second is durable soon after it"
     assert {each.cause for each in told} == {"stopped"}
     for each in told:
         facts = inspect((room.messages / f"{each.content.hex()}.sealed").read_bytes())
