@@ -18,7 +18,7 @@ LINES: Final = {
     "serve": "Run the exchange until Ctrl-C or SIGTERM.",
     "restart": "Restart the exchange; whoever talks goes on talking.",
     "status": "Show what is running and what deserves attention; exit 1 if something does.",
-    "console": "Watch health, calls, phones, alarms, exceptions, ledger on one screen.",
+    "console": "Watch health, calls, phones, alarms, exceptions and the ledger's end.",
     "doctor": "Attack the running exchange and say what holds; exit 1 if something does not.",
     "login": "Sign in with password and second factor.",
     "logout": "Sign out.",

@@ -161,7 +161,7 @@ async def listened(clinic: Ward) -> tuple[Memory, Memory]:
 
 async def until_played(caller: Caller) -> None:
     """The noise comes back."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while VOICE not in b"".join(one.payload for one in caller.media.heard):
             await asyncio.sleep(0.05)
             caller.media.take()
@@ -177,7 +177,7 @@ async def everything_planted_is_found(clinic: Ward, watched: Watched) -> None:
         await to_beep(caller)
         speaking = asyncio.create_task(say_all(caller, planted))
         seen: set[str] = set()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while seen != set(watched.needles):
                 seen |= await found(clinic, "worker", watched)
         speaking.cancel()

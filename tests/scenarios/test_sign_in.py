@@ -53,7 +53,7 @@ async def talk(caller: Phone, number: str, callee: Phone) -> str:
     """A call from one to the other, answered and hung up; who the callee is told calls."""
     ours, theirs = RtpPhone(), RtpPhone()
     outgoing = caller.invite(number, ours.sdp())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         incoming = await callee.incoming.get()
         incoming.answer(theirs.sdp())
         await outgoing.answered()

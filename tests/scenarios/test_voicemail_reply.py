@@ -41,11 +41,11 @@ async def test_the_owner_calls_back_whoever_left_the_message(exchange: MessageEx
         await sign_in(bob)
         await bob.hears(HERTZ, 0.5)
         bob.press("9")
-        incoming = await asyncio.wait_for(alice.incoming.get(), 15)
+        incoming = await asyncio.wait_for(alice.incoming.get(), 60)
         with closing(RtpPhone()) as media:
             media.read(incoming.invite.body)
             incoming.answer(media.sdp())
-            await asyncio.wait_for(incoming.confirmed.wait(), 10)
+            await asyncio.wait_for(incoming.confirmed.wait(), 60)
             hers = Caller(alice, incoming, media)  # type: ignore[arg-type]
             hers.speak(ALICE)
             await bob.hears(ALICE, 0.5)
@@ -53,7 +53,7 @@ async def test_the_owner_calls_back_whoever_left_the_message(exchange: MessageEx
             await hers.hears(BOB, 0.5)
             assert await by_phone(exchange) == []
             await bob.hang_up()
-            await asyncio.wait_for(incoming.ended.wait(), 10)
+            await asyncio.wait_for(incoming.ended.wait(), 60)
             hers.quiet()
 
     heard = [record for record in await exchange.over() if record.parties.dialled == "*97"]
@@ -68,7 +68,7 @@ async def test_nobody_answers_and_the_menu_goes_on(exchange: MessageExchange) ->
         await sign_in(bob)
         await bob.hears(HERTZ, 0.5)
         bob.press("9")
-        (await asyncio.wait_for(alice.incoming.get(), 15)).refuse(486)
+        (await asyncio.wait_for(alice.incoming.get(), 60)).refuse(486)
         await asyncio.sleep(0.6)
         bob.press("1")  # hear it again
         await bob.hears(HERTZ, 0.9)
@@ -86,7 +86,7 @@ async def test_a_session_that_was_idle_for_five_minutes_opens_nothing(
         await bob.hears(HERTZ, 0.9)
         exchange.house.time.pass_(301)
         bob.press("#")
-        await asyncio.wait_for(bob.call.ended.wait(), 20)
+        await asyncio.wait_for(bob.call.ended.wait(), 60)
 
     assert (await exchange.ledger_actions()).count("message.heard") == 2  # one, intended and done
     assert [record.cause for record in await exchange.over()][-1] == "session-ended"
@@ -99,7 +99,7 @@ async def test_whoever_presses_nothing_is_hung_up_on_and_signed_out(
     msgspec.structs.force_setattr(exchange.config, "idle_seconds", 1)
     async with exchange.calling("bob", "*97") as bob:
         await sign_in(bob)
-        await asyncio.wait_for(bob.call.ended.wait(), 20)
+        await asyncio.wait_for(bob.call.ended.wait(), 60)
 
     assert [record.cause for record in await exchange.over()] == ["idle"]
     assert await by_phone(exchange) == []

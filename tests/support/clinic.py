@@ -373,7 +373,7 @@ async def clinic(
     edge = Edge(place, REQUESTS[protocol.Edge.EXCHANGE], answer)
     await edge.start()
     database = await Database.open(sqlite_urls(layout.database_file).service)
-    keyholder = KeyHolder(layout.keyholder_exchange_socket)
+    keyholder = KeyHolder(layout.keyholder_exchange_socket, deadline=60)
     clock = house.time.wall_clock
     async with Committer(database, "exchange", clock=clock) as committer:
         plane = Plane(
@@ -397,7 +397,9 @@ async def clinic(
         server = AdminServer(create_app(context), layout.admin_socket)
         await server.start()
         transport = httpx.AsyncHTTPTransport(uds=str(layout.admin_socket))
-        async with httpx.AsyncClient(transport=transport, base_url="http://pbx") as http:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://pbx", timeout=60
+        ) as http:
             made = Clinic(
                 layout, house, plane, http, Lifecycle(plane), context, edge, place, answer, server,
                 performed,

@@ -15,7 +15,7 @@ from tests.support.phone import Phone
 from tests.support.phone_call import CallFailed, Incoming, Outgoing
 from tests.support.rtp_phone import RtpPhone
 
-SOON = 15.0
+SOON = 60.0
 
 
 @dataclass(eq=False)
@@ -39,7 +39,7 @@ class Placed:
     async def refused(self) -> int:
         """The status that it failed with."""
         with pytest.raises(CallFailed) as failed:
-            await asyncio.wait_for(asyncio.shield(self.task), 30)
+            await asyncio.wait_for(asyncio.shield(self.task), 60)
         return failed.value.response.status
 
     async def rings(self) -> None:

@@ -159,7 +159,7 @@ class Ward:
         """A lean phone, registered."""
         phone = Phone(Account(username=username, domain=DOMAIN, password=SECRET))
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 address = (self.product.address, self.product.port)
                 await phone.connect(address, self.product.context())
                 assert (await phone.register()).status == 200
@@ -176,7 +176,7 @@ class Ward:
         async with self.phone(username) as phone:
             caller = Caller(phone, phone.invite(number, sound.sdp()), sound)
             try:
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(60):
                     sound.read((await caller.call.answered()).body)
                 yield caller
             finally:

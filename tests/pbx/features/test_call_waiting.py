@@ -29,7 +29,7 @@ async def test_the_next_call_is_told_that_they_are_busy(front_desk: FrontDesk) -
         at_carol = await desk.rung(desk.carol)
         at_carol.refuse(486)
         await outgoing.bye()
-        await asyncio.wait_for(in_call.ended.wait(), 15)
+        await asyncio.wait_for(in_call.ended.wait(), 60)
     placed = desk.call(desk.carol, "1002")
     await desk.answer(await desk.rung(desk.bob))
     await placed.answered()

@@ -118,7 +118,7 @@ async def test_a_call_that_is_put_through_is_picked_up(front_desk: FrontDesk) ->
         picked = desk.call(desk.dora, "*81003")
         theirs = await picked.answered()
         await desk.cancelled(at_carol)
-        await asyncio.wait_for(at_bob.ended.wait(), 15)
+        await asyncio.wait_for(at_bob.ended.wait(), 60)
         await hear_each_other(ours, theirs)
         await outgoing.bye()
         await picked.over()

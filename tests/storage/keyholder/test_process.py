@@ -66,7 +66,7 @@ class Running:
         founding.create(self.directory / "keys", keystore, self.config, wall_clock)
 
     def client(self) -> KeyHolder:
-        return KeyHolder(self.directory / "exchange.sock")
+        return KeyHolder(self.directory / "exchange.sock", deadline=60)
 
     def operator(self) -> OperatorKeyHolder:
         return OperatorKeyHolder(self.directory / "operator.sock")
