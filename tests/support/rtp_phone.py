@@ -44,7 +44,7 @@ class Heard:
     at: float
 
 
-@dataclass
+@dataclass(eq=False)
 class RtpPhone:
     """One leg's far end."""
 
