@@ -1,7 +1,12 @@
 import asyncio
+from dataclasses import replace
+from uuid import UUID
+
+from sqlalchemy import select
 
 from storage.database import Database
 from storage.ledger import table
+from storage.ledger.mentions import MENTIONS
 from storage.ledger.row import Tip
 from tests.support.ledger import entry
 
@@ -19,6 +24,18 @@ async def test_the_tip_is_the_last_row_and_appending_nothing_is_nothing(
     async with database.read() as connection:
         assert await table.tip(connection, "w") == end
         assert await table.tip(connection, "v") == Tip.start("v")
+
+
+async def test_whom_a_row_names_is_kept_beside_it(database: Database) -> None:
+    who = UUID(int=5)
+    named, _ = Tip.start("w").extend(replace(entry(1), after={"person": str(who)}), 10)
+
+    async with database.begin() as connection:
+        await table.append(connection, [named])
+
+    async with database.read() as connection:
+        (mention,) = (await connection.execute(select(MENTIONS))).all()
+    assert (mention.id, mention.writer, mention.sequence) == (who.bytes, "w", 1)
 
 
 async def test_one_writer_waits_for_the_other_and_other_writers_do_not(
