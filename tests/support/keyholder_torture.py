@@ -13,18 +13,22 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from storage.keyholder import acts, messages, slots
+from storage.keyholder.acts import Role
 from storage.keyholder.books import going_on
 from storage.keyholder.protocol import (  # fmt: skip
     AdoptMessage,
+    AskTicket,
     DestroyMessage,
     Head,
     KeyList,
+    MessageKey,
     PublicKeys,
     SignHead,
     Statement,
+    Ticket,
     Wrapped,
 )
-from tests.support.keyholder import FakeTime, House, Someone, evidence
+from tests.support.keyholder import FakeTime, House, Someone, evidence, redeeming
 
 WRITER = UUID(int=5)
 
@@ -33,20 +37,21 @@ def say(*words: object) -> None:
     os.write(1, (" ".join(str(word) for word in words) + "\n").encode())
 
 
-async def work(house: House, admin: Someone, dice: random.Random) -> None:
+async def work(house: House, admin: Someone, doctor: Someone, dice: random.Random) -> None:
     messages.DELETION_WINDOW = 0
     mailbox = uuid4()
-    await house.done(admin, acts.OpenTenure(mailbox, uuid4(), admin.id))
+    await house.done(admin, acts.OpenTenure(mailbox, uuid4(), doctor.id))
     key = (await house.ask(PublicKeys("deposit", mailbox), KeyList)).keys[0]
     alive: list[UUID] = []
+    slot_of: dict[UUID, bytes] = {}
     sequence, head = 0, None
     while True:
-        match dice.randrange(6):
+        match dice.randrange(8):
             case 0 | 1:
                 message = uuid4()
                 slot = slots.deposit_slot(key, message.bytes, b"m" * 32)
                 ask = AdoptMessage(message, mailbox, message.bytes, key.id, slot, evidence())
-                await house.ask(ask, Wrapped)
+                slot_of[message] = (await house.ask(ask, Wrapped)).slot
                 alive.append(message)
                 say("adopted", message)
             case 2 if alive:
@@ -54,6 +59,13 @@ async def work(house: House, admin: Someone, dice: random.Random) -> None:
                 say("destroying", message)
                 await house.ask(DestroyMessage(message, "", None, evidence()), Statement)
                 say("destroyed", message)
+            case 6 | 7 if alive:
+                message, why = dice.choice(alive), evidence()
+                await house.log_in(doctor)
+                ask_ticket = AskTicket(doctor.session, message, why)
+                ticket = (await house.ask(ask_ticket, Ticket)).ticket
+                await house.ask(redeeming(ticket, message.bytes, slot_of[message]), MessageKey)
+                say("opened", why.operation)
             case 3:
                 await house.log_in(admin)
                 await house.done(admin, acts.Rotate())
@@ -75,6 +87,8 @@ async def main() -> None:
     house = House(directory, time=FakeTime())
     admin = await house.administrator()
     await house.done(admin, acts.SetRecovery(), recovery_passphrase="first long passphrase")
+    manager = await house.enrolled("manager", Role.PRACTICE_MANAGER, admin)
+    doctor = await house.enrolled("doctor", Role.PHYSICIAN, admin, manager)
     house.close()
     left = [int(sys.argv[3])] if len(sys.argv) > 3 else []
 
@@ -88,7 +102,7 @@ async def main() -> None:
     house.open()
     house.core.books.longest = 4_000  # a new part every dozen entries
     await house.log_in(admin)
-    await work(house, admin, random.Random(seed))
+    await work(house, admin, doctor, random.Random(seed))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import pytest
 
 from storage.keyholder import backup, recovery, segments
 from storage.keyholder.records import HeadRow, MessageSecret, Tombstone
+from storage.ledger.journalled import Journalled, read_file
 from tests.support.keyholder import FakeTime, House, text
 from tests.support.keyholder_torture import WRITER
 
@@ -49,6 +50,10 @@ def check(directory: Path, said: list[list[str]]) -> None:
     destroyed = {words[1] for words in said if words[0] == "destroyed"}
     assert adopted - destroying <= kept, "an acknowledged message is lost"
     assert destroyed <= dead
+    journal = Journalled()
+    read_file(directory / "journal", journal)
+    journalled = {str(opening.operation) for opening in journal.openings}
+    assert {words[1] for words in said if words[0] == "opened"} <= journalled
     assert not kept & dead
     signed = [int(words[1]) for words in said if words[0] == "signed"]
     head = store.get(HeadRow, WRITER)
