@@ -28,7 +28,7 @@ from tests.support.tone import seconds_of
 from tests.support.voicemail_calls import HERTZ, sign_in, to_beep
 from tests.support.ward import ALL, DAY, Ward, ward
 
-KILLS = int(os.environ.get("VOICEMAIL_KILLS", "3"))
+KILLS = int(os.environ.get("VOICEMAIL_KILLS", "2"))
 SEED = int(os.environ.get("PBX_SEED", random.randrange(2**32)))
 LATEST = {"record": 24, "listen": 16, "send on": 24, "destroy": 24}
 """About how many durable calls each of these makes in a process."""
