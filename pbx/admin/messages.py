@@ -155,27 +155,31 @@ async def _copy(
     subject = messages.subject(message.id)
     evidence = await intend(plane.committer, caller.deed, action, subject, after)
     content = primitives.random(16)
-    try:
-        ticket = await plane.keyholder.ticket(caller.handle, message.id, evidence)
-        resealed = await telephony.media.reseal(
-            Resealing(
-                opening=Ticketed(message.content, ticket.ticket, message.slot),
-                expect=expectation(message),
-                to=Asker(content, asked.suite, asked.public, asked.voucher),
+    with telephony.voicemail.recovery.sparing(content):
+        try:
+            ticket = await plane.keyholder.ticket(caller.handle, message.id, evidence)
+            resealed = await telephony.media.reseal(
+                Resealing(
+                    opening=Ticketed(message.content, ticket.ticket, message.slot),
+                    expect=expectation(message),
+                    to=Asker(content, asked.suite, asked.public, asked.voucher),
+                )
             )
-        )
-    except Refused:
-        await plane.note_refusal(caller, action, subject, Outcome.REFUSED)
-        raise Denied("the key holder does not open this message for you") from None
-    except MessageRefused as refusal:
-        log.error("a message was not opened", reason=refusal.fault)
-        entry = caller.deed.entry(
-            Action.MESSAGE_DAMAGED, subject, after={"fault": refusal.fault}, outcome=Outcome.FAILED
-        )
-        await plane.committer.note(entry)
-        await plane.note_refusal(caller, action, subject, Outcome.FAILED)
-        raise WrongState("message", f"cannot be opened ({refusal.fault})") from None
-    return await _read(telephony, caller, resealed)
+        except Refused:
+            await plane.note_refusal(caller, action, subject, Outcome.REFUSED)
+            raise Denied("the key holder does not open this message for you") from None
+        except MessageRefused as refusal:
+            log.error("a message was not opened", reason=refusal.fault)
+            entry = caller.deed.entry(
+                Action.MESSAGE_DAMAGED,
+                subject,
+                after={"fault": refusal.fault},
+                outcome=Outcome.FAILED,
+            )
+            await plane.committer.note(entry)
+            await plane.note_refusal(caller, action, subject, Outcome.FAILED)
+            raise WrongState("message", f"cannot be opened ({refusal.fault})") from None
+        return await _read(telephony, caller, resealed)
 
 
 async def _read(telephony: Telephony, caller: Caller, resealed: Resealed) -> SealedCopy:

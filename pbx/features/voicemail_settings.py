@@ -66,12 +66,13 @@ async def _record(
         return
     for _ in range(TRIES):
         content = primitives.random(16)
-        taken = await _take(dialogue, voicemail, content, kind)
-        pressed = "" if taken is None else await _verdict(dialogue, taken)
-        if taken is not None and pressed == "1":
-            await _keep(voicemail, listener, mailbox, kind, taken)
-            await dialogue.tell("vm-done")
-            return
+        with voicemail.recovery.sparing(content):
+            taken = await _take(dialogue, voicemail, content, kind)
+            pressed = "" if taken is None else await _verdict(dialogue, taken)
+            if taken is not None and pressed == "1":
+                await _keep(voicemail, listener, mailbox, kind, taken)
+                await dialogue.tell("vm-done")
+                return
         voicemail.remove(content)
         if pressed != "3":
             return

@@ -7,7 +7,8 @@ digest"; only with exactly that does it open.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import msgspec
 import structlog
@@ -37,10 +38,22 @@ class Recovery:
         self._database, self._clock = database, clock
         self.found = 0
         """Messages that a crash had cut off from their rows."""
+        self.spared: set[bytes] = set()
+        """Contents of files that no log knows and somebody works with: greetings that are being
+        recorded or listened to, copies for a command."""
+
+    @contextmanager
+    def sparing(self, content: bytes) -> Iterator[None]:
+        """While it lasts this file is not taken for one that a crash left behind."""
+        self.spared.add(content)
+        try:
+            yield
+        finally:
+            self.spared.discard(content)
 
     async def run(self) -> bool:
         """One look; False: look again, a worker or the database is away or still records."""
-        held = self._deposits.log.open_.keys() | self._deposits.under_way
+        held = self._deposits.log.open_.keys() | self._deposits.under_way | self.spared
         try:
             left = {one.content: one for one in await self._media.left_behind()}
             recording = (await self._media.spool()).recordings
@@ -85,7 +98,7 @@ class Recovery:
                 is_done = False  # a call that outlived us may still be recording it
             else:
                 await self._deposits.lost(one)
-        ours = known | under_way | self._deposits.log.open_.keys()
+        ours = known | under_way | self._deposits.log.open_.keys() | self.spared
         for content, file in left.items():
             if content not in ours:
                 await self._take_unknown(file)
