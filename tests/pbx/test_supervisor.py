@@ -3,7 +3,8 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -116,14 +117,14 @@ async def test_a_child_that_cannot_start_is_tried_again_and_nothing_else_dies(
 
 async def test_a_child_that_hangs_is_replaced(installation: Layout, monkeypatch) -> None:
     monkeypatch.setattr("pbx.supervisor.PING_EVERY", 0.05)
-    monkeypatch.setattr("pbx.processes.child.SILENT_FOR", 0.5)
+    monkeypatch.setattr("pbx.processes.child.SILENT_FOR", 5.0)  # nobody else hangs so long
     async with serving(installation) as served:
         pid = process(served.supervisor, "worker-0").pid
         assert pid is not None
 
         os.kill(pid, signal.SIGSTOP)
 
-        await until(lambda: process(served.supervisor, "worker-0").restarts == 1)
+        await until(lambda: process(served.supervisor, "worker-0").restarts >= 1)
         assert not is_alive(pid)
 
 
@@ -137,19 +138,40 @@ async def test_the_exchange_knows_how_every_process_is_doing(installation: Layou
     assert answer.sections["ledger"]["can be written"] == "yes"
 
 
+@contextmanager
+def manager(path: Path) -> Iterator[tuple[str, list[bytes]]]:
+    """What systemd would be: its address, and what it was told, of which nothing is missed."""
+    said: list[bytes] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+        told.bind(str(path))
+        told.setblocking(False)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(told, lambda: said.append(told.recv(4096)))
+        yield told.getsockname(), said
+        loop.remove_reader(told)
+
+
 async def test_hangup_reads_the_configuration_again_and_drops_nothing(
-    installation: Layout,
+    installation: Layout, open_path: Path
 ) -> None:
-    async with serving(installation) as served:
+    with manager(open_path / "notify") as (address, said):
+        await reloads(installation, Systemd(address, 0.2), said)
+
+
+async def reloads(installation: Layout, systemd: Systemd, said: list[bytes]) -> None:
+    async with serving(installation, systemd) as served:
         pids = {n: process(served.supervisor, n).pid for n in CHILDREN}
         with socket.socket(socket.AF_UNIX) as held:
             held.connect(str(installation.admin_socket))
             with installation.config_file.open("a") as file:
                 file.write("[logs]\ndebug = true\n")
 
+            await until(lambda: any(m.startswith(b"READY=1") for m in said))
+            said.clear()
             os.kill(os.getpid(), signal.SIGHUP)
-            await until(lambda: process(served.supervisor, "exchange").state == "reloading")
-            await until(lambda: process(served.supervisor, "exchange").state == "ready")
+            await until(lambda: any(m.startswith(b"RELOADING=1") for m in said))
+            await until(lambda: any(m.startswith(b"READY=1") for m in said))
+            assert process(served.supervisor, "exchange").state == "ready"
 
             held.sendall(b"GET /v1/status HTTP/1.1\r\nHost: pbx\r\n\r\n")
             assert await asyncio.to_thread(held.recv, 15) == b"HTTP/1.1 200 OK"
@@ -170,13 +192,8 @@ async def test_a_configuration_that_is_wrong_is_refused_and_the_old_one_stays(
 
 
 async def test_systemd_is_told_of_every_state(installation: Layout, open_path: Path) -> None:
-    said: list[bytes] = []
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(open_path / "notify"))
-        manager.setblocking(False)
-        loop = asyncio.get_running_loop()
-        loop.add_reader(manager, lambda: said.append(manager.recv(4096)))
-        async with serving(installation, Systemd(manager.getsockname(), 0.2)) as served:
+    with manager(open_path / "notify") as (address, said):
+        async with serving(installation, Systemd(address, 0.2)) as served:
             await until(lambda: any(m.startswith(b"READY=1") for m in said))
             assert b"WATCHDOG=1" in said
             said.clear()
@@ -185,7 +202,6 @@ async def test_systemd_is_told_of_every_state(installation: Layout, open_path: P
             await until(lambda: any(m.startswith(b"READY=1") for m in said))
             await served.stop()
         await until(lambda: b"STOPPING=1" in said)
-        loop.remove_reader(manager)
 
 
 async def test_a_second_supervisor_of_the_same_data_is_refused(installation: Layout) -> None:
