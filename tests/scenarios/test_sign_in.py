@@ -18,6 +18,7 @@ from storage.models.ledger import ledger
 from storage.models.sign_ins import sign_in as table
 from storage.sign_ins import Why
 from tests.support.calling import database
+from tests.support.databases import sqlite_urls
 from tests.support.desk_calls import ended_because, sign_in_at, sign_out_at, type_pin
 from tests.support.message_exchange import MessageExchange
 from tests.support.phone import Phone
@@ -213,3 +214,24 @@ async def test_a_restart_signs_everybody_out_and_writes_it_down(exchange: Messag
     await again.tick()
 
     assert await ended_because(exchange, desk) == ["restart"]
+
+
+async def test_signing_out_does_not_wait_for_a_database_that_is_away(
+    exchange: MessageExchange, tmp_path: Path
+) -> None:
+    desk = await exchange.share("desk")
+    await sign_in_at(exchange, "desk", "1002")
+    await exchange.calls.idle()
+    gone = Database.connect(sqlite_urls(tmp_path / "gone" / "pbx.db").service)
+    here, exchange.database.engine = exchange.database.engine, gone.engine
+
+    assert await exchange.desks.sign_out(desk, Why.ADMIN)
+
+    assert exchange.directory.holder_of(desk) is None
+    exchange.database.engine = here
+    assert await exchange.committer.retry()
+    await exchange.desks.tick()
+    async with exchange.database.read() as connection:
+        [row] = (await connection.execute(select(table))).all()
+    assert (row.person_id, row.reason) == (exchange.people["ben"].id, "admin")
+    await gone.close()

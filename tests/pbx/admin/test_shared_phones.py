@@ -1,6 +1,14 @@
 """Shared phones as administrators see them: made so, shown with who is signed in, signed out."""
 
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
 from pbx.access.roles import Role
+from pbx.cli import main as cli
+from pbx.cli.output import Exit
 from tests.support import privileges
 from tests.support.clinic import Clinic
 
@@ -48,3 +56,27 @@ async def test_a_phone_shared_no_more_or_an_extension_of_somebody_else_signs_out
     reasons = [r.after for r in await clinic.rows() if r.action == "phone.signed_out"]
     assert all('"reason":"gone"' in after for after in reasons)
     assert len(reasons) == 2
+
+
+async def test_the_commands_share_a_phone_show_who_is_there_and_sign_out(
+    clinic: Clinic, capsys: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    await clinic.staffed()
+    anna = await clinic.with_role("anna", Role.PHYSICIAN)
+    label, _ = await privileges.at_a_shared_phone(clinic, anna)
+    root = await clinic.present(clinic.members["root"])
+    (tmp_path / "token").write_text(root.token)
+    (tmp_path / "token").chmod(0o600)
+    monkeypatch.setenv("PBX_SESSION", str(tmp_path / "token"))
+
+    async def shown(*words: str) -> str:
+        data = ("--data", str(clinic.layout.root))
+        assert await asyncio.to_thread(cli.run, [*words, *data]) == Exit.DONE
+        return str(capsys.readouterr().out)
+
+    assert "anna" in await shown("device", "show", label)
+    assert "signed out" in await shown("device", "sign-out", label)
+    assert "Nobody was signed in" in await shown("device", "sign-out", label)
+    assert "anna" not in await shown("device", "show", label)
+    assert "Nobody signs in" in await shown("device", "share", label, "--no")
+    assert "*71" in await shown("device", "share", label)
