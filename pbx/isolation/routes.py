@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable, Iterable
-from types import ModuleType
 
 from litestar.handlers import HTTPRouteHandler
 
@@ -32,14 +31,15 @@ P = Privilege
 
 async def findings(scene: Scene, reaches: Reaches, routes: Iterable[Route]) -> list[Finding]:
     tried = {privilege: await trial(scene, reaches) for privilege, trial in TRIALS.items()}
-    return [_judge(route, tried) for route in routes]
+    stores = _bound_stores()
+    return [_judge(route, tried, stores) for route in routes]
 
 
-def _judge(route: Route, tried: dict[Privilege, tuple[str, str]]) -> Finding:
+def _judge(route: Route, tried: dict[Privilege, tuple[str, str]], stores: set[str]) -> Finding:
     method, path, handler, rule = route
     named = f"API {method} {path}"
     if rule.privilege is None:
-        return _without_session(named, handler)
+        return _without_session(named, handler, stores)
     holders = [role for role in (None, *sorted(decisions.CONTENT_ROLES))
                if is_allowed([role] if role else [], rule.privilege)]  # fmt: skip
     if not holders:
@@ -49,23 +49,24 @@ def _judge(route: Route, tried: dict[Privilege, tuple[str, str]]) -> Finding:
     return judged(named, *tried[rule.privilege])
 
 
-def _without_session(named: str, handler: HTTPRouteHandler) -> Finding:
+def _without_session(named: str, handler: HTTPRouteHandler, stores: set[str]) -> Finding:
     """Open to anybody: its code may not even know the stores in which a mailbox's rows are."""
     known = vars(sys.modules[handler.fn.__module__]).values()
-    stores = {name for name, module in sys.modules.items()
-              if name.startswith("storage.") and _reaches_bound(module)}  # fmt: skip
-    met = sorted(
-        found for thing in known
-        if (found := getattr(thing, "__module__", None) or getattr(thing, "__name__", "")) in stores
-    )  # fmt: skip
-    if met:
+    made_in = {str(getattr(one, "__module__", getattr(one, "__name__", ""))) for one in known}
+    made_in |= {str(getattr(one, "__name__", "")) for one in known}
+    if met := sorted(made_in & stores):
         return unknown(named, f"it needs no session, and its code knows {met[0]}")
     return judged(named, "", "its code knows no store of what hangs on a mailbox or a tenure")
 
 
-def _reaches_bound(module: ModuleType) -> bool:
+def _bound_stores() -> set[str]:
+    """The modules that work with a table that hangs on a tenure or a mailbox."""
     bound = {id(table) for table, _ in bound_to_a_tenure()}
-    return any(id(thing) in bound for thing in vars(module).values())
+    return {
+        name
+        for name, module in tuple(sys.modules.items())
+        if name.startswith("storage.") and any(id(one) in bound for one in vars(module).values())
+    }
 
 
 async def _messages(scene: Scene, _: Reaches) -> tuple[str, str]:

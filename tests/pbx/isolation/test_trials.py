@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import msgspec
 
+from pbx.admin.api import create_app
+from pbx.admin.rules import Rule, declared
 from pbx.directory import Directory
-from pbx.isolation import elsewhere, features
+from pbx.isolation import elsewhere, features, routes
 from pbx.isolation.finding import Finding, Verdict
 from pbx.isolation.scene import Scene, rehearsed
 from storage.ledger.unit import Unit
@@ -68,3 +70,18 @@ async def test_emergency_calls_that_follow_a_person_are_not_isolated(clinic: Cli
     found = {one.path: one.verdict for one in await clinic.plane.committer.run(work)}
     assert found["feature Emergency"] is Verdict.BROKEN
     assert found["feature EmergencyTest"] is Verdict.BROKEN
+
+
+async def test_a_route_that_needs_no_session_and_knows_messages_cannot_be_told(
+    clinic: Clinic,
+) -> None:
+    found = {path: handler for _, path, handler, _ in declared(create_app(clinic.context))}
+    handlers = [found["/v1/own/messages"], found["/v1/challenge"]]
+    opened = [("GET", handler.fn.__name__, handler, Rule(None, None)) for handler in handlers]
+
+    async def work(unit: Unit) -> list[Finding]:
+        async with rehearsed(unit, clinic.plane, clinic.telephony.phones) as scene:
+            return await routes.findings(scene, clinic.plane.reaches, opened)
+
+    verdicts_ = [one.verdict for one in await clinic.plane.committer.run(work)]
+    assert verdicts_ == [Verdict.UNKNOWN, Verdict.ISOLATED]
