@@ -2,23 +2,20 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import time
 from contextlib import AsyncExitStack
+from importlib import import_module
 from typing import Final
 
 import structlog
 
 from certs.authority import Authority
 from certs.renew import Prevented, renew_due
-from pbx.admin.api import create_app
 from pbx.admin.context import AdminContext
-from pbx.admin.lifecycle import Lifecycle
-from pbx.admin.management import ManagementServer
 from pbx.admin.models import Fact, Process
-from pbx.admin.operators import withdrawing
 from pbx.admin.plane import Plane
-from pbx.admin.server import AdminServer
 from pbx.config import Config, load
 from pbx.indexing import NumberIndexer
 from pbx.metrics import MetricsServer, gauge
@@ -89,11 +86,7 @@ class Exchange:
         metrics = MetricsServer(self.config.metrics.port)
         metrics.start()
         self._stack.callback(metrics.stop)
-        admin = AdminServer(create_app(self.context), self.layout.admin_socket)
-        await admin.start()
-        self._stack.push_async_callback(admin.stop)
-        if self.config.admin.listen:
-            endpoints["management over TLS"] = self._open_management(admin)
+        endpoints |= await self._open_interface()
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._told_to_restart)
         self._state = "ready"
         return {
@@ -102,11 +95,16 @@ class Exchange:
             "metrics": metrics.address,
         }
 
-    def _open_management(self, admin: AdminServer) -> str:
-        server = ManagementServer(self.config.admin, self.authority, admin)
-        self._stack.push_async_callback(server.stop)
-        self.context.alarms.append(server.alarms)
-        return server.start()
+    async def _open_interface(self) -> dict[str, str]:
+        """Its framework is a third of what there is to import: phones are let in before, and
+        meanwhile served."""
+        await asyncio.to_thread(import_module, "pbx.admin.interface")
+        gc.freeze()  # it stays, like what was there before
+        from pbx.admin.interface import Interface
+
+        interface = Interface(self.context, self.authority, self.config.admin)
+        self._stack.push_async_callback(interface.stop)
+        return await interface.start()
 
     async def reload(self) -> dict[str, str]:
         self.config = load(self.layout.config_file)
@@ -194,8 +192,6 @@ class Exchange:
         self._stack.push_async_callback(_ended, reviewing)
         self.context.sections["review"] = reviewer.section
         self.context.alarms.append(reviewer.alarms)
-        living = asyncio.create_task(Lifecycle(plane).run())
-        self._stack.push_async_callback(_ended, living)
         reconciler = Reconciler(self.database, self.committer, self.keyholder, system_clock)
         reconciling = asyncio.create_task(reconciler.run())
         self._stack.push_async_callback(_ended, reconciling)
@@ -231,7 +227,6 @@ class Exchange:
                 "mailbox sessions", self.telephony.voicemail.end_sessions_of
             )
             self.context.plane.enders.register("phone log-ins", self.telephony.sign_ins.end_of)
-            self.context.plane.enders.register("certificates", withdrawing(self.authority))
         return endpoints
 
     async def _close_telephony(self) -> None:

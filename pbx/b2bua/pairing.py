@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from media.client import AnswerRefused, Ended, LegGone, LegId, MediaError, MediaEvent, Place
+from media.client import AnswerRefused, Ended, LegGone, LegId, MediaError, MediaEvent, Place, Player
 from pbx.b2bua.events import Heard
 
 if TYPE_CHECKING:
@@ -93,6 +93,17 @@ class Pairing:
         await self.close()
         if waiting.media is not None:
             await self._call.media.part(waiting.media)
+
+    async def entertain(self, waiting: Leg, player: Player) -> None:
+        """One of them waits and hears this, without a silence before it that a crash could make a
+        long one; nobody hears them."""
+        other, media = self.partner_of(waiting), self._call.media
+        self.await_for(waiting)
+        if waiting.media is not None:
+            await media.feed(waiting.media, player)
+        await self.close()
+        if other is not None and other.media is not None:
+            await media.part(other.media)
 
     async def close(self) -> None:
         """Give back what the pairing itself has opened."""

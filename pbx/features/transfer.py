@@ -138,8 +138,7 @@ async def ring_for(
 ) -> None:
     """The target's phones ring, and whoever is put through waits for them."""
     await call.set_out(journey)
-    await call.pairing.part(journey.who)
-    await call.play(MUSIC)
+    await call.pairing.entertain(journey.who, MUSIC)
     try:
         if isinstance(ringing, RingingGroup):
             winner = await ringing.first_answer()

@@ -2,7 +2,7 @@
 
 Whoever is on the line hears somebody, or music, all the time; afterwards everybody can hang up,
 nothing is left, and every call has its record. MIDCALL_KILLS: at how many random moments (50 in
-the long form), and then at every named state too.
+the long form), and then at every named state too. GAP: the longest silence that is let pass then.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ STATES = {
     "attended": ("consulting", "consulted", "replacing", "replaced", "hanging up"),
 }  # fmt: skip
 SOME_STATES = (("blind", "target rings"), ("attended", "replacing"))
-GAP = 0.06
+GAP = float(os.environ.get("GAP", "0.06"))
 """Seconds, on a machine that does nothing else: in the long form. Else a silence has to be shorter
 than the time without an exchange by far, which a relay that stood still would not be."""
 SECONDS = 1.0
