@@ -87,19 +87,19 @@ async def test_a_group_that_rang_and_a_call_that_is_parked(product: Product) -> 
     rung = alice.invite("2000", (media := RtpPhone()).sdp())
     waiting = asyncio.create_task(rung.answered())
     for phone in (bob, carol):
-        (await asyncio.wait_for(phone.incoming.get(), 30)).ring()
-    await asyncio.wait_for(rung.ringing.wait(), 30)
+        (await asyncio.wait_for(phone.incoming.get(), 60)).ring()
+    await asyncio.wait_for(rung.ringing.wait(), 60)
     await restart(product, phones)
     waiting.cancel()
     with suppress(asyncio.CancelledError, CallFailed, TimeoutError):
         await waiting
 
     placed = alice.invite("2000", media.sdp())
-    incoming = await asyncio.wait_for(bob.incoming.get(), 30)
+    incoming = await asyncio.wait_for(bob.incoming.get(), 60)
     (theirs := RtpPhone()).read(incoming.invite.body)
     incoming.answer(theirs.sdp())
     await answered(placed, media)
-    await asyncio.wait_for(incoming.confirmed.wait(), 30)
+    await asyncio.wait_for(incoming.confirmed.wait(), 60)
     assert (await refer(incoming, f"<sip:*70@{DOMAIN}>")).status == 202
     await asyncio.wait_for(incoming.ended.wait(), 60)  # it was told the place
     await restart(product, phones)
@@ -107,7 +107,7 @@ async def test_a_group_that_rang_and_a_call_that_is_parked(product: Product) -> 
     await answered(taken, third)
     await hear_each_other(media, third)
     assert (await taken.bye()).status == 200
-    await asyncio.wait_for(placed.ended.wait(), 30)
+    await asyncio.wait_for(placed.ended.wait(), 60)
     again = carol.invite("*701", third.sdp())
     with pytest.raises(CallFailed, match="404"):
         await again.answered()

@@ -32,7 +32,7 @@ async def shown(phone: Phone, wanted: str) -> None:
     """The lamp says so, perhaps after it said something else."""
     said = []
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not said or wanted not in said[-1]:
                 said.append((await phone.notified.get()).body.decode())
     except TimeoutError:

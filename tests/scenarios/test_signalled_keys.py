@@ -65,7 +65,7 @@ async def test_a_pin_in_signalling_is_refused_and_opens_nothing(
         assert "session.opened" not in await exchange.ledger_actions()
 
         bob.press(PIN + "#")
-        await bob.hears(HERTZ, 1.0)
+        await bob.hears(HERTZ, 0.8)
         assert await signal(bob, "2") == 200  # where a menu listens, the same keys are taken
         await bob.hang_up()
 

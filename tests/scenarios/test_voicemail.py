@@ -36,7 +36,7 @@ async def test_a_message_left_on_hanging_up_is_heard_by_its_owner_alone(
 
     async with exchange.calling("bob", "*97") as bob:
         await sign_in(bob)
-        await bob.hears(HERTZ, 2.0)
+        await bob.hears(HERTZ, 1.5)
         bob.press("2")
         await bob.prompted("vm-saved-it")
         await bob.hang_up()
@@ -69,7 +69,7 @@ async def test_a_caller_hears_changes_and_takes_back_what_was_said(
         caller.press("#")  # enough
         await caller.prompted("vm-review")
         caller.press("2")  # hear it
-        await caller.hears(HERTZ, 1.0)
+        await caller.hears(HERTZ, 0.8)
         caller.press("3")  # again
         await past_beep(caller)
         await caller.say(500, 1.5)
@@ -217,7 +217,7 @@ async def test_delete_take_back_and_send_on(exchange: MessageExchange) -> None:
 
     async with exchange.calling("alice", "*97") as alice:
         await sign_in(alice)
-        await alice.hears(HERTZ, 0.9)
+        await alice.hears(HERTZ, 0.8)
         await alice.hang_up()
 
 
@@ -245,7 +245,7 @@ async def test_a_crashed_worker_leaves_a_message_that_says_it_was_cut(
 
     async with exchange.calling("bob", "*97") as bob:
         await sign_in(bob)
-        await bob.hears(HERTZ, 1.8)
+        await bob.hears(HERTZ, 1.5)
         await bob.hang_up()
 
 
@@ -265,7 +265,7 @@ async def test_one_flipped_bit_is_refused_recorded_and_harms_no_other_message(
         await bob.prompted("vm-damaged")
         assert await _recorded(exchange, "message.damaged")
         bob.press("#")
-        await bob.hears(HERTZ, 1.0)
+        await bob.hears(HERTZ, 0.8)
         await bob.hang_up()
 
     assert await states(exchange) == [MessageState.NEW, MessageState.SAVED]

@@ -60,7 +60,7 @@ async def test_callers_hear_the_greeting_and_leave_a_message_without_the_databas
 
     async with exchange.calling("alice", "*981002") as caller:
         caller.speak()
-        await caller.hears(OWN, 0.9)
+        await caller.hears(OWN, 0.6)
         await past_beep(caller)
         await caller.say(HERTZ, 1.5)
         await caller.hang_up()

@@ -134,5 +134,5 @@ async def a_full_ledger(clinic: Ward, database: SmallDisk) -> None:
     assert len(rows) == before + 1
     async with clinic.calling("bob", "*97") as caller:
         await sign_in(caller)
-        await caller.hears(HERTZ, 1.0)
+        await caller.hears(HERTZ, 0.8)
         await caller.hang_up()

@@ -55,7 +55,7 @@ async def test_callers_hear_the_greeting_that_its_owner_recorded(
         await say(bob)
         await bob.prompted("vm-keep")
         bob.press("2")  # hear it
-        await bob.hears(OWN, 0.9)
+        await bob.hears(OWN, 0.6)
         await bob.prompted("vm-keep")
         bob.press("1")  # keep it
         await bob.prompted("vm-done")
@@ -66,7 +66,7 @@ async def test_callers_hear_the_greeting_that_its_owner_recorded(
     assert kept is not None and kept.kind is kind
     async with exchange.calling("alice", "*981002") as caller:
         caller.speak()
-        await caller.hears(OWN, 0.9)
+        await caller.hears(OWN, 0.6)
         await caller.hang_up()
 
 
@@ -88,7 +88,7 @@ async def test_a_changed_pin_counts_and_the_old_one_no_more(exchange: MessageExc
         await bob.prompted("vm-refused")
         assert (await exchange.ledger_actions()).count("message.heard") == 0
         await sign_in(bob, new)
-        await bob.hears(HERTZ, 1.0)
+        await bob.hears(HERTZ, 0.8)
         await bob.hang_up()
 
 
@@ -111,9 +111,9 @@ async def test_a_comment_comes_before_what_is_sent_on(exchange: MessageExchange)
 
     async with exchange.calling("alice", "*97") as alice:
         await sign_in(alice)
-        await alice.hears(OWN, 0.9)
+        await alice.hears(OWN, 0.6)
         alice.press("#")
-        await alice.hears(HERTZ, 0.9)
+        await alice.hears(HERTZ, 0.8)
         await alice.hang_up()
 
 

@@ -71,7 +71,7 @@ async def test_nobody_answers_and_the_menu_goes_on(exchange: MessageExchange) ->
         (await asyncio.wait_for(alice.incoming.get(), 60)).refuse(486)
         await asyncio.sleep(0.6)
         bob.press("1")  # hear it again
-        await bob.hears(HERTZ, 0.9)
+        await bob.hears(HERTZ, 0.8)
         await bob.hang_up()
 
 
@@ -83,7 +83,7 @@ async def test_a_session_that_was_idle_for_five_minutes_opens_nothing(
     await leave(exchange)
     async with exchange.calling("bob", "*97") as bob:
         await sign_in(bob)
-        await bob.hears(HERTZ, 0.9)
+        await bob.hears(HERTZ, 0.8)
         exchange.house.time.pass_(301)
         bob.press("#")
         await asyncio.wait_for(bob.call.ended.wait(), 60)

@@ -38,7 +38,7 @@ async def heard(caller: Caller) -> None:
     """The sound of a message that was left before."""
     caller.media.take()
     caller.media.heard.clear()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while b"\x31" * 160 not in {one.payload for one in caller.media.heard}:
             await asyncio.sleep(0.05)
             caller.media.take()

@@ -3,6 +3,8 @@
 from tests.support.message_exchange import PIN, Caller, MessageExchange
 
 HERTZ = 700.0
+"""What is said. Of each tone a hearer asks for half a second less than was sent: a worker that is
+held up seals a second without what came late."""
 
 
 async def leave(

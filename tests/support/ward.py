@@ -286,7 +286,7 @@ class Ward:
     async def entered(self, action: str, count: int = 1, outcome: str = "") -> None:
         """Until so many rows say so."""
         query = "SELECT count(*) FROM ledger WHERE action = ? AND (? = '' OR outcome = ?)"
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 with closing(sqlite3.connect(self.product.layout.database_file)) as own:
                     [found] = own.execute(query, (action, outcome, outcome)).fetchone()
