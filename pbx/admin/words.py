@@ -21,13 +21,14 @@ from storage.models.ledger import ledger
 
 
 @get(
-    "/v1/audit/rows/{writer:str}/{sequence:int}/words",
+    "/v1/audit/rows/{place:str}/words",
     opt=needs(Privilege.AUDIT_WORDS, Action.AUDIT_WORDS_READ),
     summary="What was sealed into one row; the key holder opens it",
 )
-async def show_words(
-    plane: GivenPlane, caller: GivenCaller, writer: FromPath[Label], sequence: FromPath[int]
-) -> WordsView:
+async def show_words(plane: GivenPlane, caller: GivenCaller, place: FromPath[Label]) -> WordsView:
+    """A row is named by its chain and number: exchange:1742."""
+    writer, _, number = place.rpartition(":")
+    sequence = int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
     query = select(ledger.c.detail, ledger.c.operation).where(
         ledger.c.writer == writer, ledger.c.sequence == sequence
     )

@@ -104,7 +104,7 @@ def words(
     Example: pbx audit words exchange 1742
     """
     with signed_in(data) as client:
-        path = f"/v1/audit/rows/{quote(writer, safe='')}/{sequence}/words"
+        path = f"/v1/audit/rows/{quote(f'{writer}:{sequence}', safe='')}/words"
         found = client.get(path, WordsView)
     as_json(found) if json else say(printable(found.words))
 

@@ -167,10 +167,10 @@ async def test_items_are_signed_off_by_somebody_they_are_not_about(
     (noted,) = [row for row in await clinic.rows() if row.action == Action.REVIEW_SIGNED_OFF
                 and row.outcome == "done"]  # fmt: skip
     assert b"complaint" not in noted.detail
-    words = f"/v1/audit/rows/{noted.writer}/{noted.sequence}/words"
+    words = f"/v1/audit/rows/{noted.writer}:{noted.sequence}/words"
     assert await clinic.do(officer, "GET", words) == {"words": "complaint 17"}
     assert (await clinic.rows())[-1].action == Action.AUDIT_WORDS_READ
-    nothing = words.replace(f"/{noted.sequence}/", "/1/")
+    nothing = words.replace(f":{noted.sequence}/", ":1/")
     assert (await clinic.ask(officer, "GET", nothing)).status_code == 404
     everything = await clinic.do(officer, "GET", "/v1/audit/reviews", all_items="true")
     (signed,) = [one for one in everything if one["id"] == item["id"]]

@@ -1255,7 +1255,7 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
     return await clinic.ask(who, "POST", path, {"note": "on call that night"})
 
 
-@use("GET", "/v1/audit/rows/{writer:str}/{sequence:int}/words")
+@use("GET", "/v1/audit/rows/{place:str}/words")
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
     item = await review_item(clinic)
     manager = await clinic.present(clinic.members["manager"])
@@ -1263,4 +1263,4 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
     await clinic.do(manager, "POST", path, {"note": "on call that night"})
     sequence = await clinic.row_count()
     await clinic.present(who)
-    return await clinic.ask(who, "GET", f"/v1/audit/rows/exchange/{sequence}/words")
+    return await clinic.ask(who, "GET", f"/v1/audit/rows/exchange:{sequence}/words")
