@@ -24,6 +24,8 @@ from tests.support.voicemail_calls import HERTZ, leave, sign_in
 __all__ = ["database"]
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_in_clear")]
 SPOKEN = 3.0
+MISSED = 1.5
+"""Seconds that phones and worker may be held up on a busy machine; what they miss is silence."""
 
 
 @pytest.fixture
@@ -34,6 +36,13 @@ async def exchange(open_path: Path, database: Database) -> AsyncIterator[Message
         yield running
 
 
+async def sounds(path: str) -> None:
+    """Until the PIN is asked for: the first of all prompts, and every prompt is noise."""
+    async with asyncio.timeout(60):
+        while max(read_wav(path)[0], default=0) < 2_000:  # noqa: ASYNC110 - another process writes
+            await asyncio.sleep(0.1)
+
+
 async def hear(exchange: MessageExchange, hertz: float, seconds: float, codec: str) -> float:
     """The owner, on PJSIP; how long the tone was heard."""
     options = exchange.phone_options("bob", codecs=[codec], tone_hz=350)
@@ -42,11 +51,11 @@ async def hear(exchange: MessageExchange, hertz: float, seconds: float, codec: s
         bob.do("call", uri=f"sip:*97@{DOMAIN}")
         call = (await bob.wait("calling"))["call"]
         recording = await bob.wait("recording", seconds=20)
-        await asyncio.sleep(1)
+        await sounds(recording["path"])
         for digit in PIN + "#":
             bob.do("digits", call=call, digits=digit)
             await asyncio.sleep(0.25)
-        await until_heard(recording["path"], hertz, seconds=seconds - 0.3, patience=60)
+        await until_heard(recording["path"], hertz, seconds=seconds - MISSED)
         await asyncio.sleep(1)
         bob.do("hangup", call=call)
         await bob.wait("gone")
@@ -71,11 +80,11 @@ async def test_pjsip_leaves_a_tone_and_hears_it_again(
     [message] = await exchange.kept()
     assert message.codec == stored
     spoken = message.milliseconds / 1000
-    assert abs(spoken - SPOKEN) < 1.0
+    assert spoken > SPOKEN - 1.0
 
     heard = await hear(exchange, 600, spoken, codec)
 
-    assert abs(heard - spoken) < 0.3, (heard, spoken)
+    assert -MISSED < heard - spoken < 0.4, (heard, spoken)
 
 
 def baresip(exchange: MessageExchange, folder: Path, *codecs: str) -> BaresipPhone:
@@ -109,7 +118,7 @@ async def test_baresip_leaves_a_tone_that_pjsip_hears(
 
     heard = await hear(exchange, 600, spoken, "PCMU")
 
-    assert abs(heard - spoken) < 0.4, (heard, spoken)
+    assert -MISSED < heard - spoken < 0.4, (heard, spoken)
 
 
 async def test_a_phone_with_opus_alone_leaves_a_tone_and_hears_one(
@@ -135,14 +144,14 @@ async def test_a_phone_with_opus_alone_leaves_a_tone_and_hears_one(
 
     assert (left.codec, message.codec) == ("pcmu", "opus")
     assert spoken > SPOKEN - 1
-    assert abs(heard - left.milliseconds / 1000) < 0.4, (heard, left.milliseconds)
+    assert -MISSED < heard - left.milliseconds / 1000 < 0.4, (heard, left.milliseconds)
     async with exchange.calling("bob", "*97") as bob:
         await sign_in(bob)
         await bob.hears(600, spoken - 0.3)
         await asyncio.sleep(0.5)
         samples = decode_ulaw(b"".join(each.payload for each in bob.media.heard))
         await bob.hang_up()
-    assert abs(seconds_of(list(samples), 8_000, 600) - spoken) < 0.4
+    assert -MISSED < seconds_of(list(samples), 8_000, 600) - spoken < 0.4
 
 
 async def heard_by(carol: BaresipPhone, hertz: float, seconds: float) -> float:

@@ -60,11 +60,11 @@ def short_prompts() -> str:
     directory = Path(tempfile.mkdtemp(prefix="prompts-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     keep_tones(directory)
-    quiet = g722.encode(array("h", bytes(3200)))
     for name in TEXTS:
         for codec in ("pcmu", "pcma"):
             (directory / f"{name}.{codec}").write_bytes(noise(name))
-        (directory / f"{name}.g722").write_bytes(quiet)
+        wide = array("h", (n for sample in decode_ulaw(noise(name)) for n in (sample, sample)))
+        (directory / f"{name}.g722").write_bytes(g722.encode(wide))
     return str(directory)
 
 
