@@ -7,7 +7,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -70,17 +70,16 @@ async def leave(clinic: Ward, then: Disk | None = None) -> Message:
 
 async def refused(clinic: Ward) -> None:
     """Who calls then hears why, and is not answered."""
-    sound = RtpPhone()
-    async with clinic.phone("alice") as phone:
-        call = phone.invite("*981002", sound.sdp())
-        asked = asyncio.create_task(call.answered())
-        async with asyncio.timeout(60):
-            await call.ringing.wait()
-        sound.read(call.provisionals[-1].body)
-        await Caller(phone, call, sound).hears(NOT_POSSIBLE, 0.2)
-        with pytest.raises(CallFailed):
-            await asked
-    sound.close()
+    with closing(RtpPhone()) as sound:
+        async with clinic.phone("alice") as phone:
+            call = phone.invite("*981002", sound.sdp())
+            asked = asyncio.create_task(call.answered())
+            async with asyncio.timeout(20):
+                await call.ringing.wait()
+            sound.read(call.provisionals[-1].body)
+            await Caller(phone, call, sound).hears(NOT_POSSIBLE, 0.2)
+            with pytest.raises(CallFailed):
+                await asked
 
 
 async def test_full_disks(clinic: Ward) -> None:

@@ -172,16 +172,15 @@ class Ward:
         self, username: str, number: str, media: RtpPhone | None = None
     ) -> AsyncIterator[Caller]:
         """In an answered call; it may lose its exchange."""
-        sound = media or RtpPhone()
-        async with self.phone(username) as phone:
-            caller = Caller(phone, phone.invite(number, sound.sdp()), sound)
-            try:
-                async with asyncio.timeout(60):
-                    sound.read((await caller.call.answered()).body)
-                yield caller
-            finally:
-                caller.quiet()
-                sound.close()
+        with closing(media or RtpPhone()) as sound:
+            async with self.phone(username) as phone:
+                caller = Caller(phone, phone.invite(number, sound.sdp()), sound)
+                try:
+                    async with asyncio.timeout(30):
+                        sound.read((await caller.call.answered()).body)
+                    yield caller
+                finally:
+                    caller.quiet()
 
     # -- what is there
 
