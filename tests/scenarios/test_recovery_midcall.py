@@ -43,7 +43,7 @@ STATES = {
     ),
     "attended": ("consulting", "consulted", "replacing", "replaced", "hanging up"),
 }  # fmt: skip
-SOME_STATES = (("blind", "target rings"), ("attended", "replacing"))
+SOME_STATES = (("blind", "referred"), ("attended", "replacing"))
 GAP = float(os.environ.get("GAP", "0.06"))
 """Seconds, on a machine that does nothing else: in the long form. Else a silence has to be shorter
 than the time without an exchange by far, which a relay that stood still would not be."""
