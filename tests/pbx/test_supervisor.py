@@ -16,7 +16,7 @@ from pbx.processes.notify import Systemd
 from pbx.supervisor import AlreadyServing, Stopped, Supervisor
 from tests.support.installation import serving
 
-pytestmark = pytest.mark.timeout(300)  # real processes, on a machine that may be busy
+pytestmark = pytest.mark.timeout(600)  # real processes, on a machine that may be busy
 
 CHILDREN = ("keyholder", "worker-0", "exchange")
 

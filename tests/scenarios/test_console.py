@@ -26,7 +26,7 @@ from storage.sealed.primitives import hotp
 from tests.support.phone import Account, Phone
 from tests.support.quickstarted import DOMAIN, Running, quickstarted
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*\b(3[0-8]|4[0-8]|9[0-7]|10[0-7])\b[0-9;]*m")
 

@@ -19,7 +19,7 @@ from storage.keyholder.protocol import AdoptMessage, Evidence
 from tests.support import privileges
 from tests.support.clinic import Clinic, Member
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 REVIVED = {"ended_at": None, "until": None, "closed_at": None, "expires_at": 2**52}
 """What an attacker writes where something has ended or will end."""

@@ -24,7 +24,7 @@ from tests.support.installation import SETTINGS
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root has several accounts"),
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(600),
 ]
 
 TRY = """

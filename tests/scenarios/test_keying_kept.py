@@ -22,7 +22,7 @@ from tests.support.rtp_phone import RtpPhone
 LINES = (Line(number="1001", username="alice"), Line(number="1002", username="bob"))
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     pytest.mark.usefixtures("nothing_in_clear"),
 ]
 

@@ -29,7 +29,7 @@ from tests.support.needles import Watched, half_a_request, memory_of, private_ke
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root reads another's memory"),
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(600),
 ]
 
 

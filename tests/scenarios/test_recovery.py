@@ -28,7 +28,7 @@ LINES = (Line(number="1001", username="alice"), Line(number="1002", username="bo
 KILLS = int(os.environ.get("KILLS", "2"))
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(300 + 40 * KILLS),
+    pytest.mark.timeout(600 + 60 * KILLS),
     pytest.mark.usefixtures("nothing_in_clear"),
 ]
 LONG = "KILLS" in os.environ or "EVERY_STATE" in os.environ

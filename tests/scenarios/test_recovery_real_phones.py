@@ -17,7 +17,7 @@ from tests.support.two_way import in_front
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(600),
     pytest.mark.usefixtures("nothing_in_clear"),
 ]
 

@@ -146,7 +146,7 @@ async def test_the_running_key_holder_is_asked_where_its_file_is_elsewhere(
     assert await verified(clinic.layout, capsys) == []
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_a_running_exchange_raises_the_alarm_by_itself(open_path: Path) -> None:
     layout = install(open_path / "pbx", SETTINGS + "[storage]\nhead_seconds = 1\n")
     shutil.copytree(layout.database, open_path / "yesterday")

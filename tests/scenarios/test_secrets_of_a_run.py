@@ -26,7 +26,7 @@ from tests.support.terminal import PBX, Line, Run, served
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root reads another's memory"),
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(600),
 ]
 
 

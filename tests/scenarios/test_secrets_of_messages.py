@@ -26,7 +26,7 @@ from tests.support.ward import ALL, Ward, random_bytes, ward
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root reads another's memory"),
     pytest.mark.slow,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(600),
 ]
 PIN = "739154820617"
 VOICE, WIDE = random_bytes(160), random_bytes(160)

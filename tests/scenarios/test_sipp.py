@@ -15,7 +15,7 @@ from tests.support.exchange import SECRET, TestExchange
 from tests.support.sip_server import DOMAIN
 from tests.support.sipp_phone import Sipp, Tunnel
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 PHONES = int(os.environ.get("SIPP_PHONES", "100"))
 CALLS = int(os.environ.get("SIPP_CALLS", "30"))

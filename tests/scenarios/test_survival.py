@@ -20,7 +20,7 @@ from tests.support.pjsua import PjsuaPhone
 from tests.support.product import DOMAIN, Product
 from tests.support.static_sdp import static_answer, static_offer
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 LINES = (
     Line(number="1001", username="alice"),

@@ -19,7 +19,7 @@ from tests.support import tone
 from tests.support.phone import Account, Phone
 from tests.support.quickstarted import DOMAIN, Running, quickstarted
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ANNA_HZ, BEN_HZ = 440.0, 1000.0
 

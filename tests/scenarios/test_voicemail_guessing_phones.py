@@ -28,7 +28,7 @@ from tests.support.exchange import clock
 from tests.support.message_exchange import PIN, MessageExchange
 from tests.support.rtp_phone import RtpPhone
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 __all__ = ["database"]
 PHONES = int(os.environ.get("GUESSING_PHONES", "50"))

@@ -20,7 +20,7 @@ from tests.support.message_exchange import Caller
 from tests.support.voicemail_calls import sign_in
 from tests.support.ward import ALL, RECOVERY, Ward, ward
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 SEED = int(os.environ.get("PBX_SEED", random.randrange(2**32)))
 SETTINGS = "[voicemail]\npurge_first_seconds = 1\n[storage]\nhead_seconds = 1\n"
 COPIED = ("database", "spool")

@@ -176,7 +176,7 @@ class Ward:
             async with self.phone(username) as phone:
                 caller = Caller(phone, phone.invite(number, sound.sdp()), sound)
                 try:
-                    async with asyncio.timeout(30):
+                    async with asyncio.timeout(60):
                         sound.read((await caller.call.answered()).body)
                     yield caller
                 finally:

@@ -92,7 +92,7 @@ def check(room: Mailroom, said: list[list[str]]) -> None:
         path.unlink()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_every_point_that_makes_something_durable_or_takes_it_away(room: Mailroom) -> None:
     """Seeded, so that the nth call is the same call each time."""
     step = 1 if KILLS >= POINTS else 7

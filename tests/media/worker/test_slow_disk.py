@@ -90,7 +90,7 @@ def delays(one: RtpPhone, other: RtpPhone, seconds: float) -> list[float]:
     return found
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_a_slow_disk_delays_no_call(room: Mailroom) -> None:
     desk = room.desk
     one, other = RtpPhone(), RtpPhone()
