@@ -146,11 +146,15 @@ class Ward:
 
     async def serve(self) -> None:
         """Everything, until messages can be left."""
-        await self.product.start(ALL)
-        keys = self.product.layout.credentials / "deposit.public"
-        async with asyncio.timeout(60):
-            while not keys.exists():  # noqa: ASYNC110 - another process makes it
-                await asyncio.sleep(0.1)
+        layout = self.product.layout
+        for names, made in (
+            (("keyholder",), layout.keyholder_exchange_socket),
+            (("worker", "exchange"), layout.credentials / "deposit.public"),
+        ):
+            await self.product.start(names)
+            async with asyncio.timeout(120):
+                while not made.exists():  # noqa: ASYNC110 - another process makes it
+                    await asyncio.sleep(0.1)
 
     # -- phones
 
