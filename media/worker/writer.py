@@ -109,9 +109,10 @@ class Writer:
             return
         try:
             self._hears.started(sealed)
-            self._hears.ended(*self._write(sealed, descriptor))
+            durable, fault = self._write(sealed, descriptor)
         finally:
             os.close(descriptor)
+        self._hears.ended(durable, fault)  # whoever looks for the file now finds it unlocked
 
     def _write(self, sealed: Sealed, descriptor: int) -> tuple[Durable, str]:
         running = hashlib.sha256(sealed.head)
