@@ -1,4 +1,4 @@
-"""A day in a clinic, and the questions that follow it.
+"""A day in a clinic of ten people and twelve phones, and the questions that follow it.
 
 Everything is real: a served installation, commands as people type them, phones over TLS and SRTP.
 What was typed and shown is compared with docs/a-day-in-the-clinic.md line by line;
@@ -17,12 +17,37 @@ from pathlib import Path
 import pytest
 
 from pbx.cli.output import Exit
-from tests.support.clinic_day import PIN, Day, opened
+from tests.support.clinic_day import PASSWORD, PIN, Day, opened
+from tests.support.message_exchange import Caller
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 ROOT = Path(__file__).parents[2]
 KEPT = ROOT / "docs" / "a-day-in-the-clinic.md"
 VERIFY = ROOT / "deploy" / "audit" / "verify_export.py"
+
+PEOPLE = {
+    "maria": ("", ""),
+    "carla": ("compliance-officer", ""),
+    "frank": ("physician", "1042"),
+    "ben": ("physician", "1043"),
+    "nina": ("clinical-staff", "1044"),
+    "rita": ("front-desk", "1001"),
+    "bill": ("billing", "1045"),
+}
+PHONES = {
+    "front desk": ("lobby", "1001"),
+    "waiting room": ("lobby", ""),
+    "pharmacy": ("lobby", ""),
+    "office 42": ("private", "1042"),
+    "office 43": ("private", "1043"),
+    "office 45": ("private", "1045"),
+    "office 46": ("private", ""),
+    "exam 1": ("exam-room", ""),
+    "exam 2": ("exam-room", ""),
+    "exam 3": ("exam-room", ""),
+    "laboratory": ("exam-room", ""),
+    "nurse station": ("nurse-station", ""),
+}
 
 
 @pytest.fixture
@@ -38,7 +63,11 @@ async def test_a_day_in_the_clinic_and_every_question_about_it(day: Day) -> None
     await the_evening_before(day)
     await newcomers(day)
     await hand_over(day)
+    await lost_pin(day)
     await a_message(day)
+    await shared_phone(day)
+    await curious(day)
+    await emergency(day)
     await complaint(day)
     await breach(day)
     await evidence(day)
@@ -51,15 +80,19 @@ async def test_a_day_in_the_clinic_and_every_question_about_it(day: Day) -> None
 
 async def the_evening_before(day: Day) -> None:
     await day.transcript.clock("Mon 17:00")
-    for login, name in (("maria", "Maria"), ("carla", "Carla"), ("frank", "Frank")):
-        await day.hires(login, f"{name} Sample")
+    for login in PEOPLE:
+        await day.hires(login, f"{login.capitalize()} Sample")
     await day.does("ada", 'role grant maria practice-manager --reason "manages the practice"')
-    await day.grants("carla", "compliance-officer", "answers for privacy")
-    await day.grants("frank", "physician", "sees patients")
-    await day.does("ada", "extension assign 1042 frank --yes")
+    for login, (role, number) in PEOPLE.items():
+        if role:
+            await day.grants(login, role, "works here")
+        if number:
+            await day.does("ada", f"extension assign {number} {login} --yes")
     await day.does("frank", "pin --extension 1042", PIN)
-    await day.installs("front desk", "lobby")
-    await day.installs("office 42", "private", "1042")
+    await day.does("nina", "pin --extension 1044", PIN)
+    for label, (place, number) in PHONES.items():
+        await day.installs(label, place, number)
+    await day.does("ada", 'device share "nurse station"')
     await day.leaves_message("front desk", "1042")
     await day.message_came("frank", "MESSAGE-FOR-FRANK")
     await day.settled("call.ended")
@@ -84,8 +117,9 @@ before the `$` is who typed. Where `Touch the security key` stands, the person p
 second factor that it was them; passwords, codes and PINs are typed unseen and stand nowhere.
 
 Ada administers the exchange. Maria manages the practice; she is the second person without whom
-Ada gives nobody a role. Carla is the compliance officer. Frank is a physician, has extension 1042
-and one message in his mailbox.
+Ada gives nobody a role. Carla is the compliance officer. Frank and Ben are physicians, Nina is a
+nurse, Rita is at the front desk and Bill sends the bills. Two more come in the morning, which makes
+ten people; they have twelve phones. Frank has extension 1042 and one message in his mailbox.
 """
 
 
@@ -111,6 +145,7 @@ Jo stands in for a month. A locum without an end date is refused; with one, acce
 
 async def joins(day: Day, login: str, adding: str, reason: str) -> None:
     await day.shows("ada", adding)
+    await day.names(login)
     await day.shows_halves(login)
     await day.shows("ada", f'role grant {login} physician --reason "{reason}"')
     await day.shows_approval()
@@ -141,6 +176,18 @@ line for each path; here are those about this number itself.
     await day.does("anna", "pin --extension 1042", PIN)
 
 
+async def lost_pin(day: Day) -> None:
+    await day.transcript.clock("09:00")
+    day.transcript.says("""
+## 09:00 Ben has forgotten his PIN and his password
+
+Nobody can look them up, and nobody can set them for him. He enrols anew, as on his first day, with
+a code of which two people have one half each, and sets a new PIN.
+""")
+    await day.shows_halves("ben")
+    await day.shows("ben", "pin --extension 1043", PIN)
+
+
 async def a_message(day: Day) -> None:
     await day.transcript.clock("09:30")
     day.transcript.says("""
@@ -149,20 +196,83 @@ async def a_message(day: Day) -> None:
 Somebody leaves Anna a message. She hears it on the phone of her office, with her PIN.
 """)
     await day.leaves_message("front desk", "1042")
-    message = await day.message_came("anna", "MESSAGE-1")
+    await day.message_came("anna", "MESSAGE-1")
     await day.shows("anna", "voicemail list")
     await day.hears_message("office 42")
     await day.settled("call.ended", 3)
-    await day.settled("session.ended", 1)
-    await day.transcript.clock("11:00")
+
+
+async def shared_phone(day: Day) -> None:
+    await day.transcript.clock("10:00")
     day.transcript.says("""
-## 11:00 Two who are curious
+## 10:00 Nina works from the nurses' station
+
+The phone there belongs to nobody. Nina signs in on it by `*71`, her number and her PIN; from then
+on it is hers, until she signs out with `*74` or forgets to, which the idle time of its place does.
+""")
+    async with day.calling("nurse station", "*711044") as caller:
+        await day.types_pin(caller)
+        await ended(caller)
+    await day.settled("phone.signed_in")
+    await day.shows("ada", 'device show "nurse station"', only="^PHONE|^nurse|^signed in")
+    async with day.calling("nurse station", "*74") as caller:
+        await ended(caller)
+    await day.settled("phone.signed_out")
+    day.transcript.says("""
+**Who was at that phone, and when?**
+""")
+    await day.shows("carla", 'audit search --device "nurse station" --action phone --from 1d')
+
+
+async def ended(caller: Caller) -> None:
+    async with asyncio.timeout(60):
+        await caller.call.ended.wait()
+
+
+async def curious(day: Day) -> None:
+    message = day.identifier("MESSAGE-1")
+    await day.transcript.clock("10:30")
+    day.transcript.says("""
+## 10:30 Two who are curious
 
 Frank and Jo try to hear it. Both are physicians and signed in; neither is Anna.
 """)
     for who in ("frank", "jo"):
         listen = f'voicemail listen {message} --purpose "curious"'
         await day.pipes(who, listen, "aplay", Exit.REFUSED)
+
+
+async def emergency(day: Day) -> None:
+    message = day.identifier("MESSAGE-1")
+    await day.transcript.clock("11:00")
+    day.transcript.says("""
+## 11:00 An emergency
+
+Anna is in theatre, and a laboratory's message for her cannot wait. Ben asks to break the glass;
+alone he gets nothing. Maria reads what he asks for in the key holder's own words and approves with
+her own second factor: this one mailbox opens to Ben for half an hour.
+""")
+    await day.shows(
+        "ben", 'breakglass request anna --reason "laboratory result of a patient in theatre" --yes'
+    )
+    await day.pipes("ben", f'voicemail listen {message} --purpose "result"', "aplay", Exit.REFUSED)
+    [waiting] = await day.asks("maria", "breakglass list")
+    await day.shows("maria", f"breakglass approve {waiting['proposal']} --yes")
+    await day.pipes("ben", f'voicemail listen {message} --purpose "result"', "aplay")
+    await day.shows("ben", "breakglass end anna")
+    day.transcript.says("""
+Anna is told when she next signs in, and somebody who had no part in it has to sign it off.
+""")
+    await day.shows("anna", "login anna", PASSWORD, only="Signed in|emergency")
+    [item] = [
+        one["id"]
+        for one in await day.asks("carla", "audit review list")
+        if one["kind"] == "break-glass"
+    ]
+    await day.shows("carla", f"audit review show {item}", only="break-glass|ITEM|WHEN")
+    await day.shows(
+        "carla", f'audit review sign-off {item} --note "The laboratory had called; Anna knows."'
+    )
 
 
 async def complaint(day: Day) -> None:
@@ -185,6 +295,9 @@ out, and a line that only one of the two has would be an alarm.
 """)
     await day.shows("carla", f"audit who-could {message}")
     day.transcript.says("""
+`command` in the column WHERE means a terminal, and `break-glass` that two people opened the
+mailbox in an emergency; its approver stands in the column WITH.
+
 **Who tried?** Refusals are rows of the ledger like everything else.
 """)
     await day.shows("carla", "audit search --action message.heard --outcome refused --from 1d")
@@ -193,8 +306,17 @@ out, and a line that only one of the two has would be an alarm.
 """)
     await day.shows("carla", "audit what-did frank --from 1d")
     day.transcript.says("""
-The answer to the complaint: Anna heard the message, on the phone of her office; nobody else did,
-nobody else could, and two people who tried were refused.
+**Was it the patient's number that called?** Numbers are sealed in the ledger. A number is looked up
+with a reason, which the reviewer sees.
+""")
+    await day.shows(
+        "carla",
+        'audit search --number 1001 --reason "complaint of today" --action message --from 1d',
+    )
+    day.transcript.says("""
+The answer to the complaint: Anna heard the message on the phone of her office, and Ben in an
+emergency that Maria approved and Carla signed off. Nobody else did and nobody else could. Frank and
+Jo tried and were refused.
 """)
 
 

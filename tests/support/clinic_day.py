@@ -115,7 +115,6 @@ class Day:
         halves = [await self.shows("ada", f"person enrolment {login}"), await self.shows_approval()]
         code = "-".join(HALF.findall(half)[0] for half in halves)
         await self.enrols(login, code)
-        await self.names(login)
 
     async def shows_approval(self) -> str:
         """Of the one act that waits, by the practice manager."""
