@@ -185,12 +185,14 @@ async def killed_at(product: Product, kind: str, moment: str | float) -> tuple[S
     when = [0.0]
 
     def die() -> None:
+        if dead.is_set():
+            return  # the scene was over before its moment, and killed then
         product.processes["exchange"].kill()
         when[0] = time.time()
         dead.set()
 
     def at(state: str) -> None:
-        if state == moment and not dead.is_set():
+        if state == moment:
             die()
 
     with steady() as voices:
@@ -199,7 +201,7 @@ async def killed_at(product: Product, kind: str, moment: str | float) -> tuple[S
         if not isinstance(moment, str):
             asyncio.get_running_loop().call_later(moment, die)
         script = asyncio.create_task(getattr(scene, kind)())
-        script.add_done_callback(lambda _: None if dead.is_set() else die())  # it was quicker
+        script.add_done_callback(lambda _: die())  # it was quicker
         await dead.wait()
         hearing = list(scene.hearing)
         took = await restart(product)
