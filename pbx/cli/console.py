@@ -17,7 +17,7 @@ def console(
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Watch health, calls, phones, alarms, exceptions, ledger on one screen.
+    """Watch health, calls, phones, alarms, exceptions and the ledger's end.
 
     ? shows the keys. It locks when your session has idled out: only a key keeps it alive.
     With --json it looks once.
