@@ -22,6 +22,7 @@ from uuid import UUID, uuid4
 from pbx.admin.models import Status
 from pbx.cli import main as cli
 from pbx.cli.client import AdminClient
+from pbx.cli.failures import CommandError
 from pbx.config import load
 from storage import deposits, messages
 from storage.database import Database
@@ -155,6 +156,16 @@ class Ward:
             async with asyncio.timeout(120):
                 while not made.exists():  # noqa: ASYNC110 - another process makes it
                     await asyncio.sleep(0.1)
+        async with asyncio.timeout(120):
+            while not await self._answers():  # noqa: ASYNC110 - phones are served before people
+                await asyncio.sleep(0.1)
+
+    async def _answers(self) -> bool:
+        try:
+            await self.status()
+        except CommandError:
+            return False
+        return True
 
     # -- phones
 
