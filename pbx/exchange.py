@@ -77,6 +77,7 @@ class Exchange:
 
     async def start(self) -> dict[str, str]:
         await self._open_storage()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._told_to_restart)
         self.authority = Authority.open(
             self.layout.certificates, self.config.exchange.domain, system_clock, self.config.certs
         )
@@ -87,7 +88,6 @@ class Exchange:
         metrics.start()
         self._stack.callback(metrics.stop)
         endpoints |= await self._open_interface()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._told_to_restart)
         self._state = "ready"
         return {
             **endpoints,
