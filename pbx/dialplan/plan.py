@@ -225,6 +225,9 @@ def _service(caller: UUID, number: str, numbers: Numbers, now: int) -> Route:
         keeper = message_for((party,), numbers)
         if keeper is not None:
             return LeaveMessage(keeper, is_wanted=True)
+    own = _party(numbers, number)
+    if own is not None:  # the phones of a test call: nobody else's number begins with a star
+        return _followed(caller, own, numbers, now, ())
     return Refused(Refusal.UNKNOWN_NUMBER)
 
 

@@ -1,3 +1,4 @@
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -8,6 +9,22 @@ from tests.support.capture import Capture, clear_findings, clear_rtp, plant
 from tests.support.loopback import private_loopback
 
 __all__ = ["database", "exchange"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What scenarios show is not which lines ran; measured, each would take twice as long."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.no_cover)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unmeasured_processes() -> Iterator[None]:
+    """The same for processes that a scenario starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [n for n in os.environ if n.startswith(("COVERAGE_", "COV_"))]:
+            patch.delenv(name)
+        yield
 
 
 @pytest.fixture

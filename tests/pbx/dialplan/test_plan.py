@@ -66,6 +66,16 @@ def test_no_extension_takes_an_emergency_number() -> None:
     assert route(CALLER, "933", plan) == EmergencyTest(())
 
 
+def test_a_test_call_has_a_number_that_no_code_begins_with() -> None:
+    plan = Plan({"*9912345678": HOLDER, "*43": HOLDER})
+
+    found = route(CALLER, "*9912345678", plan)
+
+    assert found == RingPerson(HOLDER.extension, HOLDER.tenure, HOLDER.person, (DESK, SOFT))
+    assert route(CALLER, "*43", plan) == Echo()
+    assert route(CALLER, "*9900000000", plan) == Refused(Refusal.UNKNOWN_NUMBER)
+
+
 def test_the_echo_test_answers() -> None:
     assert route(CALLER, "*43", PLAN) == Echo()
 
