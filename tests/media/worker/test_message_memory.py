@@ -63,7 +63,8 @@ async def say(phone: RtpPhone, frames: list[bytes]) -> None:
 
 
 def audio(frames: list[bytes]) -> dict[str, bytes]:
-    return {f"frame {n}": frame[60 : 60 + WINDOW] for n, frame in enumerate(frames)}
+    """Some of them: all memory is searched for each."""
+    return {f"frame {n}": frames[n][60 : 60 + WINDOW] for n in range(0, len(frames), 5)}
 
 
 async def key_of(room: Mailroom, told: Recorded) -> bytes:
@@ -103,7 +104,7 @@ async def test_nothing_of_a_message_stays_after_hang_up(room: Mailroom) -> None:
     hearer.listen(2.0, until=10)
     await client.pause(listening)
     playing: set[str] = set()
-    for _ in range(20):  # what is read ahead is heard, and wiped, while we look
+    for _ in range(8):  # what is read ahead is heard, and wiped, while we look
         playing |= await found(room, needles | key)
         if len(playing) > 1:
             break
