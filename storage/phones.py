@@ -125,44 +125,28 @@ class Phones:
 
     async def set_emergency(self, unit: Unit, deed: Deed, device: UUID, answers: bool) -> None:
         """Whether the phone rings for an emergency call that has no outside line."""
-        row = await _row(unit.connection, device)
-        values = {"answers_emergency": answers, "changed_at": deed.at}
-        await change(unit.connection, phone_identity, device, row.version, values)
-        unit.record(
-            deed.entry(
-                Action.DEVICE_EMERGENCY_SET,
-                _subject(device),
-                before={"answers_emergency": bool(row.answers_emergency)},
-                after={"answers_emergency": answers},
-            )
+        await self._set(
+            unit, deed, Action.DEVICE_EMERGENCY_SET, device, "answers_emergency", answers
         )
 
     async def set_lamp(self, unit: Unit, deed: Deed, device: UUID, shows: bool) -> None:
         """Whether its lamp tells of messages; not where the public would see it."""
-        row = await _row(unit.connection, device)
-        values = {"shows_lamp": shows, "changed_at": deed.at}
-        await change(unit.connection, phone_identity, device, row.version, values)
-        unit.record(
-            deed.entry(
-                Action.DEVICE_LAMP_SET,
-                _subject(device),
-                before={"shows_lamp": bool(row.shows_lamp)},
-                after={"shows_lamp": shows},
-            )
-        )
+        await self._set(unit, deed, Action.DEVICE_LAMP_SET, device, "shows_lamp", shows)
 
     async def set_manner(self, unit: Unit, deed: Deed, device: UUID, manner: str) -> None:
         """How it describes its media, until it is heard to do so itself."""
+        await self._set(unit, deed, Action.DEVICE_MANNER_SET, device, "manner", manner)
+
+    async def _set(
+        self, unit: Unit, deed: Deed, action: Action, device: UUID, column: str, value: str | bool
+    ) -> None:
+        """One column; its row in the ledger tells what it was and what it is."""
         row = await _row(unit.connection, device)
-        values = {"manner": manner, "changed_at": deed.at}
+        before = type(value)(getattr(row, column))
+        values = {column: value, "changed_at": deed.at}
         await change(unit.connection, phone_identity, device, row.version, values)
         unit.record(
-            deed.entry(
-                Action.DEVICE_MANNER_SET,
-                _subject(device),
-                before={"manner": row.manner},
-                after={"manner": manner},
-            )
+            deed.entry(action, _subject(device), before={column: before}, after={column: value})
         )
 
     async def heard(self, connection: AsyncConnection, manners: Mapping[UUID, str]) -> None:
