@@ -1,50 +1,56 @@
 """Load for the relay: many calls evenly spread, packets protected ahead, one process of its own.
 
 `python -m tests.bench._rtp_generator SOCKET WORKER_PID CALLS SECONDS SUITE` prints figures as JSON.
+For SOCKET `bare` the packets go through a loop without bookkeeping instead of a worker: the same
+system calls and the same libsrtp, so what this machine itself costs.
 """
 
-import array
 import asyncio
+import contextlib
 import ctypes
 import json
+import os
 import select
+import signal
 import socket
-import struct
+import subprocess
 import sys
-import time
+import tempfile
 from pathlib import Path
 
 from media.client import MediaClient, Place
-from tests.support.rtp_phone import RtpPhone
+from media.worker.srtp import Packet, protect, unprotect
+from tests.support.rtp_phone import PROFILES, RtpPhone, context
 
 WARM_UP = 50
 """Packets of each leg before the figures begin: one second."""
-SAMPLED = 8
-"""Each so-manieth leg has its arrivals stamped by the kernel."""
-SO_TIMESTAMPNS = 35
 PR_SET_TIMERSLACK = 29
-SPACE = socket.CMSG_SPACE(16)
+SOURCE = Path(__file__).with_name("_rtp_load.c")
 
 
-class Leg:
-    """One phone: what it sends and what it got."""
+class Figures(ctypes.Structure):
+    """What _rtp_load.c counted; times in nanoseconds."""
 
-    def __init__(self, phone: RtpPhone, packets: int, stamped: bool) -> None:
-        self.phone, self.socket = phone, phone.rtp
-        self.wires = [phone.outbound.protect(phone.packet(b"\xd5" * 160)) for _ in range(packets)]
-        self.sent_at = array.array("d", [0.0]) * packets
-        self.first = -1
-        self.got = 0
-        self.stamped = stamped
-        if stamped:
-            self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    _fields_ = [(name, ctypes.c_int64) for name in ("got", "relayed", "cpu", "late", "delays")]
 
 
-async def set_up(path: Path, calls: int, packets: int, suite: str) -> list[tuple[Leg, Leg]]:
-    """Joined calls, their packets ready."""
+def built() -> ctypes.CDLL:
+    """The sending and receiving side, compiled for this machine."""
+    with tempfile.TemporaryDirectory() as directory:
+        library = Path(directory) / "load.so"
+        command = ["cc", "-O2", "-shared", "-fPIC", "-o", str(library), str(SOURCE)]
+        try:
+            subprocess.run(command, check=True)
+        except FileNotFoundError:
+            sys.exit("The relay's load needs a C compiler: apt-get install gcc libc6-dev")
+        return ctypes.CDLL(str(library))
+
+
+async def through_worker(path: Path, calls: int, suite: str) -> list[RtpPhone]:
+    """The phones of joined calls, those of a call next to each other."""
     client = MediaClient({0: path})
     await client.start()
-    pairs = []
+    phones = []
     for number in range(calls):
         a, b = RtpPhone(suite), RtpPhone(suite)
         place = Place(local="127.0.0.1", peer="127.0.0.1")
@@ -58,96 +64,91 @@ async def set_up(path: Path, calls: int, packets: int, suite: str) -> list[tuple
         await client.join(one, two)
         a.rtcp.close()
         b.rtcp.close()
-        stamped = number % SAMPLED == 0
-        legs = Leg(a, packets, stamped), Leg(b, packets, stamped)
-        for leg in legs:
-            assert leg.phone.there is not None
-            leg.socket.connect(leg.phone.there)
-        pairs.append(legs)
+        phones += [a, b]
     await client.close()
-    return pairs
+    return phones
 
 
-def cpu_seconds(pid: int) -> float:
-    """Of one single-threaded process, to the nanosecond."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+class Bare:
+    """The same way for a packet without a worker: receive, open, protect, send, in place."""
+
+    def __init__(self, calls: int, suite: str) -> None:
+        self.phones = [RtpPhone(suite) for _ in range(2 * calls)]
+        self.sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in self.phones]
+        self.contexts = []
+        for phone, ours in zip(self.phones, self.sockets, strict=True):
+            phone.rtcp.close()
+            ours.bind(("127.0.0.1", 0))
+            ours.connect(phone.rtp.getsockname())
+            ours.setblocking(False)
+            phone.there = ours.getsockname()
+            fresh = os.urandom(PROFILES[suite][1])
+            self.contexts.append(
+                (context(suite, phone.key, inbound=True), context(suite, fresh, inbound=False))
+            )
+
+    def start(self) -> int:
+        """In a process of its own, on the worker's core; returns its number."""
+        if child := os.fork():
+            return child
+        os.sched_setaffinity(0, {0})
+        packet, epoll = Packet(), select.epoll()
+        view, space, data, length = packet.view, packet.space, packet.data, packet.length
+        ways = {}
+        for at, ours in enumerate(self.sockets):
+            inbound, outbound = self.contexts[at][0]._srtp[0], self.contexts[at ^ 1][1]._srtp[0]
+            ways[ours.fileno()] = ours.recv_into, inbound, outbound, self.sockets[at ^ 1].send
+            epoll.register(ours.fileno(), select.EPOLLIN)
+        while True:
+            for descriptor, _ in epoll.poll(1.0, 256):
+                receive, inbound, outbound, send = ways[descriptor]
+                length[0] = receive(space)
+                if not unprotect(inbound, data, length) and not protect(outbound, data, length):
+                    with contextlib.suppress(OSError):
+                        send(view[: length[0]])
 
 
-def generate(pairs: list[tuple[Leg, Leg]], packets: int, pid: int) -> dict[str, float]:
-    """Every leg sends every 20 ms, all legs evenly spread over them."""
-    legs = [leg for pair in pairs for leg in pair]
-    other = {one: two for a, b in pairs for one, two in ((a, b), (b, a))}
-    epoll = select.epoll()
-    by_descriptor = {}
-    for leg in legs:
-        epoll.register(leg.socket.fileno(), select.EPOLLIN)
-        by_descriptor[leg.socket.fileno()] = leg
-    gap = 0.02 / len(legs)
-    buffer = bytearray(2048)
-    delays: list[float] = []
-    start = time.monotonic() + 0.05
-    wall = time.time() - time.monotonic()
-    total, sent = packets * len(legs), 0
-    cpu = 0.0
-    measured, got_before = WARM_UP * len(legs), 0
-
-    def receive() -> None:
-        for descriptor, _ in epoll.poll(0):
-            leg = by_descriptor[descriptor]
-            if not leg.stamped:
-                leg.socket.recv_into(buffer)
-                leg.got += 1
-                continue
-            data, ancillary, _, _ = leg.socket.recvmsg(2048, SPACE)
-            leg.got += 1
-            sequence = data[2] << 8 | data[3]
-            if leg.first < 0:
-                leg.first = sequence
-            index = (sequence - leg.first) & 0xFFFF
-            seconds, nanoseconds = struct.unpack("qq", ancillary[0][2])
-            if WARM_UP <= index < packets:
-                arrived = seconds + nanoseconds / 1e9 - wall
-                delays.append(arrived - other[leg].sent_at[index])
-
-    while sent < total:
-        now = time.monotonic()
-        due = min(int((now - start) / gap), total)
-        for number in range(sent, min(due, sent + 8)):
-            if number == measured:
-                cpu, got_before = cpu_seconds(pid), sum(leg.got for leg in legs)
-            leg = legs[number % len(legs)]
-            index = number // len(legs)
-            leg.sent_at[index] = time.monotonic()
-            leg.socket.send(leg.wires[index])
-            sent += 1
-        receive()
-        # Sleeping, not spinning: two virtual cores may share one real core.
-        time.sleep(max(start + sent * gap - time.monotonic(), 0.0))
-    spent, relayed = cpu_seconds(pid) - cpu, sum(leg.got for leg in legs) - got_before
-    late = time.monotonic() - start - packets * 0.02
-    deadline = time.monotonic() + 0.3
-    while time.monotonic() < deadline:
-        receive()
-    delays.sort()
-    got = sum(leg.got for leg in legs)
+def generate(load: ctypes.CDLL, phones: list[RtpPhone], packets: int, pid: int) -> dict[str, float]:
+    """Every phone sends every 20 ms, all of them evenly spread over it."""
+    wires = []
+    for phone in phones:
+        assert phone.there is not None
+        phone.rtp.connect(phone.there)
+        wires += [phone.outbound.protect(phone.packet(b"\xd5" * 160)) for _ in range(packets)]
+    [size] = {len(wire) for wire in wires}
+    sockets = (ctypes.c_int32 * len(phones))(*(phone.rtp.fileno() for phone in phones))
+    delays = (ctypes.c_double * len(wires))()
+    figures = Figures()
+    together = b"".join(wires)
+    if load.rtp_load(
+        len(phones), sockets, packets, WARM_UP, together, size, pid, delays, ctypes.byref(figures)
+    ):
+        sys.exit("The kernel refused a socket, or to tell the worker's CPU time.")
+    took = sorted(delays[: figures.delays])
     return {
-        "calls": len(pairs),
-        "us_per_packet": 1e6 * spent / relayed,
-        "cpu_share": spent / (0.02 * (packets - WARM_UP)),
-        "loss_percent": 100 * (1 - got / total),
-        "p50_us": 1e6 * delays[len(delays) // 2],
-        "p99_us": 1e6 * delays[len(delays) * 99 // 100],
-        "generator_late_ms": 1000 * late,
+        "us_per_packet": figures.cpu / figures.relayed / 1000,
+        "cpu_share": figures.cpu / 1e9 / (0.02 * (packets - WARM_UP)),
+        "loss_percent": 100 * (1 - figures.got / len(wires)),
+        "p50_us": took[len(took) // 2],
+        "p99_us": took[len(took) * 99 // 100],
+        "generator_late_ms": figures.late / 1e6,
     }
 
 
 def main() -> None:
     """One run."""
     ctypes.CDLL(None).prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0)
-    path, pid, calls, seconds, suite = sys.argv[1:]
+    path, worker, calls, seconds, suite = sys.argv[1:]
     packets = WARM_UP + int(seconds) * 50
-    pairs = asyncio.run(set_up(Path(path), int(calls), packets, suite))
-    print(json.dumps(generate(pairs, packets, int(pid))))
+    load = built()
+    if path == "bare":
+        bare = Bare(int(calls), suite)
+        phones, pid = bare.phones, bare.start()
+    else:
+        phones, pid = asyncio.run(through_worker(Path(path), int(calls), suite)), int(worker)
+    print(json.dumps(generate(load, phones, packets, pid)))
+    if path == "bare":
+        os.kill(pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":
