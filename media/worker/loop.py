@@ -66,17 +66,27 @@ class Loop:
         self._later.append(act)
 
     def run(self) -> None:
-        """Until `stop`."""
+        """Until `stop`. HOT: a turn often is one packet."""
         self._running = True
-        handlers, poll = self.handlers, self._epoll.poll
+        handlers, poll, later, due, clock = (
+            self.handlers, self._epoll.poll, self._later, self._due, self.now
+        )  # fmt: skip
+        wait = 0.0
         while self._running:
-            for descriptor, _ in poll(self._wait(), MAX_EVENTS):
+            for descriptor, _ in poll(wait, MAX_EVENTS):
                 handler = handlers.get(descriptor)
                 if handler is not None:  # a leg dropped earlier in this batch
                     handler()
-            if self._later:
-                self._later.popleft()()
-            self.expire()
+            if later:
+                later.popleft()()
+            now = clock()
+            if due and due[0][0] <= now:
+                self.expire()
+                now = clock()
+            if later:
+                wait = 0.0
+            else:
+                wait = min(max(due[0][0] - now, 0.0), LONGEST_WAIT) if due else LONGEST_WAIT
 
     def stop(self) -> None:
         """Return from `run` after this turn."""
@@ -93,10 +103,3 @@ class Loop:
     def close(self) -> None:
         """Free the epoll descriptor."""
         self._epoll.close()
-
-    def _wait(self) -> float:
-        if self._later:
-            return 0.0
-        if not self._due:
-            return LONGEST_WAIT
-        return min(max(self._due[0][0] - self.now(), 0.0), LONGEST_WAIT)

@@ -140,6 +140,8 @@ class Child:
         loop = asyncio.get_running_loop()
         try:
             self._process = await self._spawn(watch)
+            if self.role.kind == "worker" and not hardening.put_ahead(self._process.pid):
+                log.info("media gets no turn before other work", process=self.role.name)
             loop.add_reader(watch.fileno(), self._hear)
             watch.child.close()
             code = await self._process.wait()

@@ -107,3 +107,45 @@ def test_a_process_keeps_the_right_to_lock_memory_and_nothing_else_of_root() -> 
     assert int(facts["CapEff:"][0], 16) == 1 << 14
     assert "--clear-groups" in words["()"]
     assert hardening.keeping_lock(1, 1, (), Path("/nonexistent")) == []
+
+
+def policies(process: int) -> list[int]:
+    """Of the threads of a process, its main thread first."""
+    threads = sorted(map(int, os.listdir(f"/proc/{process}/task")))
+    return [os.sched_getscheduler(thread) & ~os.SCHED_RESET_ON_FORK for thread in threads]
+
+
+STARTS_A_THREAD = (
+    "import sys, threading\n"
+    "sys.stdin.readline()\n"
+    "threading.Thread(target=sys.stdin.read).start(); print(flush=True)\n"
+)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may put a process ahead")
+def test_media_gets_its_turn_first_and_the_threads_it_starts_do_not() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTS_A_THREAD], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert policies(child.pid) == [os.SCHED_OTHER]
+
+        assert hardening.put_ahead(child.pid)
+
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+        child.stdout.readline()
+        assert policies(child.pid) == [os.SCHED_RR, os.SCHED_OTHER]
+        child.stdin.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may change to another account")
+def test_whoever_may_not_put_media_ahead_is_told() -> None:
+    code = "os.setuid(65534); print(hardening.put_ahead(os.getpid()), os.sched_getscheduler(0))"
+
+    assert run(code).stdout.split() == ["False", "0"]
+
+
+def test_a_process_that_is_gone_is_not_put_ahead() -> None:
+    assert not hardening.put_ahead(1 << 22)
