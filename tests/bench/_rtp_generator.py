@@ -20,6 +20,7 @@ from pathlib import Path
 
 from media.client import MediaClient, Place
 from media.worker.srtp import Packet, protect, unprotect
+from pbx.processes.hardening import put_ahead
 from tests.support.rtp_phone import PROFILES, RtpPhone, context
 
 WARM_UP = 50
@@ -92,6 +93,7 @@ class Bare:
         if child := os.fork():
             return child
         os.sched_setaffinity(0, {0})
+        put_ahead(0)
         packet, epoll = Packet(), select.epoll()
         view, space, data, length = packet.view, packet.space, packet.data, packet.length
         ways = {}
@@ -141,6 +143,7 @@ def main() -> None:
     path, worker, calls, seconds, suite = sys.argv[1:]
     packets = WARM_UP + int(seconds) * 50
     load = built()
+    put_ahead(0)
     if path == "bare":
         bare = Bare(int(calls), suite)
         phones, pid = bare.phones, bare.start()

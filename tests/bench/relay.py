@@ -1,8 +1,9 @@
 """What the SRTP relay costs: CPU a packet, added delay, and how many calls one core carries.
 
-The worker is pinned to one core and the generator to another; nothing else should run. CPU is the
-worker's own (user and system) from the scheduler, divided by the packets it was sent. "bare" is a
-loop without bookkeeping in the worker's place: what the same packets cost on this machine anyhow.
+The worker is pinned to one core and the generator to another, both ahead of other work as `serve`
+puts its workers; nothing else should run. CPU is the worker's own (user and system) from the
+scheduler, divided by the packets it was sent. "bare" is a loop without bookkeeping in the worker's
+place: what the same packets cost on this machine anyhow.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from pbx.processes.hardening import put_ahead
 from tests.support.media_worker import ROOT, WorkerProcess
 
 CALLS = (50, 200, 400, 600, 700)
@@ -27,6 +29,7 @@ async def _one(calls: int, suite: str, strangers: int, *, bare: bool) -> dict[st
         worker = WorkerProcess(Path(directory), first_port=FIRST, last_port=LAST)
         await worker.start("taskset", "-c", "0")
         assert worker.process is not None
+        put_ahead(worker.process.pid)
         command = [sys.executable, "-m", "tests.bench._rtp_generator"]
         command += ["bare" if bare else str(worker.socket), str(worker.process.pid)]
         command += [str(calls), str(SECONDS), suite]
