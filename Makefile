@@ -44,6 +44,7 @@ format: tools
 	$(BIN)/ruff check --fix .
 
 bench: tools ## Figures, not verdicts.
+	@deploy/prerequisites bench
 	$(BIN)/python -m tests.bench
 
 FUZZ_SECONDS ?= 60
