@@ -25,6 +25,7 @@ from pbx.transport.endings import Endings
 from pbx.transport.flow import Ending, Flow, Origin, State
 from pbx.transport.framing import PONG, Frames, Limits
 from pbx.transport.listener import Listener
+from pbx.transport.waiting_room import WaitingRoom
 from pbx.transport.watch import Watch
 
 _log = structlog.get_logger()
@@ -61,6 +62,7 @@ class Driver:
         self.admission = Admission(config)
         self.memory = Memory(config.max_buffered_bytes)
         self.endings = Endings()
+        self.room = WaitingRoom()
         self._stack = stack
         self._config = config
         self._deliver = deliver
@@ -93,7 +95,7 @@ class Driver:
         flow = self.flows.get(flow_id)
         if flow is None or flow.trusted or flow.state is not State.OPEN:
             return
-        flow.trusted = True
+        flow.trust()
         self.admission.trust(flow_id, flow.key)
         self._watch.trusted(flow_id)
         self._stack.flow_authenticated(flow_id)
@@ -214,7 +216,8 @@ class Driver:
         flow.start()
 
     def _flow(self, connection: ssl.SSLSocket, peer: Endpoint, origin: Origin) -> Flow:
-        flow = Flow(FlowId(next(self._ids)), connection, peer, origin, self, self._limits)
+        number, limits = FlowId(next(self._ids)), self._limits
+        flow = Flow(number, connection, peer, origin, self, limits, self.room)
         self.flows[flow.id] = flow
         self.admission.admit(flow.id, flow.key, self._loop.time())
         return flow

@@ -16,6 +16,7 @@ from certs.diagnose import Cause, cause_of
 from pbx.sip.flows import Endpoint, FlowId
 from pbx.transport.admission import address_key
 from pbx.transport.framing import Framer, Frames, Limits
+from pbx.transport.waiting_room import WaitingRoom
 
 _RECORD = 16_384  # one TLS record; reading so much leaves nothing behind in OpenSSL
 _WOULD_BLOCK = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -83,11 +84,13 @@ class Flow:
     __slots__ = (
         "_connection",
         "_discarded",
+        "_due",
         "_fd",
         "_framer",
         "_loop",
         "_owner",
         "_recv",
+        "_room",
         "_unsent",
         "_writing",
         "demands_certificate",
@@ -111,6 +114,7 @@ class Flow:
         origin: Origin,
         owner: Owner,
         limits: Limits,
+        room: WaitingRoom,
     ) -> None:
         self.id = flow_id
         self.peer = peer
@@ -132,6 +136,9 @@ class Flow:
         self._loop = asyncio.get_running_loop()
         self._owner = owner
         self._framer = Framer(limits)
+        self._room = room
+        self._due: Callable[[], None] | None = None
+        """What this stranger waits for; its socket is not looked at meanwhile."""
         self._unsent = bytearray()
         self._writing = False
         self._discarded = 0
@@ -149,13 +156,19 @@ class Flow:
         return len(self._unsent)
 
     def start(self) -> None:
-        self._loop.add_reader(self._fd, self._shake)
+        self._loop.add_reader(self._fd, self._attend, self._shake)
 
     def start_open(self) -> None:
         """For a connection of ours, whose handshake is done."""
         self.state = State.OPEN
         self._loop.add_reader(self._fd, self._read)
         self._owner.flow_opened(self)
+
+    def trust(self) -> None:
+        """No stranger any more: what it says is heard at once."""
+        self.trusted = True
+        self._due = None
+        self._loop.add_reader(self._fd, self._read)
 
     def write(self, data: bytes) -> None:
         """Send, now if the peer reads, else as it reads; nothing after the flow has ended."""
@@ -180,6 +193,7 @@ class Flow:
             self.cut(ending)
         elif self.state is State.OPEN:
             self.state = State.CLOSING
+            self._due = None
             self._loop.add_reader(self._fd, self._discard)
             self._owner.flow_ending(self, ending, None)
             if not self._unsent:
@@ -191,6 +205,7 @@ class Flow:
             return
         ended = self.state is State.CLOSING
         self.state = State.CLOSED
+        self._due = None
         self._loop.remove_reader(self._fd)
         if self._writing:
             self._loop.remove_writer(self._fd)
@@ -198,6 +213,21 @@ class Flow:
         if not ended:
             self._owner.flow_ending(self, ending, cause)
         self._owner.flow_gone(self)
+
+    def _attend(self, act: Callable[[], None]) -> None:
+        """A stranger wants something: now, or when it is its turn."""
+        if self._room.has_time():
+            act()
+            return
+        self._loop.remove_reader(self._fd)
+        self._due = act
+        self._room.enter(self._attend_late)
+
+    def _attend_late(self) -> None:
+        act, self._due = self._due, None
+        if act is not None:
+            self._loop.add_reader(self._fd, self._attend, act)
+            act()
 
     def _shake(self) -> None:
         try:
@@ -211,7 +241,7 @@ class Flow:
         else:
             self._stop_writing()
             self.state = State.OPEN
-            self._loop.add_reader(self._fd, self._read)
+            self._loop.add_reader(self._fd, self._attend, self._read)
             self._owner.flow_opened(self)
 
     def _fail(self, cause: Cause) -> None:

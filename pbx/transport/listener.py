@@ -19,7 +19,7 @@ from pbx.transport.errors import LocalError
 _log = structlog.get_logger()
 
 _BACKLOG = 4_096
-_BATCH = 64  # so that a storm of connections leaves time for the phones that are here
+_BATCH = 8  # so that a storm of connections leaves time for the phones that are here
 _CS3 = 24 << 2  # DSCP class selector 3, signalling (RFC 4594 §3.3)
 _PAUSE = 0.5  # seconds, when descriptors have run out
 _FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)

@@ -42,10 +42,12 @@ def is_alive(pid: int) -> bool:
 async def test_everything_is_ready_and_nothing_is_left_afterwards(installation: Layout) -> None:
     async with serving(installation) as served:
         assert served.facts["metrics"].startswith("http://127.0.0.1:")
-        pids = [process(served.supervisor, name).pid for name in CHILDREN]
-        assert all(pid is not None and is_alive(pid) for pid in pids)
+        pids = {name: process(served.supervisor, name).pid or 0 for name in CHILDREN}
+        assert all(map(is_alive, pids.values()))
+        ahead = {name for name, pid in pids.items() if os.sched_getscheduler(pid) & os.SCHED_RR}
+        assert ahead == ({"worker-0"} if os.geteuid() == 0 else set())
 
-    assert not any(is_alive(pid) for pid in pids if pid is not None)
+    assert not any(map(is_alive, pids.values()))
     assert not [path for path in installation.run.rglob("*") if path.is_socket()]
 
 
