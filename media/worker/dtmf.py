@@ -11,13 +11,14 @@ class EventDecoder:
     """Reads a leg's events: each is sent many times, and is told once, when it ends.
 
     The end of an event comes three times and all of them can be lost; a new event, or silence after
-    an event, ends the one before.
+    an event, ends the one before. It is to see every event of its leg, whoever they are meant for:
+    copies of an end that was somebody else's are no new key press.
     """
 
-    __slots__ = ("_clock", "_current", "_told")
+    __slots__ = ("_current", "_told", "clock")
 
     def __init__(self, clock: int = 8000) -> None:
-        self._clock = clock
+        self.clock = clock
         self._current: tuple[int, int, int] | None = None
         self._told: int | None = None
 
@@ -46,10 +47,15 @@ class EventDecoder:
         self._current, self._told = None, timestamp
         return [self._digit(event, duration)]
 
+    def pass_over(self, timestamp: int, payload: bytes) -> None:
+        """This one is for somebody else: once it has ended, further copies of its end are too."""
+        self.receive(timestamp, payload)
+        self._current = None
+
     @property
     def is_open(self) -> bool:
         """Whether a key is down."""
         return self._current is not None
 
     def _digit(self, event: int, duration: int) -> tuple[str, int]:
-        return DIGITS[event], duration * 1000 // self._clock
+        return DIGITS[event], duration * 1000 // self.clock

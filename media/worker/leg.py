@@ -108,7 +108,7 @@ class Leg:
         self._music: tuple[int, Codec] | None = None
         """What the playback is in while it is the music of somebody who waits."""
         self._named: tuple[str | None, int, int] | None = None
-        self._digits: EventDecoder | None = None
+        self._digits = EventDecoder()
         self._reports_digits = False
         self._keys: Callable[[str], bool] | None = None
         self._tap: VoiceSink | None = None
@@ -237,7 +237,6 @@ class Leg:
     def listen(self, keys: Callable[[str], bool] | None) -> None:
         """Ask this first of every key press; what it takes goes no further."""
         self._keys = keys
-        self._decode_digits()
 
     def stop_playing(self) -> None:
         """Cut the player off."""
@@ -249,8 +248,6 @@ class Leg:
     def report_digits(self, wanted: bool) -> None:
         """Tell key presses instead of passing them on, or stop telling."""
         self._reports_digits = wanted
-        self._digits = None
-        self._decode_digits()
 
     # --- figures and the end
 
@@ -304,6 +301,7 @@ class Leg:
         self._look(agreed.ice)
         self.keying.apply(agreed)
         self._applied = agreed
+        self._digits.clock = self._event_clock()
         clock = agreed.voice[1].clock
         self.path.clock = self.stream.clock = clock
         self.watchdog.expect(agreed.direction == "sendrecv")
@@ -448,7 +446,8 @@ class Leg:
         self._around.tell(Latched(self.name))
 
     def _receive_event(self, timestamp: int, payload: bytes) -> bool:
-        if self._digits is None:
+        if not self._reports_digits and self._keys is None:
+            self._digits.pass_over(timestamp, payload)
             if self._coder is not None:
                 self._coder.relay_event(timestamp, payload, self._event_clock())
             return True
@@ -457,12 +456,6 @@ class Leg:
             if self._reports_digits and not is_taken:
                 self._around.tell(Digit(self.name, digit, milliseconds))
         return False
-
-    def _decode_digits(self) -> None:
-        if not (self._reports_digits or self._keys is not None):
-            self._digits = None
-        elif self._digits is None:
-            self._digits = EventDecoder(self._event_clock())
 
     def _event_clock(self) -> int:
         formats = self._applied.receive.values() if self._applied else ()

@@ -151,20 +151,29 @@ class RtpPhone:
         self.timestamp += packets * FRAME
         self.tone_at += packets * FRAME
 
-    def press(self, event: int, payload_type: int = 101, packets: int = 4) -> None:
+    def press(
+        self, event: int, payload_type: int = 101, packets: int = 4, *, ends: int = 3
+    ) -> None:
         """A key press as RFC 4733 packets with one timestamp, the end three times."""
         at = self.timestamp
-        for number in range(packets + 3):
-            end = number >= packets
+        for number in range(packets + ends):
             duration = FRAME * min(number + 1, packets)
-            self.timestamp = at
-            wire = self.packet(
-                struct.pack("!BBH", event, 0x80 if end else 0x0A, duration),
-                payload_type,
-                marker=number == 0,
-            )
-            self.throw(self.outbound.protect(wire))
+            self._event(at, event, duration, payload_type, number == 0, number >= packets)
         self.timestamp = at + FRAME * packets
+
+    def end_again(self, event: int, payload_type: int = 101, packets: int = 4) -> None:
+        """One more copy of the end of the key press just sent."""
+        after = self.timestamp
+        length = FRAME * packets
+        self._event(after - length, event, length, payload_type, begins=False, ends=True)
+        self.timestamp = after
+
+    def _event(
+        self, at: int, event: int, duration: int, payload_type: int, begins: bool, ends: bool
+    ) -> None:
+        self.timestamp = at
+        told = struct.pack("!BBH", event, 0x80 if ends else 0x0A, duration)
+        self.throw(self.outbound.protect(self.packet(told, payload_type, marker=begins)))
 
     def send_report(self, report: bytes, port: int | None = None) -> None:
         """SRTCP to the odd port (or another)."""

@@ -42,6 +42,16 @@ def test_the_same_digit_twice_is_two_digits() -> None:
     assert told == [[("7", 20)], [("7", 20)]]
 
 
+def test_what_was_for_somebody_else_is_not_told_by_a_copy_of_its_end() -> None:
+    decoder = EventDecoder()
+    decoder.pass_over(1, event(5, 160))
+    decoder.pass_over(1, event(5, 800, end=True))
+    decoder.pass_over(2, event(6, 160))
+
+    assert decoder.receive(1, event(5, 800, end=True)) == [], "told to whom it was for"
+    assert decoder.receive(3, event(7, 160, end=True)) == [("7", 20)], "nor is one without an end"
+
+
 def test_other_events_and_stumps_are_passed_over() -> None:
     decoder = EventDecoder()
 

@@ -193,6 +193,30 @@ def test_digits_are_decoded_at_the_clock_of_the_phones_events(inline: Inline) ->
     assert [e.digit for e in inline.told if isinstance(e, Digit)] == ["9"]
 
 
+def test_a_copy_of_an_end_is_no_second_key_press_whoever_asks_for_keys_by_then(
+    inline: Inline,
+) -> None:
+    phone = RtpPhone()
+    leg = inline.alone(phone)
+
+    phone.press(1, ends=1)  # nobody has asked
+    inline.spin()
+    inline.ask(control.Digits(leg, True))
+    phone.end_again(1)
+    inline.spin()
+    assert not [e for e in inline.told if isinstance(e, Digit)]
+    phone.press(2, ends=1)
+    inline.spin_until(lambda: any(isinstance(e, Digit) for e in inline.told))
+    for wanted in (False, True):
+        inline.ask(control.Digits(leg, wanted))
+        phone.end_again(2)
+        inline.spin()
+    phone.press(2)
+    inline.spin_until(lambda: sum(isinstance(e, Digit) for e in inline.told) == 2)
+
+    assert [e.digit for e in inline.told if isinstance(e, Digit)] == ["2", "2"]
+
+
 def test_digits_can_be_asked_for_before_anything_is_agreed(inline: Inline) -> None:
     inline.ask(control.Digits(inline.open(RtpPhone()), True))
 

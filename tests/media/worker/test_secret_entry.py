@@ -136,6 +136,9 @@ async def room(open_path: Path) -> AsyncIterator[Mailroom]:
         yield made
 
 
+HASH = 11
+
+
 def typed(phone: RtpPhone, keys: str) -> None:
     for key in keys:
         phone.press("0123456789*#".index(key))
@@ -167,6 +170,28 @@ async def test_the_pin_reaches_the_key_holder_and_nobody_else(room: Mailroom) ->
     typed(phone, "4")
     assert (await room.desk.event(Digit)).digit == "4", "and of the secrets not one"
     assert isinstance(await client.stats(leg), LegStats)
+
+
+async def test_copies_of_the_key_before_a_secret_and_of_its_last_one_are_no_key_presses(
+    room: Mailroom,
+) -> None:
+    client, phone = room.desk.client, RtpPhone()
+    leg = await room.desk.alone(phone)
+    await client.digits(leg, report=True)
+    phone.press(HASH, ends=1)  # a number was keyed in, and ends with it
+    assert (await room.desk.event(Digit)).digit == "#"
+    await client.digits(leg, report=False)
+
+    await client.enter_secret(leg, SecretEntry())
+    phone.end_again(HASH)
+    typed(phone, "730562")
+    phone.press(HASH, ends=1)
+    assert (await room.desk.event(SecretEntered)).outcome == "complete"
+    await client.digits(leg, report=True)
+    phone.end_again(HASH)
+    typed(phone, "4")
+
+    assert (await room.desk.event(Digit)).digit == "4"
 
 
 async def test_a_pin_is_changed_by_phone_under_the_key_holders_rules(room: Mailroom) -> None:
