@@ -9,6 +9,7 @@ from tests.support.clinic import clinic, field_key
 from tests.support.databases import database, database_urls, postgres_cluster, sqlite_template
 from tests.support.directories import open_path
 from tests.support.installation import installation
+from tests.support.measuring import pytest_runtest_protocol
 from tests.support.stores import stores
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "installation",
     "open_path",
     "postgres_cluster",
+    "pytest_runtest_protocol",
     "sqlite_template",
     "stores",
 ]

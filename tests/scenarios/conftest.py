@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What scenarios show is not which lines ran; measured, each would take half as long again."""
     for item in items:
         if Path(__file__).parent in item.path.parents and item.path.stem not in MEASURED:
-            item.add_marker(pytest.mark.no_cover)
+            item.add_marker(pytest.mark.unmeasured)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,14 +1,18 @@
 """Calls whose INVITE describes nothing: we offer, and the phone answers in its ACK or PRACK."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from media.worker.codecs.g711 import decode_ulaw
 from storage.calls import CallOutcome
+from storage.database import Database
 from tests.support import tone
 from tests.support.ear import MUSIC_HZ, Ear
 from tests.support.exchange import TestExchange
+from tests.support.media_worker import kept_tones
 from tests.support.phone_call import CallFailed
 from tests.support.pjsua import PjsuaPhone
 from tests.support.rtp_phone import RtpPhone
@@ -17,6 +21,19 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_in_clear")]
 
 ALICE_HZ, BOB_HZ = 440.0, 1000.0
 NOT_IN_SERVICE_HZ = 985.2
+
+
+@pytest.fixture
+async def exchange(open_path: Path, database: Database) -> AsyncIterator[TestExchange]:
+    """With extensions 1001 and 1002; a tone that can be told apart stands for every prompt."""
+    made = TestExchange(open_path / "x", database, ring_seconds=60)
+    made.prompts = kept_tones()
+    async with made as running:
+        await running.enrol("1001", "alice")
+        await running.enrol("1002", "bob")
+        yield running
+
+
 RELIABLE = 2
 
 

@@ -21,8 +21,9 @@ from storage.keyholder.edges import REQUESTS, Edge, Place
 from tests.support import privileges
 from tests.support.clinic import Clinic, Member
 from tests.support.media_worker import WorkerProcess
-from tests.support.message_exchange import PIN, with_tones
+from tests.support.message_exchange import PIN
 from tests.support.pjsua import PjsuaPhone
+from tests.support.prompts import with_tones
 from tests.support.tone import until_heard
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_in_clear")]

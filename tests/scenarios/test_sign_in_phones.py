@@ -8,9 +8,10 @@ import pytest
 from storage.database import Database
 from tests.support.calling import database
 from tests.support.desk_calls import ended_because
-from tests.support.message_exchange import PIN, MessageExchange, with_tones
+from tests.support.message_exchange import PIN, MessageExchange
 from tests.support.phone import Phone
 from tests.support.pjsua import PjsuaPhone
+from tests.support.prompts import with_tones
 from tests.support.rtp_phone import RtpPhone
 from tests.support.sip_server import DOMAIN
 from tests.support.tone import until_heard

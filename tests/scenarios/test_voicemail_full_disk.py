@@ -14,8 +14,9 @@ import pytest
 
 from storage.messages import Message
 from tests.support.full_disk import Disk, SmallDisk, disk
-from tests.support.message_exchange import Caller, with_tones
+from tests.support.message_exchange import Caller
 from tests.support.phone_call import CallFailed
+from tests.support.prompts import with_tones
 from tests.support.rtp_phone import RtpPhone
 from tests.support.voicemail_calls import HERTZ, sign_in, to_beep
 from tests.support.ward import Ward, ward

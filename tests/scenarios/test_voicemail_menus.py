@@ -12,8 +12,9 @@ from pbx.voicemail.config import VoicemailConfig
 from storage.database import Database
 from storage.greetings import GreetingKind
 from tests.support.calling import database
-from tests.support.message_exchange import PIN, Caller, MessageExchange, with_tones
+from tests.support.message_exchange import PIN, Caller, MessageExchange
 from tests.support.phone_call import CallFailed
+from tests.support.prompts import with_tones
 from tests.support.rtp_phone import RtpPhone
 from tests.support.voicemail_calls import HERTZ, leave, past_beep, sign_in
 

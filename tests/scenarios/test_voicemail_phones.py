@@ -15,8 +15,9 @@ from storage.database import Database
 from tests.support.baresip import BaresipPhone
 from tests.support.calling import database
 from tests.support.exchange import SECRET
-from tests.support.message_exchange import PIN, MessageExchange, with_tones
+from tests.support.message_exchange import PIN, MessageExchange
 from tests.support.pjsua import PjsuaPhone
+from tests.support.prompts import with_tones
 from tests.support.sip_server import DOMAIN
 from tests.support.tone import read_wav, seconds_of, until_heard
 from tests.support.voicemail_calls import HERTZ, leave

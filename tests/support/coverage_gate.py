@@ -1,8 +1,9 @@
 """Demands coverage: each security module by its own test file, everything else on the whole, and
 the packages that people and programs steer the exchange by each on their own.
 
-Run after `pytest --cov --cov-context=test`. A security module must have every line and branch
-executed by the test file that mirrors it (or by importing it), not by some test far away.
+Run after `pytest --cov` (measuring.py names what ran by the test's file). A security module must
+have every line and branch executed by the test file that mirrors it (or by importing it), not by
+some test far away.
 """
 
 import json

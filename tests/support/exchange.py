@@ -66,6 +66,7 @@ from storage.records import HourlyKeys, RecordsKey
 from storage.sealed.fields import FieldKey
 from tests.support.media_worker import WorkerProcess
 from tests.support.phone import Account, Phone
+from tests.support.prompts import short_prompts
 from tests.support.sip_server import DOMAIN
 
 SECRET = "a-secret-of-a-test-phone"
@@ -94,6 +95,7 @@ class TestExchange:
             WorkerProcess(folder / f"worker-{index}", index, messages=messages, **(media or {}))
             for index in range(workers)
         ]
+        self.prompts = short_prompts()
         self.snapshots = SnapshotKey(bytes(32))
         self.voicemail: Voicemail | None = None
         self.sign_ins: SignIns | None = None
@@ -102,6 +104,7 @@ class TestExchange:
 
     async def __aenter__(self) -> TestExchange:
         for worker in self.workers:
+            worker.environment["TEST_PROMPTS"] = self.prompts
             await self._entered.enter_async_context(worker)
         certificates = self.folder / "certs"
         certificates.mkdir(mode=0o700)

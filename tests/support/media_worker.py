@@ -38,7 +38,8 @@ def free_range(count: int) -> tuple[int, int]:
 
 @functools.cache
 def kept_tones() -> str:
-    """Tones encoded once for all workers of this test run, as an installation has them."""
+    """Tones encoded once for all workers of this test run, as an installation has them. Prompts
+    are not there: each is the tone that stands for it, for a second and a half."""
     directory = tempfile.mkdtemp(prefix="tones-")
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     keep_tones(Path(directory))

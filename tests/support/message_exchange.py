@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
-import functools
-import math
 import os
-import random
-import shutil
-import tempfile
-from array import array
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,10 +13,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from media.prompts import TEXTS
-from media.worker.codecs import g722
-from media.worker.codecs.g711 import decode_ulaw, encode_ulaw
-from media.worker.sounds import keep_tones
+from media.worker.codecs.g711 import decode_ulaw
 from pbx import sign_ins
 from pbx.b2bua.identity import Place as Where
 from pbx.directory import Directory
@@ -48,41 +38,11 @@ from tests.support.keyholder import FakeTime, House, Someone
 from tests.support.mailroom import FRAME, Pace
 from tests.support.phone import Phone
 from tests.support.phone_call import Outgoing
+from tests.support.prompts import noise
 from tests.support.rtp_phone import RtpPhone
 from tests.support.tone import power
 
 PIN = "739154"
-
-
-@functools.cache
-def short_prompts() -> str:
-    """Every prompt is a tenth of a second of noise of its own, and the tones are what they are."""
-    directory = Path(tempfile.mkdtemp(prefix="prompts-"))
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    keep_tones(directory)
-    for name in TEXTS:
-        for codec in ("pcmu", "pcma"):
-            (directory / f"{name}.{codec}").write_bytes(noise(name))
-        wide = array("h", (n for sample in decode_ulaw(noise(name)) for n in (sample, sample)))
-        (directory / f"{name}.g722").write_bytes(g722.encode(wide))
-    return str(directory)
-
-
-def noise(name: str) -> bytes:
-    """What a phone that speaks G.711 hears of a prompt: by its first frame it is recognised."""
-    return random.Random(name).randbytes(5 * rtp_phone.FRAME)
-
-
-def with_tones(folder: Path, tones: dict[str, float]) -> str:
-    """Prompts again, where some are half a second of a tone that a phone can be heard to play."""
-    shutil.copytree(short_prompts(), folder)
-    for name, hertz in tones.items():
-        wide = array(
-            "h", (int(8_000 * math.sin(math.tau * hertz * at / 16_000)) for at in range(8_000))
-        )
-        (folder / f"{name}.pcmu").write_bytes(encode_ulaw(wide[::2]))
-        (folder / f"{name}.g722").write_bytes(g722.encode(wide))
-    return str(folder)
 
 
 class MessageExchange(TestExchange):
@@ -100,7 +60,6 @@ class MessageExchange(TestExchange):
         self.config = VoicemailConfig(silence_seconds=3)
         self.edges = {}
         self.rules = KeyHolderConfig()
-        self.prompts = short_prompts()
 
     @property
     def files(self) -> list[Path]:
@@ -108,8 +67,6 @@ class MessageExchange(TestExchange):
 
     async def __aenter__(self) -> MessageExchange:
         self.store.mkdir(parents=True, exist_ok=True)
-        for worker in self.workers:
-            worker.environment["TEST_PROMPTS"] = self.prompts
         self.house = House(
             self.folder / "keys", time=FakeTime(wall=system_clock()), config=self.rules
         )

@@ -53,10 +53,11 @@ from storage.sealed.file import (
 )
 from tests.support.databases import sqlite_urls
 from tests.support.keyholder import FakeTime, House, Someone, evidence
-from tests.support.message_exchange import PIN, Caller, short_prompts
+from tests.support.message_exchange import PIN, Caller
 from tests.support.phone import Account, Phone
 from tests.support.phonebook import SECRET, Line
 from tests.support.product import DOMAIN, Product
+from tests.support.prompts import short_prompts
 from tests.support.rtp_phone import RtpPhone
 
 ALL = ("keyholder", "worker", "exchange")

@@ -43,10 +43,12 @@ class Watched(FieldKey):
         self.openers: set[str] = set()
 
     def open(self, sealed: bytes, cell: Any) -> str:
-        for frame in inspect.stack()[1:6]:
-            path = Path(frame.filename)
+        frame, left = inspect.currentframe(), 6
+        while frame is not None and left:
+            path = Path(frame.f_code.co_filename)
             if path.parent.name == "storage":
-                self.openers.add(f"{path.stem}.{frame.function}")
+                self.openers.add(f"{path.stem}.{frame.f_code.co_name}")
+            frame, left = frame.f_back, left - 1
         return super().open(sealed, cell)
 
 
