@@ -13,7 +13,6 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from textual.widgets import DataTable, TabbedContent
@@ -32,8 +31,8 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*\b(3[0-8]|4[0-8]|9[0-7]|10[0-7])\b[0-9;]*m")
 
 
 @pytest.fixture
-async def running(open_path: Path, capsys: Any) -> AsyncIterator[Running]:
-    async with quickstarted(open_path / "pbx", capsys) as started:
+async def running(open_path: Path) -> AsyncIterator[Running]:
+    async with quickstarted(open_path / "pbx") as started:
         yield started
 
 

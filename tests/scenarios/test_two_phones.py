@@ -10,7 +10,6 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,8 +24,8 @@ ANNA_HZ, BEN_HZ = 440.0, 1000.0
 
 
 @pytest.fixture
-async def running(open_path: Path, capsys: Any) -> AsyncIterator[Running]:
-    async with quickstarted(open_path / "pbx", capsys) as started:
+async def running(open_path: Path) -> AsyncIterator[Running]:
+    async with quickstarted(open_path / "pbx") as started:
         yield started
 
 

@@ -5,9 +5,13 @@ the three accounts start the real command instead.
 """
 
 import asyncio
+import atexit
 import contextlib
+import functools
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,11 +39,24 @@ workers = 1
 """Ports of the kernel's choice, so that installations do not meet."""
 
 
+@functools.cache
+def _made(*addresses: str) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="made-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    layout = Layout(folder / "pbx")
+    initialise(Plan(layout=layout, domain="pbx.test", addresses=addresses), owners=accounts.own())
+    return layout.root
+
+
+def copied(root: Path, *addresses: str) -> Layout:
+    """What `pbx init` makes, made once in this process: database, keys and certificates take a
+    second, and the disk is waited for."""
+    shutil.copytree(_made(*addresses), root)
+    return Layout(root)
+
+
 def install(root: Path, settings: str = SETTINGS) -> Layout:
-    layout = Layout(root)
-    initialise(
-        Plan(layout=layout, domain="pbx.test", addresses=("127.0.0.1",)), owners=accounts.own()
-    )
+    layout = copied(root, "127.0.0.1")
     with layout.config_file.open("a") as file:
         file.write(settings)
     return layout

@@ -20,12 +20,10 @@ from typing import Any
 
 from certs.contexts import client_context
 from pbx.config import load
-from pbx.installation import Plan, initialise
-from pbx.paths import Layout
-from pbx.processes import accounts
 from storage.config import database_url
 from storage.database import Database
 from tests.support.bytecode import environment
+from tests.support.installation import copied
 from tests.support.phonebook import SECRET, Line, Phonebook
 
 DOMAIN = "pbx.test"
@@ -84,10 +82,8 @@ class Product:
 
     def __post_init__(self) -> None:
         self.ports = self.ports or free_ports(3)
-        self.layout = Layout(self.folder / "pbx")
-        addresses = ("127.0.0.1", self.address)
-        plan = Plan(layout=self.layout, domain=DOMAIN, addresses=tuple(dict.fromkeys(addresses)))
-        initialise(plan, owners=accounts.own())
+        addresses = dict.fromkeys(("127.0.0.1", self.address))
+        self.layout = copied(self.folder / "pbx", *addresses)
         storage = f'[storage]\nurl = "{self.storage_url}"\nowner_url = "{self.owner_url}"\n'
         more = storage if self.storage_url else ""
         port, md5_port, certificate_port = self.ports

@@ -1,14 +1,19 @@
 """What `pbx quickstart` makes, served, and a terminal that is signed in to it."""
 
 import asyncio
+import atexit
 import base64
+import functools
+import io
 import json
 import os
+import shutil
 import ssl
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,23 +89,34 @@ class Running:
         )  # fmt: skip
 
 
-@asynccontextmanager
-async def quickstarted(root: Path, capsys: Any) -> AsyncIterator[Running]:
-    layout = Layout(root)
+@functools.cache
+def _made() -> tuple[Path, str, dict[str, Credentials]]:
+    """Where it is, what was said, and its phones; made once in this process."""
+    folder = Path(tempfile.mkdtemp(prefix="quick-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    layout = Layout(folder / "pbx")
     founder = Founders(generate=True, samples=True)
     plan = Plan(layout=layout, domain=DOMAIN, addresses=("127.0.0.1",), founder=founder)
-    await asyncio.to_thread(initialise, plan, accounts.own())
+    with redirect_stdout(io.StringIO()) as said:
+        initialise(plan, accounts.own())
+    assert founder.made is not None
+    return layout.root, said.getvalue(), founder.made.phones
+
+
+@asynccontextmanager
+async def quickstarted(root: Path) -> AsyncIterator[Running]:
+    made, said, phones = await asyncio.to_thread(_made)
+    shutil.copytree(made, root)
+    layout = Layout(root)
     first, last = free_range(400)
     with layout.config_file.open("a") as file:
         file.write(f"{SETTINGS}first_port = {first}\nlast_port = {last}\n")
-    said = capsys.readouterr().out
     secret = said.split("or type in: ")[1].split()[0]
-    assert founder.made is not None
     async with serving(layout) as served:
         port = int(served.facts["SIP over TLS"].rpartition(":")[2])
         running = Running(
             layout,
-            founder.made.phones,
+            phones,
             port,
             said.split("password (shown once): ")[1].split()[0],
             base64.b32decode(secret + "=" * (-len(secret) % 8)),
