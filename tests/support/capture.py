@@ -1,7 +1,7 @@
 """What crosses the loopback while a test runs, and whether any of it is in clear.
 
-tshark captures; `clear_findings` looks for SIP, session descriptions, keys and unencrypted RTP. It
-is only worth something when a deliberately clear packet is found: see `plant`.
+Wireshark's dumpcap captures; `clear_findings` looks for SIP, session descriptions, keys and
+unencrypted RTP. It is only worth something when a deliberately clear packet is found: see `plant`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.support import pcapng
+from tests.support.pcapng import Packet
 
 CLEAR_TEXT = (
     b"SIP/2.0",
@@ -29,14 +32,6 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as knock:
     knock.sendto(bytes.fromhex(sys.argv[1]), (sys.argv[2], 9))
 """
 CANARY = b"OPTIONS sip:canary@127.0.0.1 SIP/2.0\r\n\r\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Packet:
-    protocol: str
-    source_port: int
-    target_port: int
-    payload: bytes
 
 
 def looks_clear(payload: bytes) -> bool:
@@ -87,20 +82,21 @@ class Capture:
 
     async def __aenter__(self) -> Capture:
         self._process = await asyncio.create_subprocess_exec(
-            *self.prefix, "tshark", "-q", "-i", self.interface, "-f", self.filter,
+            *self.prefix, "dumpcap", "-q", "-i", self.interface, "-f", self.filter,
             "-w", str(self.file), "-B", "64", stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert self._process.stderr
         async with asyncio.timeout(60):
             while b"Capturing on" not in await self._process.stderr.readline():
-                assert self._process.returncode is None, "tshark ended"
-        await self._until_on_file(os.urandom(16))
+                assert self._process.returncode is None, "dumpcap ended"
+            await self._until_on_file(os.urandom(16))
         return self
 
     async def _until_on_file(self, marker: bytes) -> None:
-        # What tshark says of itself comes too early and too late: knock until the knock is on file.
+        # What dumpcap says of itself comes too early and too late: knock until that is on file.
         while not (self.file.exists() and marker in self.file.read_bytes()):
+            assert self._process is not None and self._process.returncode is None, "dumpcap ended"
             if not self.prefix:
                 _knock(marker, self.address)
                 await asyncio.sleep(0.02)
@@ -113,20 +109,14 @@ class Capture:
     async def __aexit__(self, *_: object) -> None:
         assert self._process
         if self._process.returncode is None:
-            await self._until_on_file(os.urandom(16))
-            self._process.terminate()
+            async with asyncio.timeout(60):
+                await self._until_on_file(os.urandom(16))
+            self._process.kill()  # all there is to keep is on file
         await self._process.wait()
 
     async def packets(self) -> list[Packet]:
         """All packets with a payload, after the capture ended."""
-        reader = await asyncio.create_subprocess_exec(
-            "tshark", "-r", str(self.file), "-T", "fields", "-E", "separator=/t",
-            "-e", "ip.proto", "-e", "ipv6.nxt", "-e", "tcp.srcport", "-e", "tcp.dstport",
-            "-e", "udp.srcport", "-e", "udp.dstport", "-e", "tcp.payload", "-e", "udp.payload",
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        output, _ = await reader.communicate()
-        return [packet for line in output.decode().splitlines() if (packet := _packet(line))]
+        return list(pcapng.packets(self.file.read_bytes()))
 
     async def findings(self) -> list[str]:
         return clear_findings(iter(await self.packets()))
@@ -135,17 +125,6 @@ class Capture:
 def _knock(marker: bytes, address: str) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as knock:
         knock.sendto(marker, (address, 9))
-
-
-def _packet(line: str) -> Packet | None:
-    fields = line.split("\t")
-    if len(fields) < 8:
-        return None
-    if fields[6]:
-        return Packet("tcp", int(fields[2]), int(fields[3]), bytes.fromhex(fields[6]))
-    if fields[7]:
-        return Packet("udp", int(fields[4]), int(fields[5]), bytes.fromhex(fields[7]))
-    return None
 
 
 def plant(datagram: bytes = CANARY) -> None:
