@@ -6,6 +6,7 @@ second factors, and prove their acts as the `pbx` command does. One clock, moved
 
 import asyncio
 import base64
+import functools
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,6 +18,7 @@ from uuid import UUID
 import httpx
 import msgspec
 import pytest
+from litestar import Litestar
 from sqlalchemy import func, select
 
 from certs.authority import create_authority
@@ -340,6 +342,18 @@ def telephony_of(layout: Layout, plane: Plane) -> Telephony:
     )
 
 
+@functools.cache
+def application() -> Litestar:
+    """Routes and signatures, which take a quarter of a second to look at: nothing of a clinic."""
+    return create_app(AdminContext(Layout(Path("/nonexistent")), lambda: SETTINGS, "", lambda: 0))
+
+
+def application_of(context: AdminContext) -> Litestar:
+    """All that an application knows of its exchange is in its state. One clinic at a time."""
+    application().state.context = context
+    return application()
+
+
 @pytest.fixture
 def field_key() -> FieldKey:
     """What the exchange seals names and numbers with; a test may bring one that watches."""
@@ -394,7 +408,7 @@ async def clinic(
         plane.enders.register("phones", telephony.end_phones_of)
         plane.enders.register("phone log-ins", telephony.sign_ins.end_of)
         plane.enders.register("certificates", withdrawing(telephony.ground.authority))
-        server = AdminServer(create_app(context), layout.admin_socket)
+        server = AdminServer(application_of(context), layout.admin_socket)
         await server.start()
         transport = httpx.AsyncHTTPTransport(uds=str(layout.admin_socket))
         async with httpx.AsyncClient(

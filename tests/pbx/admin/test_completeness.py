@@ -15,7 +15,6 @@ from typer.core import TyperGroup
 
 import storage
 from pbx.access.roles import Role
-from pbx.admin.api import create_app
 from pbx.admin.rules import declared
 from pbx.cli import main as cli
 from pbx.cli.manual import Command, commands
@@ -24,7 +23,7 @@ from storage.ledger import reconciliation
 from storage.ledger.reconciliation import GRACE
 from storage.sealed.fields import FieldKey
 from tests.support import privileges
-from tests.support.clinic import Clinic
+from tests.support.clinic import Clinic, application
 from tests.support.privileges import USES
 
 LATER = {
@@ -79,7 +78,7 @@ async def test_every_route_and_every_opening_leaves_a_row(
     await clinic.staffed()
     root, manager = clinic.members["root"], clinic.members["manager"]
     officer = await clinic.with_role("officer", Role.COMPLIANCE_OFFICER)
-    for method, path, _, rule in declared(create_app(clinic.context)):
+    for method, path, _, rule in declared(application()):
         who = manager if "proposals" in path else root
         if "holds" in path or "glass" in path or "audit" in path:
             who = officer
@@ -141,7 +140,7 @@ def test_every_command_has_help_with_an_example(path: str, command: Command) -> 
 def test_every_route_is_reached_by_a_command(clinic: Clinic) -> None:
     """Each path of the API stands in the source of some command."""
     source = "".join(path.read_text() for path in Path(inspect.getfile(cli)).parent.glob("*.py"))
-    for _, path, _, _ in declared(create_app(clinic.context)):
+    for _, path, _, _ in declared(application()):
         last = path.rstrip("/").split("/")[-1]
         noun = path.split("/")[2]
         wanted = noun if last.startswith("{") else last

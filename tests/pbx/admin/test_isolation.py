@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import func, select, text, update
 
 from pbx.access.roles import Role
-from pbx.admin.api import create_app
 from pbx.admin.rules import declared
 from pbx.cli import main as cli
 from pbx.cli.output import Exit
@@ -27,7 +26,7 @@ from storage.models.messages import message
 from storage.sealed.primitives import random
 from storage.tenures import NewTenure
 from tests.support import privileges
-from tests.support.clinic import Clinic, Member
+from tests.support.clinic import Clinic, Member, application
 
 ISOLATED, BROKEN, UNKNOWN = "isolated", "NOT isolated", "cannot tell"
 
@@ -99,7 +98,7 @@ async def test_every_path_of_the_running_program_is_isolated_and_nothing_is_left
 
     assert {path: said for path, said in found.items() if said[0] != ISOLATED} == {}
     wanted = {f"feature {kind.__name__}" for kind in get_args(plan.Route)}
-    wanted |= {f"API {method} {path}" for method, path, *_ in declared(create_app(clinic.context))}
+    wanted |= {f"API {method} {path}" for method, path, *_ in declared(application())}
     wanted |= {f"table {table.name}" for table, _ in bound_to_a_tenure()}
     wanted |= {"lamp", "phone log-in", "files", "table tenure"}
     assert wanted <= found.keys()

@@ -10,10 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from pbx.access.roles import Role, is_allowed
-from pbx.admin.api import create_app
 from pbx.admin.rules import Rule, declared
 from storage.ledger.actions import Action
-from tests.support.clinic import Clinic, Member
+from tests.support.clinic import Clinic, Member, application
 from tests.support.privileges import USES
 
 COPIED = (
@@ -27,9 +26,8 @@ OPENINGS = ("listening", "export", "plain-export")
 Route = tuple[str, str, Rule]
 
 
-def routes(clinic: Clinic) -> list[Route]:
-    app = create_app(clinic.context)
-    return [(method, path, rule) for method, path, _, rule in declared(app)]
+def routes() -> list[Route]:
+    return [(method, path, rule) for method, path, _, rule in declared(application())]
 
 
 async def fingerprint(clinic: Clinic) -> bytes:
@@ -58,7 +56,7 @@ async def rows_after(clinic: Clinic, count: int) -> list[tuple[str, str]]:
 
 
 async def test_every_route_is_described(clinic: Clinic) -> None:
-    found = {(method, path) for method, path, _ in routes(clinic)}
+    found = {(method, path) for method, path, _ in routes()}
 
     assert found == set(USES)
 
@@ -70,7 +68,7 @@ async def test_every_route_is_described(clinic: Clinic) -> None:
 async def test_every_pair_of_role_and_route(clinic: Clinic, role: Role | None) -> None:
     await clinic.staffed()
     who = await member_of(clinic, role)
-    guarded = [route for route in routes(clinic) if route[2].privilege is not None]
+    guarded = [route for route in routes() if route[2].privilege is not None]
     assert len(guarded) > 40
 
     for method, path, rule in guarded:

@@ -9,7 +9,7 @@ from storage.reach import Reach, When
 from tests.support.calling import database, exchange
 from tests.support.exchange import DOMAIN
 from tests.support.front_desk import FrontDesk, front_desk
-from tests.support.transfers import call_between, refer
+from tests.support.transfers import call_between, news, refer
 
 __all__ = ["database", "exchange", "front_desk"]
 ONE = Reach(most_calls=1)
@@ -28,6 +28,7 @@ async def test_the_next_call_is_told_that_they_are_busy(front_desk: FrontDesk) -
         assert (await refer(outgoing, f"<sip:1003@{DOMAIN}>")).status == 202  # Carol has none
         at_carol = await desk.rung(desk.carol)
         at_carol.refuse(486)
+        assert [await news(outgoing), await news(outgoing)] == ["100", "486"]
         await outgoing.bye()
         await asyncio.wait_for(in_call.ended.wait(), 60)
     placed = desk.call(desk.carol, "1002")

@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import msgspec
 
-from pbx.admin.api import create_app
 from pbx.admin.rules import Rule, declared
 from pbx.directory import Directory
 from pbx.isolation import elsewhere, features, routes
 from pbx.isolation.finding import Finding, Verdict
 from pbx.isolation.scene import Scene, rehearsed
 from storage.ledger.unit import Unit
-from tests.support.clinic import Clinic
+from tests.support.clinic import Clinic, application
 
 
 def stale(scene: Scene) -> Scene:
@@ -75,7 +74,7 @@ async def test_emergency_calls_that_follow_a_person_are_not_isolated(clinic: Cli
 async def test_a_route_that_needs_no_session_and_knows_messages_cannot_be_told(
     clinic: Clinic,
 ) -> None:
-    found = {path: handler for _, path, handler, _ in declared(create_app(clinic.context))}
+    found = {path: handler for _, path, handler, _ in declared(application())}
     handlers = [found["/v1/own/messages"], found["/v1/challenge"]]
     opened = [("GET", handler.fn.__name__, handler, Rule(None, None)) for handler in handlers]
 
