@@ -17,8 +17,9 @@ from textual.widgets import DataTable, Footer, Input, Static, TabbedContent, Tab
 
 from pbx.admin.wire.console import ConsoleView
 from pbx.cli.console_screens import KEYS, Locked, Sheet
-from pbx.cli.console_tables import PANELS, SECOND, Row, clock, labels, span
+from pbx.cli.console_tables import PANELS, SECOND, Row, clock, labels
 from pbx.cli.failures import CommandError
+from pbx.cli.moments import lasting
 from pbx.exits import Exit
 
 Look = Callable[[bool], ConsoleView]
@@ -188,7 +189,7 @@ class Console(App[None]):
             f"hipaa-pbx {view.status.state}",
             f"{alarms} alarm{'' if alarms == 1 else 's'}",
             clock(view.now),
-            f"locks in {span(max(0, view.locks_at - view.now) // SECOND)}",
+            f"locks in {lasting(max(0, view.locks_at - view.now) // SECOND)}",
         ]
         if self._paused:
             words.append("standing still")

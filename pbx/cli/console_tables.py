@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pbx.admin.models import Fact, Process
 from pbx.admin.wire.console import ConsoleView
+from pbx.cli.moments import lasting
 from pbx.cli.output import printable
 
 Row = tuple[str, ...]
@@ -33,14 +34,6 @@ class Panel:
         return [row for row in shown if all(word in " ".join(row).casefold() for word in wanted)]
 
 
-def span(seconds: int) -> str:
-    """The largest unit alone."""
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
-
-
 def clock(at: int) -> str:
     """Local time of day, to the second."""
     return datetime.fromtimestamp(at / SECOND, UTC).astimezone().strftime("%H:%M:%S")
@@ -58,7 +51,7 @@ def _short(identifier: UUID | None) -> str:
 
 def _health(view: ConsoleView) -> list[Row]:
     status = view.status
-    rows = [("exchange", status.state, f"up {span(status.uptime_seconds)}, {status.version}")]
+    rows = [("exchange", status.state, f"up {lasting(status.uptime_seconds)}, {status.version}")]
     rows += [(f"process {one.name}", one.state, _since(one)) for one in status.processes]
     for name, facts in sorted(status.sections.items()):
         rows += [(name, fact, _word(value)) for fact, value in sorted(facts.items())]
@@ -66,7 +59,7 @@ def _health(view: ConsoleView) -> list[Row]:
 
 
 def _since(process: Process) -> str:
-    return f"up {span(process.uptime_seconds)}, {process.restarts} restarts"
+    return f"up {lasting(process.uptime_seconds)}, {process.restarts} restarts"
 
 
 def _word(value: Fact) -> str:
@@ -80,7 +73,7 @@ def _calls(view: ConsoleView) -> list[Row] | None:
         return None
     return [
         (
-            span(max(0, view.now - call.started_at) // SECOND),
+            lasting(max(0, view.now - call.started_at) // SECOND),
             call.state,
             call.route,
             ", ".join(call.phones),

@@ -2,6 +2,7 @@
 
 from pbx.admin.models import Status
 from pbx.cli.client import AdminClient
+from pbx.cli.moments import lasting
 from pbx.cli.output import (
     CommandError,
     DataOption,
@@ -30,7 +31,7 @@ def status(data: DataOption = None, json: JsonOption = False) -> None:
 
 
 def _show(answer: Status) -> None:
-    say(f"hipaa-pbx {answer.version}: {answer.state}, up {_span(answer.uptime_seconds)}")
+    say(f"hipaa-pbx {answer.version}: {answer.state}, up {lasting(answer.uptime_seconds)}")
     say(answer.mode)
     for alarm in answer.alarms:
         say(f"ALARM  {alarm}")
@@ -39,20 +40,10 @@ def _show(answer: Status) -> None:
         as_table(
             ("PROCESS", "STATE", "PID", "UP", "RESTARTS"),
             (
-                (p.name, p.state, p.pid or "", _span(p.uptime_seconds), p.restarts)
+                (p.name, p.state, p.pid or "", lasting(p.uptime_seconds), p.restarts)
                 for p in answer.processes
             ),
         )
     for name, facts in answer.sections.items():
         say("")
         as_table((name.upper(), ""), sorted(facts.items()))
-
-
-def _span(seconds: int) -> str:
-    if seconds < 120:
-        return f"{seconds} s"
-    if seconds < 7_200:
-        return f"{seconds // 60} min"
-    if seconds < 172_800:
-        return f"{seconds // 3_600} h"
-    return f"{seconds // 86_400} days"

@@ -8,7 +8,7 @@ from pbx.admin.models import Process, Status
 from pbx.admin.wire.calls import LiveCall
 from pbx.admin.wire.console import ConsoleView, ExceptionLine, LedgerLine
 from pbx.admin.wire.phones import RegistrationView
-from pbx.cli.console_tables import NOT_YOURS, PANELS, labels, span
+from pbx.cli.console_tables import NOT_YOURS, PANELS, labels
 
 SOMEBODY = UUID("00000000-0000-7000-8000-0000abcdef12")
 STATUS = Status(
@@ -119,18 +119,3 @@ def test_tabs_count_what_can_be_counted() -> None:
         "1 Health", "2 Calls 1", "3 Phones 1", "4 Alarms 1", "5 Exceptions 1", "6 Ledger"
     ]  # fmt: skip
     assert list(labels(NOTHING))[1:3] == ["2 Calls", "3 Phones"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (119, "119 s"),
-        (120, "2 min"),
-        (7_199, "119 min"),
-        (7_200, "2 h"),
-        (999_999, "11 d"),
-    ],
-)
-def test_spans_have_one_unit(seconds: int, text: str) -> None:
-    assert span(seconds) == text
