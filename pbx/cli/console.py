@@ -6,10 +6,9 @@ from typing import Annotated
 import typer
 
 from pbx.admin.wire.console import ConsoleView
-from pbx.admin.wire.fields import Changed
 from pbx.cli import login as signing
 from pbx.cli.output import CommandError, DataOption, Exit, JsonOption, as_json, initialised
-from pbx.cli.session import forget, kept, signed_in
+from pbx.cli.session import kept, sign_out, signed_in
 
 
 def console(
@@ -33,10 +32,8 @@ def console(
     def sign_in() -> None:
         signing.login(name, data=data)
 
-    def sign_out() -> None:
-        with signed_in(data) as client:
-            client.send("DELETE", "/v1/session", Changed)
-        forget(layout)
+    def leave() -> None:
+        sign_out(data)
 
     first = look(True)
     if json:
@@ -47,4 +44,4 @@ def console(
     _, name = kept(layout)
     from pbx.cli.console_app import Console
 
-    Console(look, sign_in=sign_in, sign_out=sign_out, first=first, every=every).run()
+    Console(look, sign_in=sign_in, sign_out=leave, first=first, every=every).run()

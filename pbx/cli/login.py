@@ -5,14 +5,14 @@ from typing import Annotated
 import msgspec
 import typer
 
-from pbx.admin.wire.fields import Changed, Performed
+from pbx.admin.wire.fields import Performed
 from pbx.admin.wire.sessions import SignedIn, WhoAmI
 from pbx.cli import secrets
 from pbx.cli.enrolment import show_enrolment
 from pbx.cli.moments import shown
 from pbx.cli.output import DataOption, JsonOption, as_json, initialised, say
 from pbx.cli.proofs import Desk, tell
-from pbx.cli.session import forget, keep, signed_in
+from pbx.cli.session import keep, sign_out, signed_in
 from storage.keyholder import acts, vouchers
 from storage.keyholder.protocol import Enrolment, Protected
 from storage.sealed import primitives
@@ -73,10 +73,7 @@ def logout(data: DataOption = None, json: JsonOption = False) -> None:
 
     Example: pbx logout
     """
-    layout = initialised(data)
-    with signed_in(data) as client:
-        answer = client.send("DELETE", "/v1/session", Changed)
-    forget(layout)
+    answer = sign_out(data)
     as_json(answer) if json else say("Signed out.")
 
 

@@ -10,6 +10,7 @@ import os
 import stat
 from pathlib import Path
 
+from pbx.admin.wire.fields import Changed
 from pbx.cli.client import AdminClient
 from pbx.cli.output import CommandError, Exit, initialised
 from pbx.cli.remote import remote
@@ -35,6 +36,14 @@ def keep(layout: Layout, token: str, login: str = "", binding: bytes = b"") -> N
     with os.fdopen(descriptor, "w") as file:
         file.write(f"{token}\n{login}\n{base64.b64encode(binding).decode()}\n")
     fresh.replace(path)
+
+
+def sign_out(data: Path | None) -> Changed:
+    """The session ends here and at the exchange."""
+    with signed_in(data) as client:
+        answer = client.send("DELETE", "/v1/session", Changed)
+    forget(initialised(data))
+    return answer
 
 
 def forget(layout: Layout) -> None:
