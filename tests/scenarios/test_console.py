@@ -7,11 +7,9 @@ import asyncio
 import os
 import re
 import shlex
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -24,6 +22,7 @@ from pbx.cli.console_tables import PANELS
 from storage.sealed.primitives import hotp
 from tests.support.phone import Account, Phone
 from tests.support.quickstarted import DOMAIN, Running, quickstarted
+from tests.support.tmux import Screen
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -47,50 +46,12 @@ async def phone(running: Running) -> AsyncIterator[Phone]:
     phone.close()
 
 
-@dataclass
-class Terminal:
-    """One tmux session of 80 by 24 with a server of its own."""
-
-    socket: Path
-    command: str
-    variables: dict[str, str]
-
-    def tmux(self, *words: str) -> str:
-        command = ["tmux", "-S", str(self.socket), "-f", os.devnull, *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-    def __enter__(self) -> "Terminal":
-        settings = [f"-e{name}={value}" for name, value in self.variables.items()]
-        held = f"{self.command}; echo left with $?; read -r _"
-        self.tmux("new-session", "-d", "-x", "80", "-y", "24", *settings, held)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.tmux("kill-server")
-
-    def keys(self, *keys: str) -> None:
-        self.tmux("send-keys", *keys)
-
-    def text(self) -> str:
-        return self.tmux("capture-pane", "-p")
-
-    async def shows(self, *words: str, without: str = "\0", seconds: float = 60) -> str:
-        """The screen as soon as it has all these words, and not the other."""
-        deadline = time.monotonic() + seconds
-        while True:
-            shown = await asyncio.to_thread(self.text)
-            if all(word in shown for word in words) and without not in shown:
-                return shown
-            assert time.monotonic() < deadline, (words, shown)
-            await asyncio.sleep(0.1)
-
-
-def terminal(running: Running, **more: str) -> Terminal:
+def terminal(running: Running, **more: str) -> Screen:
     root = running.layout.root
     words = [sys.executable, "-P", "-m", "pbx", "console", "--every", "1", "--data", str(root)]
     variables = {"PBX_SESSION": str(root.parent / "session"), "LC_ALL": "C.UTF-8", **more}
     name = f"tmux-{len(list(root.parent.iterdir()))}-{len(more)}"
-    return Terminal(root.parent / name, shlex.join(words), variables)
+    return Screen(root.parent / name, shlex.join(words), variables)
 
 
 async def test_keys_lead_through_everything_and_locking_empties_the_screen(

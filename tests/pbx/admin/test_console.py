@@ -7,6 +7,7 @@ from pbx.access.roles import Role
 from pbx.access.sessions import IDLE, IDLE_SENSITIVE, SECOND
 from pbx.admin.console import NOTED_EVERY
 from pbx.admin.wire.console import ConsoleView
+from tests.support import privileges
 from tests.support.clinic import Clinic, Member
 
 MINUTE = 60
@@ -91,7 +92,6 @@ async def test_each_role_sees_its_own_panels(clinic: Clinic, role: Role, shown: 
 async def test_an_exception_is_shown_by_its_phone_and_without_its_reason(clinic: Clinic) -> None:
     await clinic.staffed()
     root = clinic.members["root"]
-    from tests.support import privileges
 
     answer = await privileges.USES["POST", "/v1/exceptions"](clinic, await clinic.present(root))
     assert answer.is_success, answer.text
