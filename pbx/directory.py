@@ -7,7 +7,6 @@ HA1s and the staff's names: it never leaves the exchange's process in clear.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import cached_property
@@ -17,6 +16,7 @@ from uuid import UUID
 
 import msgspec
 
+from pbx import copies
 from pbx.b2bua.identity import Caller, Place
 from storage.groups import Member, Settings
 from storage.reach import UNSET, Reach
@@ -243,13 +243,7 @@ class DirectoryFile:
     def write(self, entries: Entries) -> None:
         """Raises OSError where it cannot be written; the old copy is whole then."""
         sealed = primitives.seal(self._key, msgspec.msgpack.encode(entries), _CONTEXT)
-        new = self._path.with_suffix(".new")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(sealed)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, self._path)
+        copies.replace(self._path, sealed)
 
     def read(self) -> Entries | None:
         """None where there is no copy; raises `OpenError` for one that was altered."""

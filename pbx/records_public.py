@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from pbx import copies
 from storage.keyholder.client import KeyHolder, KeyHolderError
 from storage.keyholder.signing import SignedKey
 from storage.records import PURPOSE
@@ -54,10 +55,7 @@ class RecordsPublicKey:
             return None
 
     def _write(self, key: SignedKey) -> None:
-        """The old one stays whole until the new one is."""
-        new = self._path.with_suffix(".new")
         try:
-            new.write_bytes(msgspec.msgpack.encode(key))
-            new.replace(self._path)
+            copies.replace(self._path, msgspec.msgpack.encode(key))
         except OSError:
             log.warning("the records key cannot be cached")

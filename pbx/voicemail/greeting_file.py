@@ -4,12 +4,12 @@ It lies in the exchange's credential directory, under a key made from the greeti
 recordings themselves are sealed files that need no database.
 """
 
-import os
 from pathlib import Path
 from uuid import UUID
 
 import msgspec
 
+from pbx import copies
 from storage.greetings import Greeting, MailboxSetting
 from storage.sealed import primitives
 
@@ -33,13 +33,7 @@ class GreetingFile:
     def write(self, kept: Kept) -> None:
         """Raises OSError where it cannot be written; the old copy is whole then."""
         sealed = primitives.seal(self._key, msgspec.msgpack.encode(kept), _CONTEXT)
-        new = self._path.with_suffix(".new")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(sealed)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, self._path)
+        copies.replace(self._path, sealed)
 
     def read(self) -> Kept:
         """Nothing where there is no copy; raises `OpenError` for one that was altered."""
