@@ -8,7 +8,6 @@ holder.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from uuid import UUID
@@ -16,6 +15,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from pbx import copies
 from storage.identifiers import Clock
 from storage.keyholder.client import KeyHolder, KeyHolderError, KeyHolderUnavailable
 from storage.keyholder.signing import BadKey, SignedKey, check_key
@@ -81,7 +81,8 @@ class DepositKeys:
         answered = True
         for mailbox in wanted:
             held = self._keys.get(mailbox, ())
-            lasts = bool(held) and max(key.until for key in held) > self._clock() + 7 * DAY
+            is_good = self.current(mailbox) is not None  # a row that was swapped is asked for anew
+            lasts = is_good and max(key.until for key in held) > self._clock() + 7 * DAY
             if lasts or not answered:  # a key holder that is away is asked once, not for each
                 found[mailbox] = held
                 continue
@@ -106,9 +107,7 @@ class DepositKeys:
             return {}
 
     def _write(self) -> None:
-        fresh = self._path.with_suffix(".new")
         try:
-            fresh.write_bytes(msgspec.msgpack.encode(self._keys))
-            os.replace(fresh, self._path)
+            copies.replace(self._path, msgspec.msgpack.encode(self._keys))
         except OSError:
             log.warning("deposit keys cannot be cached")

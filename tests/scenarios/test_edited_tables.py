@@ -5,7 +5,6 @@ every identifier of the owner becomes the attacker's, whatever has ended goes on
 At the end the same attacker is let in by two people, which shows that the check can tell.
 """
 
-import base64
 import sqlite3
 from pathlib import Path
 from uuid import UUID
@@ -13,11 +12,9 @@ from uuid import UUID
 import pytest
 
 from pbx.access.roles import Role
-from storage.keyholder import slots
-from storage.keyholder.client import Refused
-from storage.keyholder.protocol import AdoptMessage, Evidence
 from tests.support import privileges
-from tests.support.clinic import Clinic, Member
+from tests.support.clinic import Clinic
+from tests.support.thief import message_in, opens
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -61,27 +58,6 @@ def edit(database: Path, table: str, swaps: dict[UUID, UUID]) -> int:
         changed += max(0, done.rowcount)
     connection.close()
     return changed
-
-
-async def message_in(clinic: Clinic, mailbox: UUID) -> UUID:
-    message, keyholder = clinic.id(), clinic.plane.keyholder
-    key = (await keyholder.public_keys("deposit", mailbox))[0]
-    slot = slots.deposit_slot(key, message.bytes, b"m" * 32)
-    evidence = Evidence(clinic.id(), bytes(32))
-    await keyholder.adopt_message(
-        AdoptMessage(message, mailbox, message.bytes, key.id, slot, evidence)
-    )
-    return message
-
-
-async def opens(clinic: Clinic, who: Member, message: UUID) -> bool:
-    """As an exchange would ask that does whatever the attacker wants."""
-    handle = base64.urlsafe_b64decode(who.token + "=")
-    try:
-        await clinic.plane.keyholder.ticket(handle, message, Evidence(clinic.id(), b"r" * 32))
-    except Refused:
-        return False
-    return True
 
 
 async def test_no_edit_of_any_table_makes_a_reader(clinic: Clinic) -> None:

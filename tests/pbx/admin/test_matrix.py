@@ -12,8 +12,10 @@ from sqlalchemy import text
 from pbx.access.roles import Role, is_allowed
 from pbx.admin.rules import Rule, declared
 from storage.ledger.actions import Action
+from tests.support import privileges
 from tests.support.clinic import Clinic, Member, application
 from tests.support.privileges import USES
+from tests.support.thief import message_in, opens
 
 COPIED = (
     "person", "role_grant", "session", "extension", "tenure", "reach", "ring_group",
@@ -66,7 +68,12 @@ async def test_every_route_is_described(clinic: Clinic) -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("role", [*Role, None])
 async def test_every_pair_of_role_and_route(clinic: Clinic, role: Role | None) -> None:
+    """And after everything that somebody may do alone, a mailbox of others is as shut as before."""
     await clinic.staffed()
+    owner = await clinic.with_role("owner", Role.PHYSICIAN)
+    number = await privileges.extension(clinic, owner)
+    [mailbox] = await privileges.held(clinic, clinic.members["root"], number)
+    message = await message_in(clinic, mailbox)
     who = await member_of(clinic, role)
     guarded = [route for route in routes() if route[2].privilege is not None]
     assert len(guarded) > 40
@@ -77,6 +84,8 @@ async def test_every_pair_of_role_and_route(clinic: Clinic, role: Role | None) -
             await check_allowed(clinic, await clinic.present(who), (method, path, rule))
         else:
             await check_denied(clinic, await clinic.present(who), (method, path, rule))
+    assert not await opens(clinic, await clinic.present(who), message)
+    assert await opens(clinic, await clinic.present(owner), message), "the owner opens"
 
 
 async def check_allowed(clinic: Clinic, who: Member, route: Route) -> None:
