@@ -68,6 +68,11 @@ class Phase(Enum):
     ENDED = auto()
 
 
+def is_ones_own(device: UUID, person: UUID | None, of_device: UUID, of_person: UUID | None) -> bool:
+    """The same device, or another one of the same person's: nobody else's dialog is touched."""
+    return device == of_device or (person is not None and person == of_person)
+
+
 class Leg:
     """What both kinds of leg have in common."""
 
@@ -120,8 +125,8 @@ class Leg:
         return self.phase is Phase.CONFIRMED and self.dialog is not None
 
     def belongs_to(self, device: UUID, person: UUID | None) -> bool:
-        """The same device, or another one of the same person's."""
-        return device == self.device or (person is not None and person == self.person)
+        """Whether whoever is there may take its place (RFC 3891 §3)."""
+        return is_ones_own(device, person, self.device, self.person)
 
     async def may_hang_up(self) -> None:
         """Returns when a BYE is allowed."""

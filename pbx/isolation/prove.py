@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 
 from pbx.admin.plane import Plane
-from pbx.isolation import elsewhere, features, present, routes, tables
+from pbx.isolation import elsewhere, features, following, present, routes, tables
 from pbx.isolation.finding import Finding, Verdict, unknown
 from pbx.isolation.scene import rehearsed
 from pbx.telephony import Telephony
@@ -58,6 +58,7 @@ async def _rehearse(
             return [
                 *features.findings(scene),
                 *elsewhere.findings(scene, telephony.lamps),
+                *following.findings(scene),
                 *await tables.findings(scene),
                 *await routes.findings(scene, plane.reaches, found),
             ]

@@ -150,7 +150,7 @@ class Lamps:
     def subscribe(self, event: sip.RequestReceived, device: UUID) -> None:
         """A SUBSCRIBE of an authenticated device, outside a dialog or to refresh."""
         request = event.request
-        refusal = _refusal(request)
+        refusal = refusal_of(request)
         held = self._by_dialog.get(event.dialog.id) if event.dialog is not None else None
         if refusal is None and event.dialog is not None and held is None:
             refusal = response_to(request, 481)
@@ -379,7 +379,7 @@ class Lamps:
             log.error("a lamp was not told", exc_info=failure)
 
 
-def _refusal(request: Request) -> Response | None:
+def refusal_of(request: Request) -> Response | None:
     """What keeps a SUBSCRIBE from being taken (RFC 6665 §4.2.1, §7.3.2)."""
     try:
         package = Event.parse(request.headers.first("Event") or "").package

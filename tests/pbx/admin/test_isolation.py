@@ -15,6 +15,7 @@ from pbx.cli.output import Exit
 from pbx.dialplan import plan
 from pbx.isolation import features
 from pbx.isolation.tables import bound_to_a_tenure
+from pbx.signalling import CAPABILITIES
 from storage import messages, tenures
 from storage.deeds import Deed
 from storage.extensions import Extensions
@@ -100,7 +101,8 @@ async def test_every_path_of_the_running_program_is_isolated_and_nothing_is_left
     wanted = {f"feature {kind.__name__}" for kind in get_args(plan.Route)}
     wanted |= {f"API {method} {path}" for method, path, *_ in declared(application())}
     wanted |= {f"table {table.name}" for table, _ in bound_to_a_tenure()}
-    wanted |= {"lamp", "phone log-in", "files", "table tenure"}
+    wanted |= {"lamp", "phone log-in", "files", "table tenure", "monitoring", "SIP join"}
+    wanted |= {f"SIP {tag}" for tag in CAPABILITIES.extensions}
     assert wanted <= found.keys()
     assert {"message", "greeting", "reach", "call", "sign_in", "legal_hold"} <= {
         table.name for table, _ in bound_to_a_tenure()

@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import msgspec
+import pytest
 
 from pbx.admin.rules import Rule, declared
 from pbx.directory import Directory
-from pbx.isolation import elsewhere, features, routes
+from pbx.isolation import elsewhere, features, following, routes
 from pbx.isolation.finding import Finding, Verdict
 from pbx.isolation.scene import Scene, rehearsed
+from pbx.signalling import CAPABILITIES
 from storage.ledger.unit import Unit
 from tests.support.clinic import Clinic, application
 
@@ -38,7 +40,11 @@ async def verdicts(clinic: Clinic, *, is_stale: bool) -> dict[str, Verdict]:
         async with rehearsed(unit, clinic.plane, clinic.telephony.phones) as scene:
             tried = stale(scene) if is_stale else scene
             lamps = clinic.telephony.lamps
-            return [*features.findings(tried), *elsewhere.findings(tried, lamps)]
+            return [
+                *features.findings(tried),
+                *elsewhere.findings(tried, lamps),
+                *following.findings(tried),
+            ]
 
     return {one.path: one.verdict for one in await clinic.plane.committer.run(work)}
 
@@ -48,10 +54,11 @@ async def test_a_number_that_never_changed_hands_is_not_isolated(clinic: Clinic)
     bad = await verdicts(clinic, is_stale=True)
 
     assert set(good.values()) == {Verdict.ISOLATED}
+    harmless = {f"SIP {tag}" for tag in following.HARMLESS}
     isolated = {path for path, verdict in bad.items() if verdict is not Verdict.BROKEN}
     assert isolated == {
         "files", "feature Slot", "feature Echo", "feature Refused", "feature Emergency",
-        "feature EmergencyTest",
+        "feature EmergencyTest", "monitoring", "SIP join", *harmless,
     }  # fmt: skip
 
 
@@ -84,3 +91,31 @@ async def test_a_route_that_needs_no_session_and_knows_messages_cannot_be_told(
 
     verdicts_ = [one.verdict for one in await clinic.plane.committer.run(work)]
     assert verdicts_ == [Verdict.UNKNOWN, Verdict.ISOLATED]
+
+
+async def test_an_exchange_that_lets_a_phone_join_is_not_isolated(clinic: Clinic) -> None:
+    joins = replace(CAPABILITIES, extensions=(*CAPABILITIES.extensions, "join"))
+
+    async def work(unit: Unit) -> list[Finding]:
+        async with rehearsed(unit, clinic.plane, clinic.telephony.phones) as scene:
+            return following.findings(scene, joins)
+
+    found = await clinic.plane.committer.run(work)
+    assert [one.verdict for one in found if one.path == "SIP join"] == [
+        Verdict.UNKNOWN, Verdict.BROKEN,
+    ]  # fmt: skip
+
+
+async def test_a_package_that_tells_of_calls_is_not_isolated(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the lamps served it: what they serve is theirs to say."""
+    monkeypatch.setattr(following, "TELL_OF_CALLS", ("dialog", "message-summary"))
+
+    async def work(unit: Unit) -> list[Finding]:
+        async with rehearsed(unit, clinic.plane, clinic.telephony.phones) as scene:
+            return following.findings(scene)
+
+    [monitoring, *_] = await clinic.plane.committer.run(work)
+    assert (monitoring.path, monitoring.verdict) == ("monitoring", Verdict.BROKEN)
+    assert "message-summary" in monitoring.evidence
