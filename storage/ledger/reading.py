@@ -11,6 +11,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.ledger.heads import Head
+from storage.ledger.mentions import Mention
 from storage.ledger.row import Row
 
 CHUNK = 5_000
@@ -77,6 +78,14 @@ class Reader:
         query = f"SELECT {writer}, {columns} FROM ledger_head ORDER BY writer, number"  # noqa: S608 - our own constants
         found = await self._connection.execute(text(query))
         return [Head(self._decoded(row[0]), *row[1:]) for row in found]
+
+    async def mentions(self) -> AsyncIterator[Sequence[Mention]]:
+        """The whole index, in chunks and in no order that matters."""
+        writer = "CAST(writer AS BLOB)" if self._is_sqlite else "writer"
+        query = f"SELECT id, occurred_at, {writer}, sequence FROM ledger_mention"  # noqa: S608 - our own constants
+        found = await self._connection.stream(text(query))
+        async for chunk in found.partitions(CHUNK):
+            yield [Mention(bytes(row[0]), row[1], self._decoded(row[2]), row[3]) for row in chunk]
 
     async def _scalar(self, query: str, values: dict[str, object]) -> Any:
         return (await self._connection.execute(text(query), values)).scalar()

@@ -11,6 +11,8 @@ class Fault(StrEnum):
     REORDERED = "reordered"
     HEAD = "head"
     """A head is missing or does not carry the key holder's signature."""
+    INDEX = "index"
+    """A search by the index shows something else than the rows say."""
     GUARD = "guard"
     """The table no longer refuses changes."""
     UNAUDITED = "unaudited"

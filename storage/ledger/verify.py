@@ -1,7 +1,8 @@
 """`verify` walks every chain and names the first row of each that is altered, missing or reordered.
 
 Besides the rows it compares heads, segments, anchors and the spool, each of which remembers where a
-chain stood; checks that the tables still refuse changes; and lists gaps as gaps.
+chain stood; the index of mentions with what the rows name; checks that the tables still refuse
+changes; and lists gaps as gaps.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from storage.keyholder.signing import SignedHead
 from storage.ledger import guards, segments, spool_file
 from storage.ledger.anchors import Anchor
 from storage.ledger.heads import Head, signed
+from storage.ledger.index import Compared
 from storage.ledger.reading import Reader
 from storage.ledger.report import Fault, Finding, LostRows, Report
 from storage.ledger.segments import DEPARTURES, SEGMENTS, Segment
@@ -56,6 +58,7 @@ class _Verification:
         self._scope = scope
         self._progress = progress
         self._report = Report()
+        self._index = Compared()
         self._total = 0
 
     async def run(self) -> Report:
@@ -72,6 +75,7 @@ class _Verification:
             await self._chain(writer)
         for contents in self._spools:
             self._spool(contents)
+        self._report.findings += await self._index.findings(self._reader)
         return self._report
 
     async def _writers(self) -> list[str]:
@@ -115,17 +119,22 @@ class _Verification:
 
     async def _follow(self, walk: Walk) -> None:
         walk.expect(self._marks(walk.writer, walk.sequence))
-        done = self._report.rows
+        done, first = self._report.rows, walk.sequence + 1
+        last: int | None = None
         cursor = walk.sequence or -(2**63)  # no row may hide before the first
         async for rows in self._reader.after(walk.writer, cursor):
             until = self._scope.until
             inside = rows if until is None else [r for r in rows if r.recorded_at < until]
             walk.feed(inside)
+            self._index.walked(inside)
             self._progress(done + walk.rows, self._total)
             if walk.fault is not None or len(inside) < len(rows):
+                last = walk.sequence
                 break
         else:
             walk.finish()
+        if walk.fault is None:
+            self._index.covers(walk.writer, first, last)
 
     async def _start(self, writer: str) -> Walk:
         """Where the walk begins: at the first row, behind what moved off, or at a moment."""

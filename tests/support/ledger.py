@@ -137,7 +137,8 @@ class Attacker:
                 "ALTER TABLE ledger DISABLE TRIGGER USER",
                 "ALTER TABLE ledger_head DISABLE TRIGGER USER",
                 "ALTER TABLE ledger_segment DISABLE TRIGGER USER",
-                "ALTER TABLE ledger DROP CONSTRAINT ck_ledger_sequence",
+                "ALTER TABLE ledger_mention DISABLE TRIGGER USER",
+                "ALTER TABLE ledger DROP CONSTRAINT IF EXISTS ck_ledger_sequence",
             ]
         query = text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
         return [f"DROP TRIGGER {name}" for name in connection.execute(query).scalars()]

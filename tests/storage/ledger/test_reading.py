@@ -3,6 +3,7 @@ import pytest
 from storage.database import Database
 from storage.ledger import reading
 from storage.ledger.keeper import HeadKeeper
+from storage.ledger.mentions import Mention
 from storage.ledger.reading import Reader
 from tests.support.databases import Urls
 from tests.support.ledger import Attacker, TestClock, fill
@@ -75,3 +76,23 @@ async def test_text_that_is_no_utf_8_is_read_all_the_same(
 
     assert writers == ["exchange", "\udcfe"]
     assert [row.action for row in rows] == ["\udcff\0", "system.started"]
+
+
+async def test_the_whole_index_is_read_in_chunks(
+    database: Database, database_urls: Urls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "CHUNK", 2)
+    attacker = Attacker.armed(database_urls.owner)
+    for row in range(1, 4):
+        attacker.run(
+            "INSERT INTO ledger_mention VALUES (:id, :at, 'exchange', :row)",
+            id=bytes(15) + bytes([row]), at=7, row=row,
+        )  # fmt: skip
+    attacker.close()
+
+    async with database.read() as connection:
+        chunks = [chunk async for chunk in Reader(connection).mentions()]
+
+    assert sorted(len(chunk) for chunk in chunks) == [1, 2]
+    found = sorted(one for chunk in chunks for one in chunk)
+    assert found == [Mention(bytes(15) + bytes([n]), 7, "exchange", n) for n in range(1, 4)]
