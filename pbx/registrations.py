@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from pbx.location import Bound, Change
+from pbx.moves import Moves
 from pbx.rounds import Rounds, note_all
 from storage.errors import LedgerUnavailable, StorageError
 from storage.identifiers import Clock, new_id
@@ -50,6 +51,7 @@ class RegistrationJournal:
         self._modern: set[UUID] = set()
         """Have shown, and are known, to do SHA-256."""
         self._manners: dict[UUID, str] = {}
+        self._moves = Moves(committer, phones.places, clock)
         self._rounds = Rounds(GATHER)
         self.lost = 0
         """Ledger rows about phones that were not written."""
@@ -69,6 +71,7 @@ class RegistrationJournal:
                 source=binding.source,
                 user_agent=binding.user_agent,
             )
+            self._moves.seen(device, binding.source, binding.user_agent, now)
             if change.is_first:
                 self._note(Action.REGISTRATION_STARTED, device, None, now)
             self._rounds.news()
@@ -130,6 +133,7 @@ class RegistrationJournal:
                 await self._committer.run(partial(self._see, seen=seen))
             except (LedgerUnavailable, StorageError):
                 return
+        await self._moves.write()
         while proved := set(islice(self._proved, BATCH)):
             try:
                 await self._committer.run(partial(self._remember, proved=proved))

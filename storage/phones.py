@@ -19,7 +19,8 @@ from storage.ledger.actions import Action
 from storage.ledger.entry import Subject
 from storage.ledger.unit import Unit
 from storage.models.extensions import device
-from storage.models.phones import phone_identity, phone_presence
+from storage.models.phones import phone_identity, phone_place, phone_presence
+from storage.phone_places import PhonePlaces
 from storage.sealed.fields import Cell, FieldKey
 from storage.slices import slices
 from storage.versions import change
@@ -78,6 +79,7 @@ class Phones:
     def __init__(self, auth: FieldKey) -> None:
         """`auth` is the device-auth key's."""
         self._auth = auth
+        self.places = PhonePlaces(auth)
 
     async def enrol(self, unit: Unit, deed: Deed, device: UUID, username: str) -> None:
         """A device gets a SIP identity, but nothing yet to prove it with."""
@@ -177,6 +179,8 @@ class Phones:
         await _row(unit.connection, device_id)
         for table in (phone_presence, phone_identity):
             await unit.connection.execute(delete(table).where(table.c.id == device_id))
+        places = delete(phone_place).where(phone_place.c.device_id == device_id)
+        await unit.connection.execute(places)
         await unit.connection.execute(
             update(device)
             .where(device.c.id == device_id)

@@ -68,6 +68,8 @@ POLICIES = {
         Policy("review-hours-until", "hour from which seeing content is flagged", 20, 12, 24),
         Policy("review-mailboxes-a-day", "mailboxes one person may open; 0: any", 5, 0, 1000),
         Policy("review-failures-an-hour", "refusals that are flagged; 0: none", 10, 0, 1000),
+        Policy("review-phone-addresses", "1: a phone at an address new to it is flagged", 1, 0, 1),
+        Policy("review-phone-programs", "1: so is one that says it is another program", 1, 0, 1),
         Policy("review-tickets", "1: a change without a ticket text is flagged", 1, 0, 1),
         Policy("review-samples-a-week", "rows chosen by chance for review", 5, 0, 100),
         Policy("voicemail-undelete-days", "days a deleted message can be brought back", 30, 1, 365),

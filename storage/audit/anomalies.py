@@ -28,6 +28,7 @@ class Kind(StrEnum):
     MANY_MAILBOXES = "many-mailboxes"
     FAILED_BURST = "failed-burst"
     NEW_PLACE = "new-place"
+    MOVED_PHONE = "moved-phone"
     WITHOUT_TICKET = "without-ticket"
     FORWARDED_OUTSIDE = "forwarded-outside"
     NUMBER_SEARCH = "number-search"
@@ -66,6 +67,8 @@ class Thresholds:
     until_hour: int = 20
     mailboxes_a_day: int = 5
     failures_an_hour: int = 10
+    phone_addresses: int = 1
+    phone_programs: int = 1
     tickets: int = 1
     samples_a_week: int = 5
 
@@ -189,6 +192,24 @@ def place_of(row: Found, known: Known) -> str:
     return f"phone {phone}" if phone else known.place_of.get(row.subject or UUID(int=0), "")
 
 
+def moved_phones(rows: Sequence[Found], limits: Thresholds, known: Known) -> Iterator[Finding]:
+    """Registrations from an address, or as a program, that a phone never had: one a day."""
+    flagged = {"address": limits.phone_addresses, "program": limits.phone_programs}
+    days = defaultdict[tuple[UUID | None, date], list[Found]](list)
+    for row in rows:
+        new = [kind for kind, counts in flagged.items() if counts and row.facts.get(kind)]
+        if row.action == Action.REGISTRATION_MOVED and new:
+            days[row.subject, _local(row.place.occurred_at, known).date()].append(row)
+    for (phone, day), held in days.items():
+        new = [kind for kind, counts in flagged.items()
+               if counts and any(row.facts.get(kind) for row in held)]  # fmt: skip
+        key, begins = f"{phone} {day}", _midnight(day, known)
+        yield _finding(
+            Kind.MOVED_PHONE, key, held, begins=begins, people=(), phone=str(phone),
+            new=" and ".join(new),
+        )  # fmt: skip
+
+
 def without_ticket(rows: Sequence[Found], limits: Thresholds, known: Known) -> Iterator[Finding]:
     """Changes for which nobody said why: one finding for a person and a day."""
     days = defaultdict[tuple[UUID, date], list[Found]](list)
@@ -231,8 +252,8 @@ def broken_glass(rows: Sequence[Found], limits: Thresholds, known: Known) -> Ite
 
 
 RULES: tuple[Rule, ...] = (
-    off_hours, many_mailboxes, failed_bursts, new_places, without_ticket, forwarded_outside,
-    number_searches, broken_glass,
+    off_hours, many_mailboxes, failed_bursts, new_places, moved_phones, without_ticket,
+    forwarded_outside, number_searches, broken_glass,
 )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ MOST = 100_000
 SEEN = frozenset(
     (
         *CONTENT, *CHANGES, Action.SESSION_OPENED, Action.PHONE_SIGNED_IN, Action.REACH_CHANGED,
-        Action.BREAK_GLASS_COPIED, Action.TICKET_NAMED,
+        Action.BREAK_GLASS_COPIED, Action.TICKET_NAMED, Action.REGISTRATION_MOVED,
     )
 )  # fmt: skip
 """What the rules look at, beside refusals."""
@@ -131,6 +131,8 @@ async def thresholds(connection: AsyncConnection, now: int) -> Thresholds:
         "until_hour": "review-hours-until",
         "mailboxes_a_day": "review-mailboxes-a-day",
         "failures_an_hour": "review-failures-an-hour",
+        "phone_addresses": "review-phone-addresses",
+        "phone_programs": "review-phone-programs",
         "tickets": "review-tickets",
         "samples_a_week": "review-samples-a-week",
     }

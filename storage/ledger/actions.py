@@ -105,6 +105,8 @@ class Action(StrEnum):
 
     AUDIT_SEARCHED = "audit.searched"
     """The ledger was asked; `after` has the question, with identifiers, and how much was shown."""
+    AUDIT_FOLLOWED = "audit.followed"
+    """Rows were shown as they came; a look that showed none leaves no row."""
     AUDIT_NUMBER_SEARCHED = "audit.number_searched"
     """By a telephone number, which no row has; `detail` has the stated reason."""
     AUDIT_TRACED = "audit.traced"
@@ -112,6 +114,8 @@ class Action(StrEnum):
     AUDIT_EXPORTED = "audit.exported"
     """Signed copies of rows; `after` says which and where each chain stood."""
     AUDIT_EXPORT_READ = "audit.export_read"
+    AUDIT_MOVED_OFF = "audit.moved_off"
+    """A month of rows left the table for a file; `after` says which."""
     AUDIT_WORDS_READ = "audit.words_read"
     """What was sealed into a row: a reason, a note, a ticket's text."""
 
@@ -146,6 +150,8 @@ class Action(StrEnum):
     DEVICE_FIRST_SEEN = "device.first_seen"
     REGISTRATION_STARTED = "registration.started"
     REGISTRATION_ENDED = "registration.ended"
+    REGISTRATION_MOVED = "registration.moved"
+    """From an address, or as a program, that the phone never had; `after` says which is new."""
     REGISTRATION_LISTED = "registration.listed"
     CREDENTIAL_FAILED = "credential.failed"
     DEVICE_LOCKED = "device.locked"

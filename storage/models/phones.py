@@ -1,4 +1,4 @@
-"""Tables of phones' SIP identities and of where they were last seen."""
+"""Tables of phones' SIP identities, of where they were last seen, and of where ever."""
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, LargeBinary, Text
 
@@ -29,3 +29,13 @@ phone_presence = strict_table(
     Column("source_sealed", LargeBinary, nullable=False),
     Column("user_agent_sealed", LargeBinary, nullable=False),
 )
+
+phone_place = strict_table(
+    "phone_place",
+    Column("value", LargeBinary, primary_key=True),
+    Column("device_id", Identifier, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("first_seen_at", Micros, nullable=False),
+    CheckConstraint("kind IN ('address', 'program')", name="kind"),
+)
+"""A keyed hash of a phone with an address, or with what it says it is: compared, never shown."""

@@ -25,11 +25,13 @@ class Desk:
     device: UUID
     writing: asyncio.Task[None]
 
-    def bound(self, *, first: bool = False, source: str = "192.0.2.1") -> None:
+    def bound(
+        self, *, first: bool = False, source: str = "192.0.2.1", program: str = "Phone 1"
+    ) -> None:
         binding = Binding(
             device=str(self.device), node="exchange", flow=FlowId(1), uri="sip:x@192.0.2.1",
             call_id="c", cseq=1, expires_at=60.0, since=0.0, seen=0.0, source=source,
-            user_agent="Phone 1",
+            user_agent=program,
         )  # fmt: skip
         self.journal.changed(Bound(binding, first, first), 60.0)
         self.binding = binding
@@ -140,3 +142,19 @@ async def test_how_a_phone_describes_its_media_is_kept_without_a_row(desk: Desk)
     identity = await desk.stores.ask(desk.phones.identity, desk.device)
     assert identity.manner == "dtls mux"
     assert identity.version == 1
+
+
+async def test_a_phone_that_comes_from_elsewhere_for_a_moment_is_a_row(desk: Desk) -> None:
+    desk.bound(first=True)
+    await desk.written()
+    desk.writing = asyncio.create_task(desk.journal.run())
+    desk.bound(source="198.51.100.7")
+    desk.bound(program="Other 2")
+    desk.bound()
+
+    await desk.written()
+
+    found = [row for row in await desk.stores.rows() if row.action == "registration.moved"]
+    assert [row.after for row in found] == [
+        '{"address":true,"program":false}', '{"address":false,"program":true}',
+    ]  # fmt: skip

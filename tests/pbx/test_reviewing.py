@@ -74,6 +74,8 @@ async def test_each_anomaly_is_one_item_over_looks_and_restarts(
     outside = {"forwards": [{"when": "always", "extension": "+12025550147"}]}
     await plant(clinic, Action.REACH_CHANGED, anna, after=outside)
     await plant(clinic, Action.AUDIT_NUMBER_SEARCHED, anna)
+    moved = {"subject": Subject("device", clinic.id()), "after": {"address": True}}
+    await plant(clinic, Action.REGISTRATION_MOVED, anna, **moved)
     await reviewer.once()
 
     found = await kinds(clinic)
@@ -87,7 +89,7 @@ async def test_each_anomaly_is_one_item_over_looks_and_restarts(
         assert found.count(kind) - before.count(kind) == 1, kind
     assert set(found) - chosen == {
         "off-hours", "many-mailboxes", "failed-burst", "new-place", "without-ticket",
-        "forwarded-outside", "number-search",
+        "forwarded-outside", "number-search", "moved-phone",
     }  # fmt: skip
     async with clinic.plane.database.read() as connection:
         mine = [one for one in await reviews.items(connection) if anna in one.people]

@@ -135,6 +135,27 @@ def test_a_sign_in_from_where_somebody_never_was() -> None:
     assert first.people == second.people == (ANNA,), "the very first place is nobody's anomaly"
 
 
+def test_a_phone_that_registers_from_where_it_never_was_is_one_finding_a_day() -> None:
+    about = {"subject_kind": "device", "subject": PHONE, "actor_kind": "device"}
+    address, program = {"address": True, "program": False}, {"address": False, "program": True}
+    rows = [
+        row(at(3, 9), Action.REGISTRATION_MOVED, PHONE, after=address, **about),
+        row(at(3, 10), Action.REGISTRATION_MOVED, PHONE, after=program, **about),
+        row(at(3, 11), Action.REGISTRATION_MOVED, PHONE, **about),
+        row(at(4, 9), Action.REGISTRATION_MOVED, PHONE, after=program, **about),
+        row(at(4, 10), Action.REGISTRATION_STARTED, PHONE, after=address, **about),
+    ]
+
+    first, second = found(rows)
+
+    assert (first.kind, first.people, first.begins) == (Kind.MOVED_PHONE, (), at(3, 0))
+    assert first.facts == {"rows": 2, "phone": str(PHONE), "new": "address and program"}
+    assert second.facts["new"] == "program"
+    (one,) = found(rows, phone_programs=0)
+    assert one.facts == {"rows": 1, "phone": str(PHONE), "new": "address"}
+    assert found(rows, phone_programs=0, phone_addresses=0) == []
+
+
 def test_changes_without_a_ticket_are_one_finding_a_person_and_a_day() -> None:
     rows = [
         row(at(3, 9), Action.PERSON_ADDED),
