@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from pbx.cli import audit_export, audit_review, audit_scope, audit_search, audit_trace
+from pbx.cli import audit_export, audit_moving, audit_review, audit_scope, audit_search, audit_trace
 from pbx.cli.anchor_places import places
 from pbx.cli.local_journal import NotCompared, read_journal
 from pbx.cli.local_store import LocalStore, failures_as_sentences
@@ -45,6 +45,7 @@ app.command("who-heard")(audit_trace.who_heard)
 app.command("who-could")(audit_trace.who_could)
 app.command()(audit_scope.scope)
 app.command()(audit_export.export)
+app.command("move-off")(audit_moving.move_months_off)
 app.add_typer(audit_review.app, name="review")
 
 FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]

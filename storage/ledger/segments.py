@@ -7,6 +7,7 @@ stays, the guards are back before the transaction ends.
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -14,13 +15,15 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, column, delete, func, insert, select, table, text
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage import schema
-from storage.errors import StorageError
+from storage.errors import StorageError, StorageUnavailable
 from storage.identifiers import Clock
 from storage.ledger import months
 from storage.ledger.heads import HEADS
+from storage.ledger.mentions import MENTIONS
 from storage.ledger.row import GENESIS, Row, chain, leaf
 from storage.ledger.spool_file import ROW, sync_directory
 from storage.ledger.table import RAW
@@ -84,6 +87,21 @@ async def _next(connection: AsyncConnection, writer: str, clock: Clock) -> Segme
     return Segment(writer, month, first.sequence, end.sequence, previous, end.hash, clock())
 
 
+async def staying(connection: AsyncConnection) -> list[Segment]:
+    """Closed months whose rows are in the table, oldest first."""
+    departures = await connection.execute(select(DEPARTURES.c.writer, DEPARTURES.c.month))
+    departed = {(row.writer, row.month) for row in departures}
+    query = select(SEGMENTS).order_by(SEGMENTS.c.month, SEGMENTS.c.writer)
+    found = [Segment(*row) for row in (await connection.execute(query)).all()]
+    return [one for one in found if (one.writer, one.month) not in departed]
+
+
+async def gone_before(connection: AsyncConnection) -> int | None:
+    """Rows recorded before this moment may stand in files, where no question finds them."""
+    month = await connection.scalar(select(func.max(DEPARTURES.c.month)))
+    return None if month is None else months.start_of(months.following(month))
+
+
 def move_off(owner: URL, segment: Segment, directory: Path, clock: Clock) -> Path:
     """Write the segment's rows to a file and take them out of the table; blocking."""
     path = file_of(directory, segment)
@@ -98,8 +116,16 @@ def move_off(owner: URL, segment: Segment, directory: Path, clock: Clock) -> Pat
                 "digest": digest,
                 "moved_at": clock(),
             }
-            connection.execute(insert(DEPARTURES), [departure])
-            _delete_rows(connection, segment)
+            try:
+                connection.execute(insert(DEPARTURES), [departure])
+                _delete_rows(connection, segment)
+            except BaseException:
+                path.unlink()
+                raise
+    except DBAPIError as failure:
+        raise StorageUnavailable(
+            "the database's owner cannot change it; nothing was moved"
+        ) from failure
     finally:
         engine.dispose()
     return path
@@ -155,17 +181,26 @@ def _write(connection: Connection, segment: Segment, path: Path) -> bytes:
 
 
 def _delete_rows(connection: Connection, segment: Segment) -> None:
-    rows = delete(RAW).where(
-        RAW.c.writer == segment.writer, RAW.c.sequence.between(segment.first, segment.last)
-    )
+    """The rows, and what the index of mentions says of them."""
+    for name, rows in (("ledger_mention", MENTIONS), ("ledger", RAW)):
+        within = rows.c.sequence.between(segment.first, segment.last)
+        gone = delete(rows).where(rows.c.writer == segment.writer, within)
+        with _unguarded(connection, name):
+            connection.execute(gone)
+
+
+@contextmanager
+def _unguarded(connection: Connection, name: str) -> Iterator[None]:
+    """The table does not refuse deletions meanwhile; a failure undoes the whole transaction."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("ALTER TABLE ledger DISABLE TRIGGER ledger_no_change"))
-        connection.execute(rows)
-        connection.execute(text("ALTER TABLE ledger ENABLE TRIGGER ledger_no_change"))
+        connection.execute(text(f"ALTER TABLE {name} DISABLE TRIGGER {name}_no_change"))
+        yield
+        connection.execute(text(f"ALTER TABLE {name} ENABLE TRIGGER {name}_no_change"))
         return
     guard = connection.execute(
-        text("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = 'ledger_no_delete'")
+        text("SELECT sql FROM sqlite_master WHERE type = 'trigger' AND name = :name"),
+        {"name": f"{name}_no_delete"},
     ).scalar_one()
-    connection.execute(text("DROP TRIGGER ledger_no_delete"))
-    connection.execute(rows)
+    connection.execute(text(f"DROP TRIGGER {name}_no_delete"))
+    yield
     connection.exec_driver_sql(guard)

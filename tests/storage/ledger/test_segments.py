@@ -8,12 +8,21 @@ import pytest
 from sqlalchemy import text
 
 from storage.database import Database
-from storage.errors import StorageError
+from storage.errors import StorageError, StorageUnavailable
+from storage.ledger import months
 from storage.ledger.guards import missing_guards
 from storage.ledger.keeper import HeadKeeper
 from storage.ledger.report import Fault
 from storage.ledger.row import Row
-from storage.ledger.segments import Segment, close_months, move_off, rows_of
+from storage.ledger.segments import (
+    Segment,
+    close_months,
+    file_of,
+    gone_before,
+    move_off,
+    rows_of,
+    staying,
+)
 from storage.ledger.verify import Scope, verify
 from tests.support.databases import Urls
 from tests.support.ledger import Attacker, Signer, TestClock, fill, rows_in
@@ -129,3 +138,38 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
         rows_of(tmp_path / "f", sha256(data).digest())
     with pytest.raises(StorageError, match="not the one"):
         rows_of(tmp_path / "f", bytes(32))
+
+
+async def test_what_the_index_says_of_moved_rows_goes_with_them(
+    scene: Scene, tmp_path: Path
+) -> None:
+    attacker = Attacker.armed(scene.urls.owner)
+    for row in (scene.rows[0], scene.rows[-1]):
+        attacker.run(
+            "INSERT INTO ledger_mention VALUES (:id, :at, :writer, :sequence)",
+            id=bytes(16), at=row.occurred_at, writer=row.writer, sequence=row.sequence,
+        )  # fmt: skip
+
+    scene.move(0, tmp_path)
+
+    left = attacker.select("SELECT sequence FROM ledger_mention")
+    attacker.close()
+    assert [row.sequence for row in left] == [scene.rows[-1].sequence]
+    async with scene.database.read() as connection:
+        assert await missing_guards(connection) == []
+        assert [one.month for one in await staying(connection)] == [202402]
+        assert await gone_before(connection) == months.start_of(202402)
+
+
+async def test_a_database_that_refuses_leaves_no_file_behind(scene: Scene, tmp_path: Path) -> None:
+    assert scene.move(0, tmp_path).exists()
+    attacker = Attacker.armed(scene.urls.owner)
+    attacker.run("ALTER TABLE ledger_departure RENAME TO elsewhere")
+
+    with pytest.raises(StorageUnavailable, match="nothing was moved"):
+        scene.move(1, tmp_path)
+
+    attacker.run("ALTER TABLE elsewhere RENAME TO ledger_departure")
+    attacker.close()
+    assert not file_of(tmp_path, scene.segments[1]).exists()
+    assert scene.move(1, tmp_path).exists()
