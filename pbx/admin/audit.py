@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import replace
 from typing import Any, Final
 
+import msgspec
 from litestar import post
 from litestar.exceptions import ClientException
 from litestar.params import FromPath, JSONBody
@@ -19,9 +20,18 @@ from pbx.admin.given import GivenCaller, GivenPlane
 from pbx.admin.named import Names, names_of
 from pbx.admin.plane import Caller, Plane
 from pbx.admin.rules import needs
-from pbx.admin.wire.audit import Asked, CountView, DeedsView, NumberAsked, RowsView, RowView
+from pbx.admin.wire.audit import (
+    Asked,
+    CountView,
+    DeedsView,
+    FollowAsked,
+    FollowView,
+    NumberAsked,
+    RowsView,
+    RowView,
+)
 from pbx.admin.wire.fields import Label
-from storage.audit import numbers
+from storage.audit import following, numbers
 from storage.audit.rows import Found, Place
 from storage.audit.search import Page, Question, counted, search
 from storage.details import sealed_detail
@@ -30,6 +40,7 @@ from storage.keyholder.protocol import Evidence
 from storage.ledger.actions import Action, Outcome
 from storage.ledger.entry import Subject
 from storage.ledger.row import leaf
+from storage.ledger.segments import gone_before
 from storage.ledger.unit import Unit
 
 CONTENT: Final = frozenset(
@@ -49,7 +60,34 @@ async def search_rows(plane: GivenPlane, caller: GivenCaller, data: JSONBody[Ask
     question = await question_of(plane, caller, data)
     found = await _found(plane, question, data)
     await recorded(plane, caller, Action.AUDIT_SEARCHED, _after(question, found))
-    return rows_view(found, await names_of(plane), question)
+    return await rows_view(plane, found, await names_of(plane), question)
+
+
+@post(
+    "/v1/audit/follow",
+    opt=needs(Privilege.AUDIT_SEARCH, Action.AUDIT_FOLLOWED, is_passive=True),
+    status_code=200,
+    summary="Rows of the ledger as they come",
+)
+async def follow(plane: GivenPlane, caller: GivenCaller, data: JSONBody[FollowAsked]) -> FollowView:
+    """The first look and every one that shows a row are rows themselves, which no follower sees."""
+    question = await question_of(plane, caller, data)
+    try:
+        last = following.Ends.parse(data.last) if data.last else None
+    except ValueError as error:
+        raise ClientException(f"{error}.") from None
+    async with plane.database.read() as connection:
+        rows: list[Found] = []
+        if last is None:
+            last = await following.ends(connection)
+        else:
+            rows, last = await following.since(connection, question, last, most=data.page)
+    if rows or not data.last:
+        after = _question(question) | {"count": len(rows)}
+        await recorded(plane, caller, Action.AUDIT_FOLLOWED, after)
+    names = await names_of(plane)
+    hidden = HIDDEN if question.unseen else ""
+    return FollowView(rows=[row_view(row, names) for row in rows], last=str(last), hidden=hidden)
 
 
 @post(
@@ -78,8 +116,8 @@ async def search_number(
         missed = await numbers.missed(connection, question.since, question.until)
     after = _after(question, found) | {"not_indexed": missed}
     await recorded(plane, caller, Action.AUDIT_NUMBER_SEARCHED, after)
-    view = rows_view(found, await names_of(plane), question)
-    return RowsView(rows=view.rows, next=view.next, hidden=view.hidden, not_indexed=missed)
+    view = await rows_view(plane, found, await names_of(plane), question)
+    return msgspec.structs.replace(view, not_indexed=missed)
 
 
 @post(
@@ -102,7 +140,7 @@ async def show_deeds(
         person=person,
         login=names.login(person),
         counts=count_views(counts),
-        page=rows_view(found, names, question),
+        page=await rows_view(plane, found, names, question),
     )
 
 
@@ -198,11 +236,14 @@ def _question(question: Question) -> dict[str, Any]:
     return {"question": asked}
 
 
-def rows_view(found: Page, names: Names, question: Question) -> RowsView:
+async def rows_view(plane: Plane, found: Page, names: Names, question: Question) -> RowsView:
+    async with plane.database.read() as connection:
+        gone = await gone_before(connection)
     return RowsView(
         rows=[row_view(row, names) for row in found.rows],
         next="" if found.next is None else str(found.next),
         hidden=HIDDEN if question.unseen else "",
+        gone_before=gone if gone is not None and (question.since or 0) < gone else None,
     )
 
 
@@ -235,4 +276,4 @@ def count_views(counts: dict[tuple[str, str], int]) -> list[CountView]:
     ]
 
 
-ROUTES = [search_rows, search_number, show_deeds]
+ROUTES = [search_rows, follow, search_number, show_deeds]

@@ -7,7 +7,7 @@ import typer
 
 from pbx.admin.wire.audit import EvidenceView, ItemView
 from pbx.admin.wire.fields import Changed
-from pbx.cli.audit_search import COLUMNS, line_of
+from pbx.cli.audit_rows import COLUMNS, line_of
 from pbx.cli.moments import shown
 from pbx.cli.output import CommandError, DataOption, Exit, JsonOption, as_json, as_table, say
 from pbx.cli.session import signed_in

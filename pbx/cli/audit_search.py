@@ -4,10 +4,11 @@ from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
-import msgspec
 import typer
 
 from pbx.admin.wire.audit import DeedsView, RowsView, RowView, WordsView
+from pbx.cli import audit_follow
+from pbx.cli.audit_rows import COLUMNS, as_line, line_of
 from pbx.cli.comma_separated import as_csv
 from pbx.cli.moments import DayOption, FromOption, ToOption, exactly, span
 from pbx.cli.output import (
@@ -22,7 +23,6 @@ from pbx.cli.output import (
 )
 from pbx.cli.session import signed_in
 
-COLUMNS = ("WHEN", "WHO", "ACT", "OUTCOME", "WHAT", "MORE", "ROW")
 CSV_COLUMNS = (
     "occurred", "recorded", "actor_kind", "actor", "actor_name", "session", "action", "outcome",
     "subject_kind", "subject", "subject_name", "before", "after", "operation", "writer", "sequence",
@@ -56,6 +56,10 @@ ReasonOption = Annotated[
     str, typer.Option("--reason", help="Why a number is looked up; kept, and shown in review.")
 ]
 
+FollowOption = Annotated[
+    bool, typer.Option("--follow", "-f", help="Go on showing new rows as they come.")
+]
+
 
 def search(
     person: PersonOption = "",
@@ -72,14 +76,22 @@ def search(
     reason: ReasonOption = "",
     page: PageOption = 50,
     after: AfterOption = "",
+    follow: FollowOption = False,
     csv: CsvOption = False,
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
     """Search the ledger, newest first; every search is itself recorded.
 
+    With --follow: the newest rows last, then each new one as it comes, until Ctrl-C or until
+    your session has idled out; --json prints one object a line.
     Example: pbx audit search --person anna --action message.heard --from 30d
     """
+    if follow and (number or until or day or after or csv):
+        raise CommandError(
+            "--follow goes on into the future: leave --number, --until, --day, --after and --csv "
+            "out.", Exit.USAGE,
+        )  # fmt: skip
     if bool(number) != bool(reason):
         raise CommandError("A number is looked up with a reason: --number … --reason …", Exit.USAGE)
     body = asked(
@@ -88,6 +100,9 @@ def search(
         action=action, outcome=outcome, number=number, reason=reason,
     )  # fmt: skip
     with signed_in(data) as client:
+        if follow:
+            audit_follow.follow(client, body, json=json)
+            return
         path = "/v1/audit/number-search" if number else "/v1/audit/search"
         found = client.post(path, RowsView, body)
     show(found, json=json, csv=csv)
@@ -159,6 +174,9 @@ def show(found: RowsView, *, json: bool, csv: bool) -> None:
     as_table(COLUMNS, (line_of(row) for row in found.rows))
     if found.hidden:
         say(f"note  {found.hidden}")
+    if found.gone_before:
+        day = exactly(found.gone_before)
+        say(f"note  rows before {day} have moved off into files, where no search finds them")
     if found.not_indexed:
         say(
             f"note  {found.not_indexed} calls and messages of this time are in no index of "
@@ -168,27 +186,10 @@ def show(found: RowsView, *, json: bool, csv: bool) -> None:
         say(f"more  --after {found.next}")
 
 
-def line_of(row: RowView) -> tuple[str, ...]:
-    who = row.actor_name or str(row.actor or row.actor_kind)
-    what = " ".join(
-        part for part in (row.subject_kind, row.subject_name or str(row.subject or "")) if part
-    )
-    more = [] if row.after is None else [_json(row.after)]
-    more += ["(sealed words)"] if row.has_detail else []
-    return (
-        exactly(row.occurred_at), who, row.action, row.outcome, what, " ".join(more),
-        f"{row.writer} {row.sequence}",
-    )  # fmt: skip
-
-
 def _cells(row: RowView) -> tuple[Any, ...]:
     return (
         exactly(row.occurred_at), exactly(row.recorded_at), row.actor_kind, row.actor,
         row.actor_name, row.session, row.action, row.outcome, row.subject_kind, row.subject,
-        row.subject_name, _json(row.before), _json(row.after), row.operation, row.writer,
+        row.subject_name, as_line(row.before), as_line(row.after), row.operation, row.writer,
         row.sequence,
     )  # fmt: skip
-
-
-def _json(value: Any) -> str:
-    return "" if value is None else msgspec.json.encode(value).decode()

@@ -80,7 +80,7 @@ async def counted(connection: AsyncConnection, question: Question) -> dict[tuple
     counts: dict[tuple[str, str], int] = {}
     columns = (ledger.c.action, ledger.c.outcome, func.count())
     for way in _ways(question):
-        query = way.query.where(*_conditions(way.rest, way.times.c.occurred_at))
+        query = way.query.where(*conditions(way.rest, way.times.c.occurred_at))
         grouped = query.with_only_columns(*columns, maintain_column_froms=True).group_by(
             ledger.c.action, ledger.c.outcome
         )
@@ -159,7 +159,7 @@ def _without(question: Question, part: str) -> Question:
 
 def _narrowed(query: Select[Any], rest: Question, after: Place | None, times: Any) -> Select[Any]:
     at, writer, sequence = times.c.occurred_at, times.c.writer, times.c.sequence
-    query = query.where(*_conditions(rest, at))
+    query = query.where(*conditions(rest, at))
     if after is not None:
         earlier = or_(
             writer < after.writer, and_(writer == after.writer, sequence < after.sequence)
@@ -168,9 +168,10 @@ def _narrowed(query: Select[Any], rest: Question, after: Place | None, times: An
     return query.order_by(at.desc(), writer.desc(), sequence.desc())
 
 
-def _conditions(
+def conditions(
     question: Question, at: ColumnElement[int] = ledger.c.occurred_at
 ) -> Sequence[Condition]:
+    """What a row of the ledger has to be, row by row; a number is asked by its index alone."""
     found: list[Condition] = []
     if question.since is not None:
         found.append(at >= question.since)

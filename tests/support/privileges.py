@@ -1180,6 +1180,11 @@ async def _(clinic: Clinic, who: Member) -> httpx.Response:
     return await clinic.ask(who, "POST", "/v1/audit/search", body)
 
 
+@use("POST", "/v1/audit/follow")
+async def _(clinic: Clinic, who: Member) -> httpx.Response:
+    return await clinic.ask(who, "POST", "/v1/audit/follow", {"person": "root"})
+
+
 @use("POST", "/v1/audit/number-search")
 async def _(clinic: Clinic, who: Member) -> httpx.Response:
     body = {"number": "+1 202 555 0147", "reason": "a complaint of a patient"}

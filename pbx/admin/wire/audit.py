@@ -29,6 +29,13 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     after: Annotated[str, Meta(max_length=200)] = ""
 
 
+class FollowAsked(Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to be shown as it comes; `last` is where the look before this one ended."""
+
+    last: Annotated[str, Meta(max_length=4_000)] = ""
+    """Empty: only where the chains end now is answered."""
+
+
 class NumberAsked(Asked, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Also by a telephone number; why has to be said, and is kept."""
 
@@ -77,6 +84,16 @@ class RowsView(msgspec.Struct, frozen=True, kw_only=True):
     """What this role is not shown."""
     not_indexed: int = 0
     """Calls and messages whose numbers no question finds."""
+    gone_before: int | None = None
+    """Older rows stand in files of months that were moved off, and in no answer."""
+
+
+class FollowView(msgspec.Struct, frozen=True, kw_only=True):
+    """Oldest first; `last` goes into the next look."""
+
+    rows: list[RowView]
+    last: str
+    hidden: str = ""
 
 
 class CountView(msgspec.Struct, frozen=True, kw_only=True):
