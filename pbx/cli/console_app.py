@@ -19,7 +19,7 @@ from pbx.admin.wire.console import ConsoleView
 from pbx.cli.console_screens import KEYS, Locked, Sheet
 from pbx.cli.console_tables import PANELS, SECOND, Row, clock, labels
 from pbx.cli.failures import CommandError
-from pbx.cli.moments import lasting
+from pbx.cli.lasting import lasting
 from pbx.exits import Exit
 
 Look = Callable[[bool], ConsoleView]

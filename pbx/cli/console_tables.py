@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pbx.admin.models import Fact, Process
 from pbx.admin.wire.console import ConsoleView
-from pbx.cli.moments import lasting
+from pbx.cli.lasting import lasting
 from pbx.cli.output import printable
 
 Row = tuple[str, ...]

@@ -83,11 +83,3 @@ def shown(at: int | None) -> str:
     if at is None:
         return ""
     return datetime.fromtimestamp(at / 1_000_000, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-def lasting(seconds: int) -> str:
-    """How long something lasts, in the largest unit alone."""
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"

@@ -2,7 +2,7 @@
 
 from pbx.admin.models import Status
 from pbx.cli.client import AdminClient
-from pbx.cli.moments import lasting
+from pbx.cli.lasting import lasting
 from pbx.cli.output import (
     CommandError,
     DataOption,

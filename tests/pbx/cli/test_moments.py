@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pbx.cli.moments import exactly, lasting, past, span
+from pbx.cli.moments import exactly, past, span
 from pbx.cli.output import CommandError
 from storage.identifiers import system_clock
 
@@ -58,18 +58,3 @@ def test_what_is_no_span_is_said_in_one_sentence(asked: tuple[str | None, ...]) 
 
 def test_a_moment_is_shown_to_the_second() -> None:
     assert exactly(at(2026, 6, 1, 8)) == "2026-06-01 10:00:00"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (119, "119 s"),
-        (120, "2 min"),
-        (7_199, "119 min"),
-        (7_200, "2 h"),
-        (999_999, "11 d"),
-    ],
-)
-def test_spans_have_one_unit(seconds: int, text: str) -> None:
-    assert lasting(seconds) == text
