@@ -1,6 +1,8 @@
 """`pbx audit export`: the ledger as a file that a stranger can verify."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -27,24 +29,38 @@ def export(
     Verify it anywhere with deploy/audit/verify_export.py and the file keyholder.pin.
     Example: pbx audit export --signed ledger.jsonl --from 2026-01-01
     """
-    if signed.exists():
-        raise CommandError(f"{signed}: exists already.", Exit.USAGE)
     since = past(from_) or 0
     desk = Desk.signed_in(data)
-    with desk.client:
+    with desk.client, _new(signed) as file:
         proof, _ = desk.prove(step_up(since))
         body = {"since": since, "proof": proof}
         begun = desk.client.post("/v1/audit/exports", ExportView, body)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(signed, flags, 0o600), "w", encoding="ascii") as file:
-            _write(desk.client, begun, file)
-            file.flush()
-            os.fsync(file.fileno())
+        _write(desk.client, begun, file)
     if json:
         as_json({"export": begun.operation, "rows": begun.rows, "file": str(signed)})
         return
     say(f"{begun.rows} rows in {signed}; to verify it, anywhere:")
     say(f"  python3 deploy/audit/verify_export.py {signed} {desk.layout.keyholder_pin}")
+
+
+@contextmanager
+def _new(path: Path) -> Iterator[TextIO]:
+    """A private file, made before anybody is asked for a second factor; half of one is removed."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except FileExistsError:
+        raise CommandError(f"{path}: exists already.", Exit.USAGE) from None
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}.", Exit.USAGE) from None
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            path.unlink()
+            raise
 
 
 def _write(client: AdminClient, begun: ExportView, file: TextIO) -> None:
