@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import typer
 from typer.core import TyperGroup
 
-from pbx.cli.nouns import Command, Deferred
+from pbx.cli.nouns import CONTINUED, Command, Deferred
 from pbx.cli.output import say
 from pbx.version import VERSION
 
@@ -76,7 +76,7 @@ def _options(command: Command, path: str) -> list[str]:
 
 def _paragraphs(text: str) -> list[str]:
     lines: list[str] = []
-    for paragraph in text.replace("\b", "").split("\n\n"):
+    for paragraph in text.replace("\b", "").replace(CONTINUED, " ").split("\n\n"):
         lines += [".PP", *(_text(line.strip()) for line in paragraph.splitlines() if line.strip())]
     return lines
 

@@ -4,6 +4,7 @@ All of them together import the database, the interface's framework and most of 
 two seconds of processor time; `pbx status` needs none of it.
 """
 
+import re
 from importlib import import_module
 from typing import Any, Final
 
@@ -65,6 +66,13 @@ ELSEWHERE: Final = {
 """Commands that stand in another one's file; the others stand in a file of their name."""
 
 
+SENTENCE: Final = re.compile(r"(.+?[.!?])(?:\s|$)", re.DOTALL)
+EXAMPLE: Final = re.compile(r"\s+(Example: .*(?:\n.+)*)")
+WIDTH: Final = 78
+"""Columns of help on a terminal of 80."""
+CONTINUED: Final = " \\\n    "
+
+
 class Deferred(TyperCommand):
     """Stands for a command until it is called: enough of it for help and completion."""
 
@@ -86,7 +94,30 @@ class Deferred(TyperCommand):
         command = typer.main.get_group(shell).commands[name]
         if not isinstance(command, Command):
             raise TypeError("a command is one of Typer's")
-        return command
+        return laid_out(command)
+
+
+def laid_out(command: Command) -> Command:
+    """Lists show the whole first sentence of each verb; examples stand on lines of their own,
+    which no width of the terminal breaks."""
+    if isinstance(command, TyperGroup):
+        for verb in command.commands.values():
+            if isinstance(verb, Command):
+                laid_out(verb)
+    text = command.help or ""
+    if found := SENTENCE.match(text):
+        command.short_help = " ".join(found[1].split())
+    command.help = EXAMPLE.sub(lambda example: "\n\n\b\n" + _on_lines(example[1]), text)
+    return command
+
+
+def _on_lines(example: str) -> str:
+    """As a shell takes it, best before an option, where one line of the terminal is too short."""
+    example = " ".join(example.split("\n"))
+    if len(example) <= WIDTH:
+        return example
+    at = max(example.rfind(" --", 0, WIDTH - 1), 0) or example.rfind(" ", 0, WIDTH - 1)
+    return f"{example[:at]}{CONTINUED}{example[at + 1 :]}"
 
 
 class Nouns(TyperGroup):

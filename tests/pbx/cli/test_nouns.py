@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from pbx.cli import main as cli
 from pbx.cli.manual import commands
-from pbx.cli.nouns import LINES, Command, Deferred
+from pbx.cli.nouns import LINES, Command, Deferred, laid_out
 
 HEAVY = {
     "alembic", "argon2", "av", "cryptography", "litestar", "media", "psycopg", "pylibsrtp",
@@ -106,3 +106,39 @@ def test_the_help_of_every_command_fits_a_terminal_of_80_columns(
     shown = capsys.readouterr().out
     assert [line for line in shown.splitlines() if len(line) > 80] == []
     assert "\x1b" not in shown
+
+
+def test_every_verb_is_listed_by_its_whole_first_sentence_and_examples_are_not_broken() -> None:
+    root = typer.main.get_command(cli.app)
+    assert isinstance(root, TyperGroup)
+    for path, command in commands(root, "pbx"):
+        assert command.help
+        with typer.Context(command, info_name=path, terminal_width=80) as context:
+            listed, shown = command.get_short_help_str(10), command.get_help(context)
+        first = " ".join(command.help.split("\n\n")[0].split())
+        assert first.startswith(listed), path
+        assert listed[-1] in ".!?", path
+        examples = [line for line in command.help.splitlines() if line.startswith("Example: ")]
+        assert [line[2:] for line in shown.splitlines() if "Example: " in line] == examples, path
+
+
+def test_an_example_that_is_too_long_goes_on_as_a_shell_takes_it() -> None:
+    shell = typer.Typer(rich_markup_mode=None)
+    long = 'pbx role grant anna front-desk --reason "covers reception today" --until +90d --json'
+
+    @shell.command("grant", help=f"Grant a role. It waits.\n\nExample: {long}")
+    def grant() -> None: ...
+
+    @shell.command("other", help="Without a sentence")
+    def other() -> None: ...
+
+    laid = laid_out(typer.main.get_group(shell))
+
+    assert isinstance(laid, TyperGroup)
+    assert laid.commands["grant"].short_help == "Grant a role."
+    assert laid.commands["other"].short_help is None
+    told = laid.commands["grant"].help
+    assert told is not None
+    example = told.split("\b\nExample: ")[1]
+    assert all(len(line) <= 78 for line in told.splitlines())
+    assert example.replace("\\\n    ", "") == long
