@@ -13,7 +13,7 @@ from media.client import AnswerRefused, MediaError, Player, Tone
 from pbx import gruu
 from pbx.b2bua.call import Call
 from pbx.b2bua.callee_leg import ELSEWHERE, CalleeLeg
-from pbx.b2bua.events import Answered, LegEvent, Progressed, Rang, Refused, Taking
+from pbx.b2bua.events import Answered, LegEvent, Progressed, Rang, Taking
 from pbx.b2bua.leg import Leg
 from pbx.b2bua.news import News
 from pbx.features.takeover import answer_comer
@@ -51,6 +51,7 @@ class Ringing:
         self._is_heard_ringing = False
         self._legs: list[CalleeLeg] = list(legs)
         self._refusals: list[int] = []
+        """Of phones that were not rung at all, and of answers that counted for nothing."""
         self._has_early_media = False
         self._timed_out = False
 
@@ -109,16 +110,19 @@ class Ringing:
         return None
 
     def verdict(self) -> tuple[int, str, CallOutcome]:
-        """What the caller is told when nobody answered: status, prompt, outcome."""
-        if self._timed_out or 408 in self._refusals:
+        """What the caller is told when nobody answered: status, prompt, outcome.
+
+        By what the legs say of themselves: the event of a refusal may still wait to be read."""
+        said = [*self._refusals, *(leg.status for leg in self._legs if leg.status >= 300)]
+        if self._timed_out or 408 in said:
             return NO_ANSWER, "no-answer", CallOutcome.NO_ANSWER
-        if NONSENSE in self._refusals:
+        if NONSENSE in said:
             return NO_ANSWER, "no-answer", CallOutcome.FAILED
-        if any(status >= 600 for status in self._refusals):
+        if any(status >= 600 for status in said):
             return DECLINED, "no-answer", CallOutcome.DECLINED
-        if 486 in self._refusals:
+        if 486 in said:
             return BUSY, "busy", CallOutcome.BUSY
-        if self._refusals and all(status not in (480, 503) for status in self._refusals):
+        if said and all(status not in (480, 503) for status in said):
             return NO_ANSWER, "no-answer", CallOutcome.DECLINED
         return OFFLINE, "offline", CallOutcome.OFFLINE
 
@@ -147,8 +151,6 @@ class Ringing:
                 await self._join_early(self._legs[0], sdp)
             case Progressed():
                 await self._ring_back()  # one of several: the caller hears our ringback
-            case Refused(_, status):
-                self._refusals.append(status)
 
     async def _join_early(self, leg: CalleeLeg, sdp: bytes) -> None:
         try:

@@ -30,7 +30,7 @@ class Placed:
         self.task = asyncio.create_task(self._wait())
 
     async def _wait(self) -> None:
-        self.media.read((await self.call.answered(60)).body)
+        self.media.read((await self.call.answered(90)).body)
 
     async def answered(self) -> RtpPhone:
         await asyncio.wait_for(asyncio.shield(self.task), SOON)

@@ -102,7 +102,7 @@ async def test_it_is_taken_while_its_place_is_still_being_said(front_desk: Front
 
 async def test_nobody_takes_it_so_it_rings_where_it_came_from(front_desk: FrontDesk) -> None:
     desk = front_desk
-    desk.exchange.calls.reconfigure(CallsConfig(park_seconds=1, ring_seconds=5))
+    desk.exchange.calls.reconfigure(CallsConfig(park_seconds=1, ring_seconds=30))
     async with call_between(desk.alice, "1002", desk.bob) as (outgoing, at_bob, ours, _):
         await park(at_bob)
         (await desk.rung(desk.bob)).refuse(486)
