@@ -14,7 +14,7 @@ from media.client import StoredCall
 from pbx import gruu
 from pbx.b2bua.call import Call
 from pbx.b2bua.caller_leg import CallerLeg, user_of
-from pbx.b2bua.comers import may_take_back, rings_at
+from pbx.b2bua.comers import is_open, may_take_back, rings_at
 from pbx.b2bua.config import CallsConfig
 from pbx.b2bua.events import Replacing, Taking
 from pbx.b2bua.goodbyes import Goodbyes
@@ -180,7 +180,7 @@ class Calls:
                 return next((c for c in self._live.values() if rings_at(c, target, device)), None)
             case plan.Slot(place) if may_take_back(self._around.directory(), device):
                 parked = self._around.lot.at(place)
-                return parked if parked is not None and parked.takes_comers else None
+                return parked if parked is not None and is_open(parked) else None
         return None
 
     def _come(self, event: sip.RequestReceived, device: UUID, call: Call) -> None:

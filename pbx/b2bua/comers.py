@@ -9,11 +9,16 @@ from pbx.b2bua.callee_leg import CalleeLeg
 from pbx.directory import Directory
 
 
+def is_open(call: Call) -> bool:
+    """Whether somebody waits in it for whom another phone may answer."""
+    return call.takes_comers and call.is_wanted
+
+
 def rings_at(call: Call, target: UUID, device: UUID) -> bool:
     """Whether the call rings at this extension or group, for somebody else than this phone.
 
     An emergency call is answered by the phones that it rings, and by no other."""
-    if not call.takes_comers or call.is_emergency or call.waiting.device == device:
+    if not is_open(call) or call.is_emergency or call.waiting.device == device:
         return False
     if call.group == target:
         return True
