@@ -70,8 +70,8 @@ class Call:
         self.clock = around.clock
         self.directory = around.directory()
         self.id = id
-        self.listen = board.listen
-        self.leg_in = board.leg_in
+        self.listen = board.listeners.listen
+        self.leg_in = board.listeners.leg_in
         self._board = board
         self._inbox: asyncio.Queue[LegEvent] = asyncio.Queue()
         self.started_at = started_at
@@ -429,7 +429,7 @@ class Call:
         """The dialog that our answer made."""
         dialog = self.agent.dialog(uas_id(answer))
         if dialog is not None:
-            self._board.listen_dialog(dialog, leg)
+            self._board.listeners.listen_dialog(dialog, leg)
         return dialog
 
     def person_at(self, device: UUID) -> UUID | None:
@@ -482,7 +482,7 @@ class Call:
             self.pairing.parties.discard(leg)
             self.ended(leg)
             leg.call = to
-            self._board.move(leg, self, to)
+            self._board.listeners.move(leg, self, to)
             to.take(leg)
         waiting = [self._inbox.get_nowait() for _ in range(self._inbox.qsize())]
         for event in waiting:

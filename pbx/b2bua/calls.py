@@ -18,7 +18,7 @@ from pbx.b2bua.comers import is_open, may_take_back, rings_at
 from pbx.b2bua.config import CallsConfig
 from pbx.b2bua.events import Replacing, Taking
 from pbx.b2bua.goodbyes import Goodbyes
-from pbx.b2bua.leg import Leg
+from pbx.b2bua.listeners import Listeners
 from pbx.b2bua.location import unwrap
 from pbx.b2bua.lot import Lot
 from pbx.b2bua.resumed import resume
@@ -30,7 +30,6 @@ from pbx.dialplan import plan
 from pbx.sip import events as sip
 from pbx.sip.dialog import Dialog, DialogId
 from pbx.sip.errors import PeerError
-from pbx.sip.events import TransactionId
 from pbx.sip.loops import forwards
 from pbx.sip.message import Request, response_to
 from storage.calls import CallRecord
@@ -69,9 +68,7 @@ class Calls:
         self._started, self._ended = started, ended
         self._live: dict[UUID, Call] = {}
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
-        self._by_transaction: dict[TransactionId, Leg] = {}
-        self._by_dialog: dict[DialogId, Leg] = {}
-        self._of_call: dict[UUID, list[TransactionId | DialogId]] = {}
+        self.listeners = Listeners()
         self._per_device: Counter[UUID] = Counter()
         self.goodbyes = Goodbyes(around.agent, around.phones)
         self.is_draining = False
@@ -85,11 +82,6 @@ class Calls:
     def lot(self) -> Lot:
         """Where calls are parked."""
         return self._around.lot
-
-    @property
-    def waiting_for(self) -> int:
-        """Transactions and dialogs that legs wait for."""
-        return len(self._by_transaction) + len(self._by_dialog) + len(self._of_call)
 
     def admit(self, event: sip.RequestReceived, device: UUID) -> None:
         """An INVITE of an authenticated device that begins a call."""
@@ -117,7 +109,7 @@ class Calls:
         call = Call.begun(around, self, event, device, max_forwards)
         call.route = route
         call.location = location if is_emergency else None
-        self.listen(event.transaction, call.caller)
+        self.listeners.listen(event.transaction, call.caller)
         self._started(call)
         self._note_use(call)
         self._begin(call, route)
@@ -153,7 +145,7 @@ class Calls:
         around = self._around
         holder = around.directory().holder_of(device)
         person = holder.person if holder else None
-        found = replaces and self.leg_in(
+        found = replaces and self.listeners.leg_in(
             DialogId(replaces.call_id, replaces.to_tag, replaces.from_tag)
         )
         if not replaces or not found or not found.belongs_to(device, person):
@@ -169,7 +161,7 @@ class Calls:
         leg = CallerLeg(call, new_id(around.clock), device, event)
         leg.person = person
         call.take(leg)
-        self.listen(event.transaction, leg)
+        self.listeners.listen(event.transaction, leg)
         call.tell(Replacing(leg, found))
         return 0
 
@@ -187,16 +179,16 @@ class Calls:
         leg = CallerLeg(call, new_id(self._around.clock), device, event)
         leg.person = call.person_at(device)
         call.take(leg)
-        self.listen(event.transaction, leg)
+        self.listeners.listen(event.transaction, leg)
         call.tell(Taking(leg))
 
     def receive(self, event: sip.Event) -> bool:
         """An event of a transaction or dialog; False: it belongs to no call."""
-        leg = self._leg_of(event)
+        leg = self.listeners.leg_of(event)
         if leg is not None:
             dialog = getattr(event, "dialog", None)
             if dialog is not None:
-                self.listen_dialog(dialog, leg)
+                self.listeners.listen_dialog(dialog, leg)
             if isinstance(event, sip.RequestReceived | sip.Acknowledged):
                 unwrap(event.request)
             leg.receive(event)
@@ -215,7 +207,7 @@ class Calls:
 
     def device_of(self, dialog: Dialog) -> UUID | None:
         """Whose dialog it is: a request in it must come from that device."""
-        leg = self._by_dialog.get(dialog.id)
+        leg = self.listeners.leg_in(dialog.id)
         return leg.device if leg else None
 
     def snapshot(self) -> list[CallRow]:
@@ -357,44 +349,13 @@ class Calls:
 
     def _forget(self, call: Call) -> None:
         self._around.lot.leave(call)
-        for key in self._of_call.pop(call.id, ()):
-            if isinstance(key, DialogId):
-                self._by_dialog.pop(key, None)
-            else:
-                self._by_transaction.pop(key, None)
+        self.listeners.forget(call)
         for device in call.devices():
             self.uncount(device)  # only of a call that was torn down in the middle
         del self._live[call.id], self._tasks[call.id]
         self.settled()
         if not self._live:
             self._idle.set()
-
-    def listen(self, transaction: TransactionId, leg: Leg) -> None:
-        """The leg wants to hear of this transaction."""
-        self._by_transaction[transaction] = leg
-        self._of_call.setdefault(leg.call.id, []).append(transaction)
-
-    def listen_dialog(self, dialog: Dialog, leg: Leg) -> None:
-        """The leg wants to hear of this dialog."""
-        if self._by_dialog.get(dialog.id) is not leg:
-            self._by_dialog[dialog.id] = leg
-            self._of_call.setdefault(leg.call.id, []).append(dialog.id)
-
-    def leg_in(self, dialog: DialogId) -> Leg | None:
-        """Whose dialog it is."""
-        return self._by_dialog.get(dialog)
-
-    def move(self, leg: Leg, call: Call, to: Call) -> None:
-        """The leg goes on in another call: what it waits for is forgotten with that one."""
-        theirs = self._of_call.get(call.id, [])
-        moved = [key for key in theirs if self._waits_for(key) is leg]
-        self._of_call[call.id] = [key for key in theirs if key not in set(moved)]
-        self._of_call.setdefault(to.id, []).extend(moved)
-
-    def _waits_for(self, key: TransactionId | DialogId) -> Leg | None:
-        if isinstance(key, DialogId):
-            return self._by_dialog.get(key)
-        return self._by_transaction.get(key)
 
     def count(self, device: UUID) -> None:
         """The device is part of one more call."""
@@ -413,10 +374,3 @@ class Calls:
         """Whether a person is part of so many calls, not counting one."""
         theirs = (c for c in self._live.values() if c is not beside and person in c.people())
         return sum(1 for _ in theirs) >= most
-
-    def _leg_of(self, event: sip.Event) -> Leg | None:
-        transaction = getattr(event, "transaction", None)
-        leg = self._by_transaction.get(transaction) if transaction is not None else None
-        if leg is None and (dialog := getattr(event, "dialog", None)) is not None:
-            leg = self._by_dialog.get(dialog.id)
-        return leg

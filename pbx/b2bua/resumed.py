@@ -110,7 +110,7 @@ def _resume_leg(
     call.add(leg)
     if was.phase == "confirmed" and was.dialog is not None:
         leg.dialog, leg.phase = call.agent.restore(was.dialog), Phase.CONFIRMED
-        board.listen_dialog(leg.dialog, leg)
+        board.listeners.listen_dialog(leg.dialog, leg)
         _adopt(leg, stored.legs)
     else:
         leg.end()  # it rang, or had ended

@@ -1,4 +1,4 @@
-"""What all calls have in common, and the board where their legs say what they wait for."""
+"""What all calls have in common, and the board where their legs say what they take."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ from uuid import UUID
 from media.client import MediaClient
 from pbx.b2bua.config import CallsConfig
 from pbx.b2bua.goodbyes import Goodbyes
+from pbx.b2bua.listeners import Listeners
 from pbx.b2bua.lot import Lot
 from pbx.b2bua.manners import Manners
 from pbx.b2bua.ports import Phones, UserAgent
 from pbx.b2bua.snapshot import SnapshotKey
 from pbx.directory import Directory
-from pbx.sip.dialog import Dialog, DialogId
-from pbx.sip.events import TransactionId
 from storage.identifiers import Clock
 from storage.ledger.actions import Action
 from storage.reach import Change
 
 if TYPE_CHECKING:
     from pbx.b2bua.call import Call
-    from pbx.b2bua.leg import Leg
     from pbx.sign_ins import SignIns
     from pbx.voicemail.office import Voicemail
 
@@ -61,14 +59,11 @@ class Surroundings:
 
 
 class Board(Protocol):
-    """Where legs say what they wait for."""
+    """Where calls say what they wait for, and which devices and people they take."""
 
     goodbyes: Goodbyes
+    listeners: Listeners
 
-    def listen(self, transaction: TransactionId, leg: Leg) -> None: ...
-    def listen_dialog(self, dialog: Dialog, leg: Leg) -> None: ...
-    def leg_in(self, dialog: DialogId) -> Leg | None: ...
-    def move(self, leg: Leg, call: Call, to: Call) -> None: ...
     def count(self, device: UUID) -> None: ...
     def uncount(self, device: UUID) -> None: ...
     def has_room(self, device: UUID) -> bool: ...

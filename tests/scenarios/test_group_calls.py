@@ -32,7 +32,7 @@ class Ward:
     async def over(self, count: int) -> list[CallRecord]:
         records = await self.exchange.over()
         assert len(records) == count
-        assert self.exchange.calls.waiting_for == 0
+        assert len(self.exchange.calls.listeners) == 0
         assert len(self.exchange.calls.lot) == 0
         assert await self.exchange.media.calls() == []
         return records

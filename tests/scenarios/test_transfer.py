@@ -61,7 +61,7 @@ async def three(
 async def the_records(exchange: TestExchange, count: int) -> list[CallRecord]:
     records = await exchange.over()
     assert len(records) == count
-    assert exchange.calls.waiting_for == 0
+    assert len(exchange.calls.listeners) == 0
     assert await exchange.media.calls() == []
     return records
 

@@ -69,7 +69,7 @@ async def test_calls_whose_phones_vanish_are_recorded_and_leave_nothing(
         assert {record.outcome for record in records} == {CallOutcome.ANSWERED}
         assert {record.cause for record in records} <= {"caller-silent", "callee-silent"}
         assert all(len(record.legs) == 2 for record in records)
-        assert len(exchange.calls) == exchange.calls.waiting_for == 0
+        assert len(exchange.calls) == len(exchange.calls.listeners) == 0
         assert await exchange.media.calls() == []
         assert len(exchange.location) == 0
         left = exchange.stack.snapshot()

@@ -94,7 +94,7 @@ class FrontDesk:
         """When everything is over, and nothing is left of it."""
         found = await self.exchange.over()
         assert len(found) == count
-        assert self.exchange.calls.waiting_for == 0
+        assert len(self.exchange.calls.listeners) == 0
         assert len(self.exchange.calls.lot) == 0
         assert not any(call.legs for call in await self.exchange.media.calls())
         return found

@@ -36,7 +36,7 @@ async def the_record(exchange: TestExchange) -> CallRecord:
     async with asyncio.timeout(60):
         [record] = await exchange.over()
     assert len(exchange.calls) == 0
-    assert exchange.calls.waiting_for == 0
+    assert len(exchange.calls.listeners) == 0
     assert await exchange.media.calls() == []
     return record
 

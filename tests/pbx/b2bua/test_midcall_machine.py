@@ -162,7 +162,7 @@ async def over(exchange: TestExchange) -> None:
         exchange.calls.hang_up(row.id, "administrator")
     async with asyncio.timeout(PATIENCE):
         await exchange.calls.idle()
-    assert exchange.calls.waiting_for == 0
+    assert len(exchange.calls.listeners) == 0
     assert not any(call.legs for call in await exchange.media.calls())
 
 

@@ -90,7 +90,7 @@ async def test_two_who_are_as_fast_as_each_other(front_desk: FrontDesk) -> None:
     await hear_each_other(await placed.answered(), winner.media)
     await placed.call.bye()
     assert len(await desk.exchange.over()) in (1, 2)  # the slower one came late or too late
-    assert desk.exchange.calls.waiting_for == 0
+    assert len(desk.exchange.calls.listeners) == 0
 
 
 async def test_whoever_gives_up_picking_up_ends_nobody_elses_call(front_desk: FrontDesk) -> None:
