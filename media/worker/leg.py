@@ -43,6 +43,11 @@ from media.worker.transcoder import Coding, Transcoder
 from media.worker.watchdog import Watchdog
 from media.worker.whereabouts import Whereabouts, named_by
 
+LEFT_ALONE = 0.02
+"""Seconds until somebody whose partner is gone hears music."""
+WORDLESS = 0.5
+"""Seconds that music or ringing go on at most, for somebody who is joined with a silent phone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -107,6 +112,10 @@ class Leg:
         self._playback: Playback | None = None
         self._music: tuple[int, Codec] | None = None
         """What the playback is in while it is the music of somebody who waits."""
+        self._is_waiting = False
+        """It hears something without end, until somebody is there."""
+        self._turn: Deadline | None = None
+        """When what it hears changes, if nobody says otherwise."""
         self._named: tuple[str | None, int, int] | None = None
         self._digits = EventDecoder()
         self._reports_digits = False
@@ -118,6 +127,7 @@ class Leg:
         self._reporting: Deadline = loop.at(loop.now() + self.reports.interval(), self._report)
         self.watchdog = Watchdog(name, self.path, self.control, around.config, loop, tell)
         self.path.latched = self._latched
+        self.path.resumed = self._speaks
         self.path.receive_event = self._receive_event
 
     # --- offer and answer
@@ -177,9 +187,31 @@ class Leg:
         self.listen(None)
         self._relink()
 
+    @property
+    def partner(self) -> "Leg | None":
+        """Who hears this one's phone."""
+        return self._partner
+
+    def is_joined_with(self, other: "Leg") -> bool:
+        """Whether the two hear each other, or music where one holds the call."""
+        return self._partner is other and other._partner is self
+
+    def left_alone(self) -> None:
+        """Whom it heard is gone. It hears music if nobody says soon what else: an exchange that
+        was about to may be gone as well."""
+        self._turn_after(LEFT_ALONE, self._hear_music)
+
     def part(self) -> None:
         """Nobody hears this leg, and it hears nobody."""
         self.stop_playing()
+        if self._partner is not None:
+            self._partner._end_music()
+        self.come_away()
+
+    def come_away(self) -> None:
+        """As `part`, to be joined with somebody: what it hears while it waits goes on."""
+        if not self._is_waiting:
+            self.stop_playing()
         if self._feeder is not None:
             self._feeder._unlink()
         self._unlink()
@@ -195,6 +227,7 @@ class Leg:
         if frames is None:
             raise Misuse("nothing can be played in the codec of this leg")
         self.hear(frames, ended)
+        self._is_waiting = player.times == 0
 
     def hear(
         self,
@@ -240,7 +273,8 @@ class Leg:
 
     def stop_playing(self) -> None:
         """Cut the player off."""
-        self._music = None
+        self._forget_turn()
+        self._music, self._is_waiting = None, False
         if self._playback is not None:
             self._playback.stop()
             self._playback = None
@@ -270,7 +304,6 @@ class Leg:
         if self._feeder is not None:
             self._feeder._unlink()
         if self._partner is not None:
-            self._partner._end_music()
             self._partner._feeder = None
             self._partner = None
         self._stop_coding()
@@ -358,7 +391,8 @@ class Leg:
                 self.path.lead(None, payloads.table(self._applied.receive, None))
                 partner._hear_music()
                 return
-            partner._end_music()
+        if partner is not None:
+            partner._wind_down()
         send = partner._applied.send if partner and partner._applied else None
         stream = partner.stream if partner else None
         table = payloads.table(self._applied.receive, send) if partner else self._unheard()
@@ -386,6 +420,8 @@ class Leg:
         if self._applied is None or partner._applied is None:
             return
         self.path.lead(None, payloads.tapped(self._applied.receive))
+        if partner._is_waiting:
+            partner.stop_playing()
         there = partner._applied
         self._coder = self._around.coding.begin(
             self._around.loop, self._applied.receive, partner.stream, there.voice, there.send
@@ -409,6 +445,7 @@ class Leg:
 
     def _hear_music(self) -> None:
         """Until its partner listens again; a codec we cannot play in is left silent."""
+        self._forget_turn()
         if self._applied is None or self._music == self._applied.voice:
             return
         self.stop_playing()
@@ -416,7 +453,27 @@ class Leg:
         frames = self._frames(WAITING, codec)
         if frames is not None:
             self._playback = Playback(self._around.loop, self.stream, number, frames, self._fed)
-            self._music = (number, codec)
+            self._music, self._is_waiting = (number, codec), True
+
+    def _wind_down(self) -> None:
+        """What it hears while it waits goes on until a word of whom it is joined with: that may
+        take a handshake. Not for long, they may have nothing to say."""
+        if self._is_waiting:
+            self._turn_after(WORDLESS, self.stop_playing)
+
+    def _speaks(self) -> None:
+        """The first word of its phone's to its partner."""
+        if self._partner is not None and self._partner._is_waiting:
+            self._partner.stop_playing()
+
+    def _turn_after(self, seconds: float, act: Callable[[], None]) -> None:
+        self._forget_turn()
+        self._turn = self._around.loop.at(self._around.loop.now() + seconds, act)
+
+    def _forget_turn(self) -> None:
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
 
     def _frames(self, player: Player, codec: Codec) -> Iterator[bytes | memoryview] | None:
         """A player's frames as they are kept, or coded while they are played."""
@@ -433,7 +490,6 @@ class Leg:
     def _unlink(self) -> None:
         self._stop_coding()
         if self._partner is not None:
-            self._partner._end_music()
             self._partner._feeder = None
             self._partner = None
         self.path.lead(None, self._unheard())

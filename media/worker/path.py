@@ -87,6 +87,7 @@ class Path:
         "receive_voice",
         "received",
         "replayed",
+        "resumed",
         "sink",
         "source",
         "unauthenticated",
@@ -113,6 +114,8 @@ class Path:
         self.control: Callable[[int], object] | None = None
         """With rtcp-mux: takes the RTCP packet of this size in the buffer."""
         self.latched: Callable[[], None] = _ignored
+        self.resumed: Callable[[], None] = _ignored
+        """The first packet on a new way is about to go."""
         self.receive_event: EventSink = _passed_on
         self.receive_voice: VoiceSink = _unheard
         self.clock = 8000
@@ -159,7 +162,8 @@ class Path:
 
     def close(self) -> None:
         """The leg ends. Its callbacks are cycles, which no collector breaks in a worker."""
-        self.control, self.latched, self.receive_event = None, _ignored, _passed_on
+        self.control, self.receive_event = None, _passed_on
+        self.latched = self.resumed = _ignored
         self.receive_voice = _unheard
         self._other = None
         self._handlers = {}
@@ -300,6 +304,7 @@ class Path:
         elif not self._resume:
             return second  # late: passed on as it is, the numbers have moved on already
         if self.sink is not None and self._resume:
+            self.resumed()
             self._sequence_offset, self._timestamp_offset = self.sink.offsets(
                 sequence, timestamp, now
             )

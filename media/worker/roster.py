@@ -151,9 +151,11 @@ class Roster:
         return answer
 
     def _join(self, one: Leg, other: Leg) -> None:
+        if one.is_joined_with(other):
+            return
         one.check_joins(other)
-        one.part()
-        other.part()
+        one.come_away()
+        other.come_away()
         one.lead_to(other)
         if other is not one:
             other.lead_to(one)
@@ -162,7 +164,11 @@ class Roster:
         known = [self._legs[name] for name in names if name in self._legs]
         if snapshot and known:
             self._kept.store(known[0].call, snapshot)
-        return tuple(self._drop(name) if name in self._legs else None for name in names)
+        stay = [leg.partner for leg in known if leg.partner and leg.partner not in known]
+        figures = tuple(self._drop(name) if name in self._legs else None for name in names)
+        for leg in stay:
+            leg.left_alone()
+        return figures
 
     def _drop(self, name: LegId) -> LegStats:
         leg = self._leg(name)

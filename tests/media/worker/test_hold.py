@@ -70,6 +70,7 @@ def test_whoever_is_on_hold_hears_music_and_nothing_of_the_other_room(
     resumed = offer(inline, ours, nurse.sdp())
     assert b"a=sendrecv" in resumed
     assert inline.told.count(Held(ours, False)) == 1
+    nurse.send()
     inline.spin(0.1)
     patient.take()
     before = len(patient.heard)
@@ -193,3 +194,89 @@ def test_the_echo_of_a_phone_on_hold_is_no_music(inline: Inline) -> None:
     offer(inline, leg, phone.sdp())
     phone.send()
     inline.spin_until(phone.take)
+
+
+def test_whoever_is_left_alone_hears_music_before_a_silence_is_heard(inline: Inline) -> None:
+    gone, left = RtpPhone(), RtpPhone()
+    ours, _ = joined(inline, gone, left)
+    gone.send()
+    inline.spin_until(left.take)
+
+    inline.ask(control.Drop((ours,)))
+    inline.spin(0.03)
+    assert left.take()
+    inline.spin_until(lambda: [left.take()] and len(left.heard) > 20)
+    assert music_heard(left)
+    assert is_one_stream(left)
+
+
+@pytest.mark.parametrize("is_silent", [True, False])
+def test_who_waits_hears_music_until_the_first_word_but_not_for_long(
+    inline: Inline, is_silent: bool
+) -> None:
+    waits, comes = RtpPhone(), RtpPhone()
+    ours, theirs = inline.alone(waits), inline.alone(comes)
+    for phone in (waits, comes):
+        phone.send()
+    inline.ask(control.Feed(ours, Player(sounds=(Tone("ringback"),), times=0)))
+    inline.spin(0.1)
+    inline.ask(control.Join(ours, theirs))
+    waits.take()
+    inline.spin(0.2)
+    assert 9 <= len(waits.take()) <= 11
+    if not is_silent:
+        comes.send(b"\x11" * 160)
+        inline.spin_until(waits.take)
+        inline.spin(0.1)
+    inline.spin(0.5)
+    waits.take()
+    last = len(waits.heard)
+    inline.spin(0.1)
+
+    assert waits.take() == []
+    assert (waits.heard[-1].payload == b"\x11" * 160) is not is_silent
+    assert 15 + 10 * is_silent <= last <= 20 + 15 * is_silent
+    assert is_one_stream(waits)
+
+
+@pytest.mark.parametrize("word", ["part", "feed", "join", "drop", "at once"])
+def test_whoever_is_told_what_to_hear_when_left_alone_hears_no_music(
+    inline: Inline, word: str
+) -> None:
+    gone, left, new = RtpPhone(), RtpPhone(), RtpPhone()
+    ours, theirs = joined(inline, gone, left)
+    other = inline.alone(new)
+    for phone in (left, new):
+        phone.send()
+    inline.spin()
+    inline.ask(control.Drop((ours, theirs) if word == "at once" else (ours,)))
+    match word:
+        case "part":
+            inline.ask(control.Part(theirs))
+        case "feed":
+            inline.ask(control.Feed(theirs, Player(sounds=(Tone("congestion"),))))
+        case "join":
+            inline.ask(control.Join(theirs, other))
+            new.send(b"\x11" * 160)
+        case "drop":
+            inline.ask(control.Drop((theirs,)))
+    inline.spin(0.3)
+    left.take()
+
+    assert not music_heard(left)
+    assert bool(left.heard) is (word in ("feed", "join"))
+
+
+def test_who_hears_the_other_already_is_joined_again_without_a_seam(inline: Inline) -> None:
+    nurse, patient = RtpPhone(), RtpPhone()
+    ours, theirs = joined(inline, nurse, patient)
+    patient.send()
+    inline.spin()
+    offer(inline, ours, nurse.sdp("sendonly"))
+    inline.spin(0.1)
+    inline.ask(control.Join(theirs, ours))
+    inline.spin(0.1)
+    patient.take()
+
+    assert [heard.marker for heard in patient.heard].count(True) == 1  # where the music began
+    assert is_one_stream(patient)
