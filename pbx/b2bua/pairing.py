@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from media.client import AnswerRefused, Ended, LegGone, LegId, MediaError, MediaEvent, Place, Player
+from media.client import (
+    AnswerRefused,
+    Ended,
+    LegGone,
+    LegId,
+    MediaError,
+    MediaEvent,
+    Misuse,
+    Place,
+    Player,
+)
 from pbx.b2bua.events import Heard
 
 if TYPE_CHECKING:
@@ -82,25 +92,29 @@ class Pairing:
         self.pair(one, other)
         await self._link(one.media, other.media)
 
+    async def join_again(self) -> None:
+        """After a crash in the middle of a change they may have been parted already, or not yet;
+        nobody notices where they were not."""
+        for one, other in self._partner.items():
+            if one.media and other.media and self._call.media.are_near(one.media, other.media):
+                await self._call.media.join(one.media, other.media)
+                return
+
     def pair(self, one: Leg, other: Leg) -> None:
         """These two are the call now."""
         self._partner = {one: other, other: one}
         self.parties = {one, other}
 
-    async def part(self, waiting: Leg) -> None:
-        """From now on one of them waits, and the other is no party any more."""
-        self.await_for(waiting)
-        await self.close()
-        if waiting.media is not None:
-            await self._call.media.part(waiting.media)
-
     async def entertain(self, waiting: Leg, player: Player) -> None:
         """One of them waits and hears this, without a silence before it that a crash could make a
-        long one; nobody hears them."""
+        long one; nobody hears them. The other is no party any more."""
         other, media = self.partner_of(waiting), self._call.media
         self.await_for(waiting)
         if waiting.media is not None:
-            await media.feed(waiting.media, player)
+            try:
+                await media.feed(waiting.media, player)
+            except Misuse:  # in the codec of this phone nothing can be played
+                await media.part(waiting.media)
         await self.close()
         if other is not None and other.media is not None:
             await media.part(other.media)

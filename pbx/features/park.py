@@ -113,18 +113,19 @@ async def still_parked(call: Call, parker: UUID) -> None:
     who = next((leg for leg in talking if leg.device != parker), None)
     if who is None:
         raise CallOver("park-given-up")
-    for leg in talking:
-        if leg is not who:
-            leg.hang_up()  # it was told the place
+    parkers = [leg for leg in talking if leg is not who]
+    for leg in parkers:
+        leg.hang_up()  # it was told the place
     await _wait(call, parker, who)
+    await call.drop_media(parkers)
     await stay(call)
 
 
 async def _wait(call: Call, parker: UUID, who: Leg) -> None:
-    await call.pairing.part(who)
+    """Kept before it is done, so that an exchange that comes back finds nobody parked in vain."""
     call.parked_by, call.takes_comers, call.state = parker, True, "parked"
-    await call.play(MUSIC)
     await call.keep()
+    await call.pairing.entertain(who, MUSIC)
 
 
 async def _stays(call: Call, seconds: float) -> bool:
@@ -139,7 +140,7 @@ async def _stays(call: Call, seconds: float) -> bool:
 async def _taken(call: Call, asked: Taking) -> bool:
     number = number_of_slot(call.place)
     if not await answer_comer(call, asked.leg):
-        await call.play(MUSIC)
+        await call.pairing.entertain(call.waiting, MUSIC)
         return False
     call.picked_up(asked.leg, number, "retrieved")
     await _leave_place(call)

@@ -41,4 +41,5 @@ async def resume(call: Call) -> None:
     if is_alone and call.route_name != "echo":
         raise CallOver(RESTARTED, CallOutcome.ANSWERED)
     call.outcome, call.cause, call.state = CallOutcome.ANSWERED, "internal", "talking"
+    await call.pairing.join_again()
     await go_on(call)

@@ -171,7 +171,7 @@ class Ringing:
         elif not self._is_heard_ringing and not self._has_early_media:
             self._is_heard_ringing = True
             self._news.tell(180)
-            await self._call.play(RINGBACK)
+            await self._call.pairing.entertain(self._call.waiting, RINGBACK)
 
     async def _take(self, answer: Answered) -> bool:
         """An answer that was not offered is a failed call: BYE, and the others ring on."""

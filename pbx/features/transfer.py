@@ -95,7 +95,7 @@ async def transfer(call: Call, asked: Referred) -> None:
 
 async def _to_mailbox(call: Call, journey: Journey, tenancy: TenancyEntry | GroupEntry) -> None:
     """The caller leaves a message; who put them through need not wait for it."""
-    await call.pairing.part(journey.who)
+    await call.pairing.entertain(journey.who, MUSIC)
     _told(call, journey, 200)
     await leave(call, journey.by)
     await leave_message(call, tenancy, CallOutcome.NO_ANSWER)
@@ -174,7 +174,7 @@ async def go_on_with(call: Call, journey: Journey) -> None:
         return
     _told(call, journey, 503)
     if not journey.by.is_talking:
-        await call.play(MUSIC)
+        await call.pairing.entertain(journey.who, MUSIC)
         await until_reachable(call, [journey.by.device])
     await come_back(call, journey.by, journey.who)
 
@@ -196,8 +196,7 @@ async def come_back(call: Call, transferor: Leg, other: Leg) -> None:
         await call.pairing.join(other, transferor)
         await call.talk()
         return
-    await call.pairing.part(other)
-    await call.play(MUSIC)
+    await call.pairing.entertain(other, MUSIC)
     holder = call.directory.holder_of(transferor.device)
     ringing = Ringing(
         call, number=holder.number if holder else "", news=News(transferor, None, is_wanted=False)

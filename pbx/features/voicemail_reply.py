@@ -60,8 +60,7 @@ async def reply(
         await dialogue.tell("vm-fault")
         return
     await dialogue.media.release(dialogue.leg)
-    await call.pairing.part(call.caller)
-    await call.play(RINGBACK)
+    await call.pairing.entertain(call.caller, RINGBACK)
     ringing = Ringing(call, number=number, news=News(call.caller, None, is_wanted=False))
     winner = await ringing.first_answer(route.devices)
     if winner is None:

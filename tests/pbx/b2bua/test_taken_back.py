@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 from msgspec.structs import replace
 
+from media.client import Place
 from pbx.b2bua.snapshot import CallSnapshot, JourneySnapshot
+from pbx.features.park import MUSIC
 from storage.calls import CallOutcome, CallRecord
 from tests.support.calling import Talk, talking
 from tests.support.exchange import DOMAIN, TestExchange
@@ -42,7 +44,7 @@ async def ringing_at(phone: Phone) -> Incoming:
 
 async def the_record(exchange: TestExchange) -> CallRecord:
     records = await exchange.over()
-    assert exchange.calls.waiting_for == 0
+    assert len(exchange.calls.listeners) == 0
     assert await exchange.media.calls() == []
     [record] = [one for one in records if one.cause != "transferred"]
     return record
@@ -73,6 +75,32 @@ async def test_a_call_on_hold_is_on_hold_and_can_be_resumed(
     record = await the_record(exchange)
 
     assert (record.outcome, record.cause) == (CallOutcome.ANSWERED, "callee-hung-up")
+
+
+@pytest.mark.parametrize("change", ["waits", "is taken over"])
+async def test_who_had_been_parted_before_that_was_kept_hears_the_other_again(
+    exchange: TestExchange, carol: Phone, change: str
+) -> None:
+    """Killed between what the worker was told, and the snapshot that says so."""
+    async with talking(exchange) as talk:
+        [stored] = await exchange.media.calls()
+        at_alice = exchange.snapshots.open(stored.snapshot).legs[0].media
+        if change == "waits":
+            await exchange.media.feed(at_alice, MUSIC)
+        else:
+            comer = RtpPhone()
+            place = Place(local="127.0.0.1", peer="127.0.0.1")
+            leg = await exchange.media.open(stored.call, place, print, comer.sdp())
+            await exchange.media.make_answer(leg)
+            await exchange.media.join(at_alice, leg)
+            comer.close()
+        await exchange.restart(crashes=True)
+        await back(exchange, talk.alice, talk.bob)
+        await hear_each_other(talk.alice_media, talk.bob_media)
+        await talk.outgoing.bye()
+        await asyncio.wait_for(talk.incoming.ended.wait(), 60)
+
+    assert (await the_record(exchange)).cause == "caller-hung-up"
 
 
 async def on_the_way(talk: Talk, carol: Phone) -> Incoming:

@@ -58,7 +58,7 @@ async def test_only_who_holds_both_dialogs_joins_what_is_behind_them(
             await talk.outgoing.bye()
             await asyncio.wait_for(at_carol.ended.wait(), 60)
     records = await exchange.over()
-    assert exchange.calls.waiting_for == 0
+    assert len(exchange.calls.listeners) == 0
     assert (await exchange.ledger_actions()).count("call.claimed") == 2  # one for each device
     joined = next(record for record in records if record.cause == "caller-hung-up")
     assert joined.outcome is CallOutcome.ANSWERED
@@ -133,6 +133,34 @@ async def test_a_phone_that_wants_no_news_gets_none(exchange: TestExchange, caro
         await talk.outgoing.bye()
         media.close()
     assert len(await exchange.over()) == 1
+
+
+async def test_somebody_whose_codec_we_cannot_play_in_is_put_through_all_the_same(
+    exchange: TestExchange, carol: Phone
+) -> None:
+    rare = ((18, "G729/8000"),)
+    ours, first, second = (RtpPhone(formats=rare) for _ in range(3))
+    async with exchange.phone("alice") as alice, exchange.phone("bob") as bob:
+        outgoing = alice.invite("1002", ours.sdp())
+        at_bob = await asyncio.wait_for(bob.incoming.get(), 60)
+        first.read(at_bob.invite.body)
+        at_bob.answer(first.sdp())
+        ours.read((await outgoing.answered()).body)
+        assert (await refer(at_bob, f"<sip:1003@{DOMAIN}>")).status == 202
+        at_carol = await asyncio.wait_for(carol.incoming.get(), 60)
+        at_carol.ring()
+        second.read(at_carol.invite.body)
+        at_carol.answer(second.sdp())
+        await asyncio.wait_for(at_bob.ended.wait(), 60)
+        while not second.heard:
+            ours.send(b"\x31" * 20, 18)
+            await asyncio.to_thread(second.listen, 0.05)
+        await outgoing.bye()
+        await asyncio.wait_for(at_carol.ended.wait(), 60)
+    for media in (ours, first, second):
+        media.close()
+    [record] = await exchange.over()
+    assert record.cause == "caller-hung-up"
 
 
 @pytest.mark.parametrize(
