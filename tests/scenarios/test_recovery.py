@@ -38,6 +38,7 @@ STATES = (
 )  # fmt: skip
 SOME_STATES = ("ringing", "talking", "hanging up")
 GAP = 0.06
+"""Seconds, on a machine that does nothing else; otherwise far less than there is no exchange."""
 
 
 @pytest.fixture
@@ -157,7 +158,7 @@ async def test_a_call_survives_and_each_side_can_end_it(product: Product, who: s
 
     for heard in talk.heard:
         assert heard.received >= heard.sent - 1
-        assert heard.longest <= GAP
+        assert heard.longest <= (GAP if LONG else took / 2)
     [record] = await records(product)
     assert (record.row.outcome, record.row.cause) == (CallOutcome.ANSWERED, f"{who}-hung-up")
     assert record.row.answered_at
@@ -171,7 +172,7 @@ async def test_a_call_survives_and_each_side_can_end_it(product: Product, who: s
 
 
 async def test_killed_at_named_states_and_random_moments_nothing_leaks(product: Product) -> None:
-    seed = int(os.environ.get("SEED", time.time_ns() % 1_000_000))
+    seed = int(os.environ.get("PBX_SEED", time.time_ns() % 1_000_000))
     chance = random.Random(seed)
     print(f"seed {seed}")
     before, admitted, back = ports_of(product), 0, []

@@ -6,6 +6,7 @@ packet arrived. Whoever is on the line hears somebody, or music: a gap is the re
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import select
 import socket
@@ -16,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tests.support.rtp_phone import FRAME, RtpPhone
-from tests.support.two_way import KERNEL, PACE, SO_TIMESTAMPNS, in_front
+from tests.support.two_way import KERNEL, PACE, SO_TIMESTAMPNS, both_in_front, in_front
 
 VOICE = b"\xff" * FRAME
 
@@ -47,6 +48,13 @@ class Steady:
         phone.rtp.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         phone.take()  # what has come before has no time
         self.lines = {**self.lines, phone: Line()}
+
+    async def heard(self, phone: RtpPhone) -> float:
+        """When it next hears anything."""
+        line, before = self.lines[phone], time.time()
+        while not line.arrivals or line.arrivals[-1] <= before:  # noqa: ASYNC110  # a thread's doing
+            await asyncio.sleep(0.005)
+        return next(at for at in line.arrivals if at > before)
 
     def run(self) -> None:
         in_front()
@@ -83,9 +91,10 @@ def steady() -> Iterator[Steady]:
     """Until the block ends."""
     voices = Steady()
     thread = threading.Thread(target=voices.run, daemon=True)
-    thread.start()
-    try:
-        yield voices
-    finally:
-        voices.stop()
-        thread.join()
+    with both_in_front():
+        thread.start()
+        try:
+            yield voices
+        finally:
+            voices.stop()
+            thread.join()
