@@ -154,7 +154,7 @@ def test_a_codec_that_we_cannot_play_in_is_left_silent(inline: Inline) -> None:
     inline.spin_until(other.take)
 
 
-def test_the_music_ends_with_whoever_held_and_gives_way_to_a_prompt(inline: Inline) -> None:
+def test_the_music_outlives_whoever_held_and_gives_way_to_a_prompt(inline: Inline) -> None:
     one, other, third = RtpPhone(), RtpPhone(), RtpPhone()
     first, second = joined(inline, one, other)
     other.send()
@@ -171,8 +171,12 @@ def test_the_music_ends_with_whoever_held_and_gives_way_to_a_prompt(inline: Inli
     other.take()
     assert music_heard(other)
     inline.ask(control.Drop((first,)))
-    inline.spin(0.05)
+    inline.spin(0.1)
     other.take()
+    inline.spin(0.1)
+    assert len(other.take()) == 5
+    assert is_one_stream(other)
+    inline.ask(control.Part(second))
     inline.spin(0.1)
     assert other.take() == []
     inline.ask(control.Join(second, inline.alone(third)))

@@ -248,7 +248,7 @@ async def test_nobody_waits_for_a_group_without_end(front_desk: FrontDesk) -> No
     """The members of a long list ring in turn no longer than a group may altogether."""
     desk = front_desk
     desk.exchange.calls.reconfigure(CallsConfig(group_seconds=5))
-    desk.exchange.group("2000", "1002", "1003", "1004", strategy="in-order", ring_seconds=4)
+    desk.exchange.group("2000", "1002", "1003", "1004", strategy="in-order", ring_seconds=3)
 
     placed = desk.call(desk.alice, "2000")
     at_bob = await desk.rung(desk.bob)
