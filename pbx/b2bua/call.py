@@ -164,22 +164,25 @@ class Call:
         """Whether an exchange that comes back goes on with all of it."""
         return self.state in ("talking", "parked")
 
-    async def leave(self) -> bool:
-        """Nothing is said to whoever talks, and nothing given back; False: nobody would go on
-        with it, and it has to be ended."""
+    @property
+    def can_be_left(self) -> bool:
+        """Whether an exchange that comes back would go on with it, or with some of it."""
         if not any(leg.is_talking for leg in self.pairing.parties):
             return False
-        if not (self.is_settled or self.journey or self.parked_by or self.is_emergency):
-            return False
+        return bool(self.is_settled or self.journey or self.parked_by or self.is_emergency)
+
+    async def leave(self, task: asyncio.Task[None]) -> None:
+        """Nothing is said to whoever talks, and nothing given back of theirs. Our task ends before
+        it can take the end of what rings for a refusal."""
         self.is_left = True
         ringing = [leg for leg in self.legs if leg.is_beginning]
         for leg in ringing:
             self._hang_up(leg)
-        await self.drop_media(ringing)
         await self.keep()
         for leg in self.legs:
             leg.asking.close()
-        return True
+        task.cancel()
+        await self.drop_media(ringing)
 
     async def _finish(self) -> None:
         """Give everything back, whatever fails on the way."""

@@ -305,8 +305,8 @@ class Calls:
         could not be taken back is ended before."""
         self.is_draining = True
         for id, call in list(self._live.items()):
-            if await call.leave():
-                self._tasks[id].cancel()
+            if call.can_be_left and id in self._tasks:
+                await call.leave(self._tasks[id])
             else:
                 call.end("shutdown")
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
