@@ -7,7 +7,7 @@ it holds nobody up.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 
 from storage.ledger.committer import Committer
 from storage.ledger.entry import Entry
@@ -16,10 +16,13 @@ from storage.ledger.entry import Entry
 class Rounds:
     """`run` writes until `close`."""
 
-    def __init__(self, gather: float, retry: float | None = None) -> None:
-        """Seconds that news wait for more, and after which trouble is tried again."""
+    def __init__(self, gather: float, retry: float | None = None, *, apart: float = 0.0) -> None:
+        """Seconds that news wait for more, and after which trouble is tried again. Where there is
+        always news, rounds begin so many seconds `apart`."""
         self._gather = gather
         self._retry = retry
+        self._apart = apart
+        self._next_at = 0.0
         self._news = asyncio.Event()
         self._urgent = asyncio.Event()
         self._is_closing = False
@@ -43,6 +46,7 @@ class Rounds:
             await self._pause(self._retry if is_troubled() else None)
             self._news.clear()
             self._urgent.clear()
+            self._next_at = asyncio.get_running_loop().time() + self._apart
             await write()
         await write()
 
@@ -50,15 +54,17 @@ class Rounds:
         try:
             async with asyncio.timeout(at_most):
                 await self._news.wait()
-            async with asyncio.timeout(self._gather):
+            now = asyncio.get_running_loop().time()
+            async with asyncio.timeout_at(max(now + self._gather, self._next_at)):
                 await self._urgent.wait()
         except TimeoutError:
             return
 
 
-async def note_all(committer: Committer, entries: Iterable[Entry]) -> int:
+async def note_all(committer: Committer, entries: Sequence[Entry]) -> int:
     """Rows that cannot be refused; how many were lost, for one that has stopped takes none."""
-    results = await asyncio.gather(
-        *(committer.note(entry) for entry in entries), return_exceptions=True
-    )
-    return sum(isinstance(result, Exception) for result in results)
+    try:
+        await committer.note(*entries)
+    except Exception:  # noqa: BLE001 - whatever it was, nobody has them now
+        return len(entries)
+    return 0

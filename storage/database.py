@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from storage import schema
+from storage import schema, sqlite_thread
 from storage.config import database_url
 from storage.errors import SchemaNotCurrent, StorageUnavailable, UnsafeRole
 from storage.failures import is_storage_failure
@@ -44,6 +44,8 @@ class Database:
         options: dict[str, Any] = {}
         if url.get_backend_name() == "postgresql":
             options = {"pool_pre_ping": True, "connect_args": POSTGRES}
+        else:
+            options = {"connect_args": {"async_creator_fn": sqlite_thread.connect}}
         engine = create_async_engine(url, hide_parameters=True, **options)
         if url.get_backend_name() == "sqlite":
             prepare_sqlite(engine.sync_engine)

@@ -83,9 +83,9 @@ class Committer:
         result: T = await self._submit(Pending(work))
         return result
 
-    async def note(self, entry: Entry) -> None:
+    async def note(self, *entries: Entry) -> None:
         """Record what has happened already and cannot be refused; in the spool if need be."""
-        await self._submit(Pending(None, [entry]))
+        await self._submit(Pending(None, list(entries)))
 
     async def retry(self) -> bool:
         """Try now whether the ledger can be written again; True if it can."""

@@ -74,3 +74,18 @@ async def test_who_was_closed_before_it_began_writes_once() -> None:
     rounds.close()
     await rounds.run(writer.write, lambda: False)
     assert writer.rounds == 1
+
+
+async def test_where_there_is_always_news_rounds_are_kept_apart() -> None:
+    rounds, writer = Rounds(0.0, apart=LONG), Writer()
+    task = running(rounds, writer)
+    rounds.news()
+    await writer.next()
+    rounds.news()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert writer.rounds == 1
+    rounds.news(urgent=True)
+    await writer.next()
+    rounds.close()
+    await asyncio.wait_for(task, 60)

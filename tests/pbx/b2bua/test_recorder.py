@@ -31,14 +31,14 @@ class Failing:
             raise self.failures.pop(0)
         self.units += 1
 
-    async def note(self, entry: Entry) -> None:
-        self.noted.append(entry)
+    async def note(self, *entries: Entry) -> None:
+        self.noted += entries
 
 
 class Deaf(Failing):
     """And its spool is full."""
 
-    async def note(self, entry: Entry) -> None:
+    async def note(self, *entries: Entry) -> None:
         raise OSError("no room")
 
 
