@@ -18,6 +18,9 @@ log = structlog.get_logger()
 
 IN_FLIGHT = 64
 """Questions of one connection answered at a time; further ones wait in the socket."""
+PROOFS = 512
+"""Proofs of one connection under way: argon2id takes a while for each, and however many are being
+guessed, no other question waits behind them."""
 CONNECTIONS = 128
 
 Answering = Callable[[Request], Awaitable[Answer]]
@@ -65,9 +68,10 @@ class Edge:
         return False
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        room = asyncio.Semaphore(IN_FLIGHT)
+        others, proofs = asyncio.Semaphore(IN_FLIGHT), asyncio.Semaphore(PROOFS)
         async with asyncio.TaskGroup() as group:
             while (pair := await self._next(reader)) is not None:
+                room = proofs if isinstance(pair[1], protocol.Perform) else others
                 await room.acquire()
                 group.create_task(self._one(room, writer, *pair))
 

@@ -51,6 +51,14 @@ def random(length: int) -> bytes:
     return os.urandom(length)
 
 
+def secret(length: int) -> bytearray:
+    """Random octets of which there is no second copy: they can be wiped."""
+    space = bytearray(length)
+    with open("/dev/urandom", "rb", buffering=0) as source:
+        source.readinto(space)
+    return space
+
+
 def equal(one: Bytes, other: Bytes) -> bool:
     """In time that does not depend on where they differ."""
     return hmac.compare_digest(one, other)
@@ -239,7 +247,7 @@ def hkdf(key: Bytes, label: str, context: bytes = b"", length: int = KEY) -> byt
 def mac(key: Bytes, label: str, data: Bytes) -> bytes:
     """HMAC-SHA256; the length of the label keeps label and data apart."""
     name = label.encode()
-    return hmac.digest(bytes(key), bytes([len(name)]) + name + bytes(data), hashlib.sha256)
+    return hmac.digest(key, bytes([len(name)]) + name + bytes(data), hashlib.sha256)
 
 
 def sha256(*parts: Bytes) -> bytes:

@@ -52,20 +52,20 @@ class Sealing:
 
 
 class Vault:
-    """`clock` says microseconds UTC; `draw` makes random octets."""
+    """`clock` says microseconds UTC; `draw` makes random octets that nobody else holds."""
 
     def __init__(
         self,
         pin: Path,
         line: Line,
         clock: Callable[[], int],
-        draw: Callable[[int], bytes] = primitives.random,
+        draw: Callable[[int], bytearray] = primitives.secret,
     ) -> None:
         self._pin, self._line, self._clock, self._draw = pin, line, clock, draw
 
     def binding(self) -> bytearray:
         """What one leg vouches with, once somebody has signed in there."""
-        return bytearray(self._draw(BINDING))
+        return self._draw(BINDING)
 
     def seal_to_mailbox(
         self, content: bytes, codec: Codec, started: int, mailbox: UUID, signed: bytes

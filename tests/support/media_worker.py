@@ -21,7 +21,7 @@ from media.worker.sounds import keep_tones
 from pbx.worker_vault import WorkerVault
 from storage.identifiers import system_clock
 from storage.keyholder.line import Line
-from storage.sealed.primitives import random
+from storage.sealed.primitives import secret
 from storage.sealed.vault import Vault
 
 ROOT = Path(__file__).parents[2]
@@ -109,9 +109,9 @@ class WorkerProcess:
 def vault_in(directory: Path) -> WorkerVault:
     """As `pbx.service` makes it."""
     line = Line(directory / "keyholder.sock")
-    draw = random
+    draw = secret
     if known := os.environ.get("TEST_BINDING"):  # of whoever signs in without a phone
-        draw = lambda length: bytes.fromhex(known)[:length]  # noqa: E731
+        draw = lambda length: bytearray.fromhex(known)[:length]  # noqa: E731
     return WorkerVault(Vault(directory / "keyholder.pin", line, system_clock, draw))
 
 

@@ -12,6 +12,8 @@ import io
 import json
 import os
 import shutil
+import signal
+import socket
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager, redirect_stdout, suppress
@@ -24,7 +26,9 @@ from pbx.cli import main as cli
 from pbx.cli.client import AdminClient
 from pbx.cli.failures import CommandError
 from pbx.config import load
+from pbx.processes import accounts
 from storage import deposits, messages
+from storage.config import database_url
 from storage.database import Database
 from storage.deeds import Deed
 from storage.deposits import Begun, Closed
@@ -51,6 +55,7 @@ from storage.sealed.file import (
     Sealer,
     Whole,
 )
+from tests.support.bytecode import environment
 from tests.support.databases import sqlite_urls
 from tests.support.keyholder import FakeTime, House, Someone, evidence
 from tests.support.message_exchange import PIN, Caller
@@ -59,6 +64,7 @@ from tests.support.phonebook import SECRET, Line
 from tests.support.product import DOMAIN, Product
 from tests.support.prompts import short_prompts
 from tests.support.rtp_phone import RtpPhone
+from tests.support.terminal import PBX
 
 ALL = ("keyholder", "worker", "exchange")
 DAY = 86_400
@@ -104,6 +110,7 @@ class Ward:
         admin = self.people["admin"] = await house.administrator()
         await house.done(admin, acts.SetRecovery(), recovery_passphrase=RECOVERY)
         manager = await house.enrolled("manager", Role.PRACTICE_MANAGER, admin)
+        self.people["manager"] = manager
         lines = []
         for number, phone, login in HOLDERS:
             someone = await house.enrolled(login, Role.PHYSICIAN, admin, manager)
@@ -139,7 +146,7 @@ class Ward:
             await messages.deposit(unit, deed, new, None, None)
             await messages.adopted(unit, deed, message, adopted)
 
-        database = Database.connect(sqlite_urls(self.product.layout.database_file).service)
+        database = self.database()
         try:
             async with Committer(database, "exchange", clock=system_clock) as committer:
                 await committer.run(work)
@@ -167,6 +174,41 @@ class Ward:
         except CommandError:
             return False
         return True
+
+    @asynccontextmanager
+    async def served(self) -> AsyncIterator[None]:
+        """By the command, as an installation is: root gives each account what is its own."""
+        layout = self.product.layout
+        if os.geteuid() == 0:
+            owners = accounts.ensure()
+            for directory in (layout.credentials, layout.database, layout.ledger_spool):
+                accounts.give(directory, owners.exchange)
+            accounts.give(layout.message_spool, owners.media)
+            accounts.give(layout.keys, owners.keys)
+            os.chown(layout.config_file, 0, owners.config)
+            layout.config_file.chmod(0o640)
+        with (self.product.folder / "exchange.log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                *PBX, "serve", "--data", str(layout.root), stdout=log, stderr=log,
+                env=environment(), start_new_session=True,
+            )  # fmt: skip
+        try:
+            await self.listening(process)
+            yield
+        finally:
+            process.send_signal(signal.SIGTERM)
+            await asyncio.wait_for(process.wait(), 60)
+
+    async def listening(self, process: asyncio.subprocess.Process) -> None:
+        """Until phones can register."""
+        address = (self.product.address, self.product.port)
+        async with asyncio.timeout(120):
+            while True:
+                assert process.returncode is None, self.product.log[-3000:]
+                with closing(socket.socket()) as knock:
+                    if knock.connect_ex(address) == 0:
+                        return
+                await asyncio.sleep(0.05)
 
     # -- phones
 
@@ -203,8 +245,15 @@ class Ward:
     def pid(self, name: str) -> int:
         return self.product.processes[name].pid
 
+    def database(self) -> Database:
+        layout = self.product.layout
+        url = self.product.storage_url
+        return Database.connect(
+            database_url(url) if url else sqlite_urls(layout.database_file).service
+        )
+
     async def rows(self) -> list[Message]:
-        database = Database.connect(sqlite_urls(self.product.layout.database_file).service)
+        database = self.database()
         try:
             async with database.read() as connection:
                 boxes = self.boxes.values()
@@ -287,7 +336,7 @@ class Ward:
 
     async def head_is_signed(self) -> None:
         """Of what the ledger has by now."""
-        database = Database.connect(sqlite_urls(self.product.layout.database_file).service)
+        database = self.database()
         try:
             async with asyncio.timeout(60):
                 while True:
@@ -300,14 +349,16 @@ class Ward:
 
     async def entered(self, action: str, count: int = 1, outcome: str = "") -> None:
         """Until so many rows say so."""
-        query = "SELECT count(*) FROM ledger WHERE action = ? AND (? = '' OR outcome = ?)"
         async with asyncio.timeout(60):
-            while True:
-                with closing(sqlite3.connect(self.product.layout.database_file)) as own:
-                    [found] = own.execute(query, (action, outcome, outcome)).fetchone()
-                if found >= count:
-                    return
+            while self.count(action, outcome) < count:  # noqa: ASYNC110 - another process's
                 await asyncio.sleep(0.1)
+
+    def count(self, action: str, outcome: str = "") -> int:
+        """Rows of the ledger that say so."""
+        query = "SELECT count(*) FROM ledger WHERE action = ? AND (? = '' OR outcome = ?)"
+        with closing(sqlite3.connect(self.product.layout.database_file)) as own:
+            [found] = own.execute(query, (action, outcome, outcome)).fetchone()
+        return int(found)
 
     async def status(self) -> Status:
         def ask() -> Status:
@@ -338,11 +389,13 @@ class Ward:
 
 @asynccontextmanager
 async def ward(
-    folder: Path, *, settings: str = "", stock: int = 0, pin: str = PIN, backup: Path | None = None
-) -> AsyncIterator[Ward]:
-    """Furnished, not started."""
-    async with Product(folder, settings=settings) as product:
-        made = Ward(product)
+    folder: Path, *, settings: str = "", stock: int = 0, pin: str = PIN, backup: Path | None = None,
+    storage: tuple[str, str] = ("", ""), kind: type[Ward] = Ward,
+) -> AsyncIterator[Ward]:  # fmt: skip
+    """Furnished, not started. `storage`: a database elsewhere, as its service and its owner."""
+    service, owner = storage
+    async with Product(folder, settings=settings, storage_url=service, owner_url=owner) as product:
+        made = kind(product)
         await made.furnish(pin, stock, backup)
         yield made
 

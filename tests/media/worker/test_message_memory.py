@@ -11,10 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from media.client import Played, Recorded, Recording, SecretEntered, SecretEntry, Stored
+from media.client import (
+    Played,
+    Playing,
+    Recorded,
+    Recording,
+    SecretEntered,
+    SecretEntry,
+    Stored,
+    Ticketed,
+)
 from storage.keyholder import acts
+from storage.keyholder.protocol import AskTicket, Opened, Origin, Perform, Proof, Ticket
 from storage.keyholder.records import KeyRow
 from storage.keyholder.slots import open_deposit_slot
+from tests.support.keyholder import evidence
 from tests.support.mailroom import Mailroom, mailroom
 from tests.support.rtp_phone import RtpPhone
 
@@ -121,20 +132,59 @@ async def test_nothing_of_a_message_stays_after_hang_up(room: Mailroom) -> None:
     assert after == set(), (len(after), sorted(after)[:5])
 
 
-async def test_a_pin_is_gone_once_it_is_sealed(room: Mailroom) -> None:
-    phone, client = RtpPhone(), room.desk.client
-    leg = await room.desk.alone(phone)
-    pin = "".join(secrets.choice("0123456789") for _ in range(12))
-    needle = {"pin": pin.encode()}
-    await client.enter_secret(leg, SecretEntry())
+@pytest.fixture
+async def signing_in(open_path: Path) -> AsyncIterator[Mailroom]:
+    """Whose legs draw what they vouch with."""
+    async with mailroom(open_path, binding=b"") as made:
+        yield made
+
+
+async def test_a_pin_is_gone_once_sealed_and_what_a_leg_vouches_with_when_it_ends(
+    signing_in: Mailroom,
+) -> None:
+    """The binding: a stolen session opens nothing without it."""
+    room, phone, client = signing_in, RtpPhone(), signing_in.desk.client
+    told, key = await left(room)
+    kept = await room.adopt(told)
+    leg = await room.desk.alone(phone, "listener")
+    pin, opened = await signed_in(room, phone, leg)
+    session = room.house.core.sessions.find(opened.session, room.house.core.clock(), activity=True)
+    assert session is not None
+    sought = {"binding": bytes(session.binding), "pin": pin.encode(), "key": key}
+    assert await found(room, sought) == {"binding"}, "it vouches for every opening to come"
+    ticket = await room.house.ask(AskTicket(opened.session, kept.id, evidence()), Ticket)
+    opening = Ticketed(kept.content, ticket.ticket, kept.slot)
+    await client.play_message(leg, Playing(opening=opening, expect=kept.expect))
+    assert await found(room, sought) == {"binding", "key"}
+
+    await client.drop(leg)
+
+    assert await found(room, sought) == set()
+
+
+async def left(room: Mailroom) -> tuple[Recorded, bytes]:
+    """A message of a second, and its key."""
+    phone = RtpPhone()
+    leg = await room.desk.alone(phone, "caller")
+    await room.desk.client.record(leg, Recording(seal=room.deposit(), beep=False))
+    await say(phone, [secrets.token_bytes(160) for _ in range(60)])
+    await room.desk.client.stop_recording(leg)
+    told = await room.desk.event(Recorded)
+    await room.desk.client.drop(leg)
+    return told, (await key_of(room, told))
+
+
+async def signed_in(room: Mailroom, phone: RtpPhone, leg: str) -> tuple[str, Opened]:
+    """With a PIN that is set before and typed here."""
+    pin = "739154820617"
+    await room.house.done(room.doctor, acts.SetPin(("1001",)), new_pin=pin)
+    await room.desk.client.enter_secret(leg, SecretEntry())
     for digit in pin:
         phone.press(int(digit))
-        await asyncio.sleep(0.02)
-    await client.stats(leg)  # answered after what came before it
     phone.press(11)
     assert (await room.desk.event(SecretEntered)).outcome == "complete"
-    assert await found(room, needle) == {"pin"}
-    sealed = await client.seal_secrets(leg, acts.canonical(acts.PhoneLogIn(room.doctor.id)))
-
-    assert pin.encode() not in sealed
-    assert await found(room, needle) == set()
+    assert await found(room, {"pin": pin.encode()}) == {"pin"}
+    act = acts.PhoneLogIn(room.doctor.id)
+    sealed = await room.desk.client.seal_secrets(leg, acts.canonical(act))
+    proof = Proof(sealed, Origin("desk", "10.0.0.1"), b"")
+    return pin, await room.house.ask(Perform(act, proof, evidence()), Opened)

@@ -7,11 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from storage.keyholder import edges, protocol
-from storage.keyholder.client import KeyHolderUnavailable, WorkerKeyHolder
+from storage.keyholder import acts, edges, protocol
+from storage.keyholder.client import KeyHolder, KeyHolderUnavailable, WorkerKeyHolder
 from storage.keyholder.edges import REQUESTS, Edge, Place
 from storage.keyholder.framing import frame
-from storage.keyholder.protocol import MAX_FRAME, Answer, Ping, Pong, Refusal, Request, State
+from storage.keyholder.protocol import (
+    MAX_FRAME,
+    Answer,
+    Origin,
+    Ping,
+    Pong,
+    Proof,
+    Refusal,
+    Request,
+    State,
+)
+from tests.support.keyholder import evidence
 
 OWN = frozenset({os.geteuid()})
 
@@ -21,11 +32,12 @@ class Slow:
 
     def __init__(self) -> None:
         self.go = asyncio.Event()
-        self.asked = 0
+        self.asked = self.proofs = 0
         self.first = asyncio.Event()
 
     async def answer(self, request: Request) -> Answer:
         self.asked += 1
+        self.proofs += isinstance(request, protocol.Perform)
         self.first.set()
         if isinstance(request, Ping):
             return Pong(State.READY, 1)
@@ -120,6 +132,34 @@ async def test_questions_of_one_connection_wait_for_room(slow: tuple[Slow, Path]
         await reader.readexactly(length)
     writer.close()
     await client.close()
+
+
+async def test_no_other_question_waits_behind_proofs(open_path: Path) -> None:
+    """More than are answered at a time, as when many guess at once; they have a bound too."""
+    one, path = Slow(), open_path / "s"
+    edge = Edge(Place(path, OWN), REQUESTS[protocol.Edge.EXCHANGE], one.answer)
+    await edge.start()
+    proof = Proof(b"sealed", Origin("phone", "10.0.0.1"), b"")
+    guess = protocol.Perform(acts.StepUp("export", b""), proof, evidence())
+    client, many = KeyHolder(path), edges.PROOFS + 5
+    guesses = [asyncio.create_task(client.ask(guess, Answer)) for _ in range(edges.IN_FLIGHT + 5)]
+    while one.asked < len(guesses):
+        assert await client.ping() == Pong(State.READY, 1)
+    guesses += [asyncio.create_task(client.ask(guess, Answer)) for _ in range(many - len(guesses))]
+    other = KeyHolder(path)
+    while one.proofs < edges.PROOFS:
+        await other.ping()
+    for _ in range(3):
+        await other.ping()
+    assert one.proofs == edges.PROOFS
+
+    one.go.set()
+    answers = await asyncio.gather(*guesses, return_exceptions=True)
+    assert {type(answer).__name__ for answer in answers} == {"Refused"}
+    assert one.proofs == many
+    for each in (client, other):
+        await each.close()
+    await edge.stop()
 
 
 async def test_a_peer_that_left_is_not_answered(slow: tuple[Slow, Path]) -> None:

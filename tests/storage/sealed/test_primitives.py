@@ -178,3 +178,5 @@ def test_comparison_randomness_and_forgetting() -> None:
     primitives.wipe(secret)
     assert secret == bytes(32)
     assert len(primitives.generate_signing_key()) == 32
+    assert len({bytes(primitives.secret(32)) for _ in range(3)}) == 3
+    assert len(primitives.secret(5)) == 5
