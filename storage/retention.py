@@ -82,7 +82,7 @@ async def rules(connection: AsyncConnection, now: int) -> Rules:
     )
 
 
-async def to_hide(connection: AsyncConnection, now: int, limit: int = 1_000) -> list[Due]:
+async def to_hide(connection: AsyncConnection, now: int) -> list[Due]:
     """Heard long enough ago; oldest first."""
     inforce = await rules(connection, now)
     query = (
@@ -95,10 +95,10 @@ async def to_hide(connection: AsyncConnection, now: int, limit: int = 1_000) -> 
         days, rule = inforce.days(row.mailbox_id)
         if row.mailbox_id not in inforce.held and row.heard_at + days * DAY <= now:
             found.append(Due(row.id, row.mailbox_id, row.content, rule))
-    return found[:limit]
+    return found
 
 
-async def to_destroy(connection: AsyncConnection, now: int, limit: int = 1_000) -> list[Due]:
+async def to_destroy(connection: AsyncConnection, now: int) -> list[Due]:
     """Hidden long enough ago, and adopted: only what has a secret of its own can be destroyed."""
     inforce = await rules(connection, now)
     query = (
@@ -115,7 +115,7 @@ async def to_destroy(connection: AsyncConnection, now: int, limit: int = 1_000) 
         Due(row.id, row.mailbox_id, row.content, rule, row.deleted_by)
         for row in (await connection.execute(query)).all()
         if row.mailbox_id not in inforce.held
-    ][:limit]
+    ]
 
 
 async def _roles(connection: AsyncConnection, now: int) -> dict[UUID, frozenset[Role]]:

@@ -133,7 +133,9 @@ async def release_hold(
 async def purge(
     plane: GivenPlane, caller: GivenCaller, telephony: GivenTelephony, data: JSONBody[PurgeWish]
 ) -> Purged:
-    done = await telephony.voicemail.purge.run(is_dry_run=data.is_dry_run, actor=caller.deed.actor)
+    done = await telephony.voicemail.purge.run(
+        is_dry_run=data.is_dry_run, actor=caller.deed.actor, most=data.most
+    )
 
     async def work(unit: Unit) -> None:
         after = msgspec.to_builtins(done)

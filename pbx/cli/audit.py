@@ -4,9 +4,6 @@ Questions to the ledger, which need a signed-in person, stand in files of their 
 """
 
 import asyncio
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,14 +11,13 @@ from time import monotonic
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from pbx.cli import audit_export, audit_moving, audit_review, audit_scope, audit_search, audit_trace
 from pbx.cli.anchor_places import places
 from pbx.cli.local_journal import NotCompared, read_journal
 from pbx.cli.local_store import LocalStore, failures_as_sentences
 from pbx.cli.output import CommandError, DataOption, Exit, JsonOption, as_json, say
+from pbx.cli.progress import Told, progress
 from storage.database import Database
 from storage.identifiers import system_clock
 from storage.keyholder.journal import JournalError
@@ -30,7 +26,6 @@ from storage.ledger import anchors
 from storage.ledger.anchors import Anchor, AnchorPlace, read_anchors
 from storage.ledger.reconciliation import compare, expected
 from storage.ledger.report import Fault, Finding, LostRows, Report
-from storage.ledger.verify import Progress as Told
 from storage.ledger.verify import Scope
 from storage.ledger.verify import verify as walk
 
@@ -99,7 +94,7 @@ def verify(
             segment_directory=segments,
             is_genuine=partial(is_signed, _pinned(pin or store.layout.keyholder_pin)),
         )
-        with _progress() as told:
+        with progress("verifying") as told:
             report, missing = asyncio.run(_verified(store, scope, told))
     if json:
         as_json(report)
@@ -198,21 +193,6 @@ def _pinned(path: Path) -> bytes:
         return Pin.read(path).signing_key
     except BadKey as error:
         raise CommandError(f"{path}: {error}.", Exit.USAGE) from None
-
-
-@contextmanager
-def _progress() -> Iterator[Told]:
-    """A bar on the terminal's standard error; nothing for programs."""
-    console = Console(file=sys.stderr)
-    if not console.is_terminal:
-        yield lambda done, total: None
-        return
-    columns = (TextColumn("verifying"), *Progress.get_default_columns()[1:2])
-    with Progress(
-        *columns, TaskProgressColumn(), TimeRemainingColumn(), console=console, transient=True
-    ) as bar:
-        task = bar.add_task("verifying", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _print(report: Report, seconds: float) -> None:

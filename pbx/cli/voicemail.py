@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
+import msgspec
 import typer
 
 from pbx.admin.wire.fields import Changed
 from pbx.admin.wire.voicemail import Certificate, HoldView, MessageView, Statistics
 from pbx.cli import secrets
+from pbx.cli.client import AdminClient
 from pbx.cli.moments import shown
 from pbx.cli.opened_message import OpenedMessage, play, sink_for_listening, write_private
 from pbx.cli.output import (
@@ -22,6 +24,7 @@ from pbx.cli.output import (
     confirm,
     say,
 )
+from pbx.cli.progress import progress
 from pbx.cli.proofs import Desk, tell
 from pbx.cli.session import signed_in
 from pbx.voicemail.purge import Purged
@@ -29,6 +32,9 @@ from storage.identifiers import new_id, system_clock
 from storage.keyholder import acts
 
 app = typer.Typer(no_args_is_help=True, help="Voicemail: hear, export, delete, hold, purge.")
+
+AT_A_TIME = 20
+"""Messages of a purge that the exchange is asked for at once: it answers long before its time."""
 
 MessageArgument = Annotated[UUID, typer.Argument(help="From `pbx voicemail list`.")]
 PurposeOption = Annotated[
@@ -224,7 +230,9 @@ def purge(
     if not dry_run:
         confirm("What is destroyed cannot be brought back. Purge?", yes=yes)
     with signed_in(data) as client:
-        done = client.post("/v1/purge", Purged, {"is_dry_run": dry_run})
+        done = client.post("/v1/purge", Purged, {"is_dry_run": True})
+        if not dry_run:
+            done = _purged(client, done.hidden + done.destroyed)
     if json:
         as_json(done)
         return
@@ -232,6 +240,20 @@ def purge(
     say(f"{done.hidden} {would}hidden, {done.destroyed} {would}destroyed.")
     if done.refused or done.left:
         say(f"{done.refused} refused by the key holder, {done.left} still due.")
+
+
+def _purged(client: AdminClient, due: int) -> Purged:
+    """A few at a time, so that it is seen how it goes; what is stopped goes on with the next."""
+    done = Purged(is_dry_run=False)
+    with progress("purging") as told:
+        while True:
+            some = client.post("/v1/purge", Purged, {"is_dry_run": False, "most": AT_A_TIME})
+            done = msgspec.structs.replace(
+                some, hidden=done.hidden + some.hidden, destroyed=done.destroyed + some.destroyed
+            )
+            told(done.hidden + done.destroyed + done.refused, due)
+            if not some.left or not some.hidden + some.destroyed:
+                return done
 
 
 @app.command()

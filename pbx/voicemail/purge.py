@@ -9,6 +9,7 @@ stopped, and goes on, anywhere.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
@@ -42,7 +43,7 @@ class Purged(msgspec.Struct, frozen=True, kw_only=True):
     refused: int = 0
     """On hold at the key holder, or too young."""
     left: int = 0
-    """Still due: key holder, media worker or ledger went away."""
+    """Still due: no more were asked for, or key holder, media worker or ledger went away."""
 
 
 @dataclass(slots=True)
@@ -70,9 +71,14 @@ class Purge:
         self.progress = Progress()
         self.changed: Callable[[UUID], None] = lambda mailbox: None
         self._lock = asyncio.Lock()
+        self._refused: set[UUID] = set()
+        """By the key holder, since the start: these come last, so that they hold up no other."""
 
-    async def run(self, *, is_dry_run: bool = False, actor: Actor = SYSTEM) -> Purged:
-        """One purge at a time; raises StorageError where nothing can be looked up."""
+    async def run(
+        self, *, is_dry_run: bool = False, actor: Actor = SYSTEM, most: int | None = None
+    ) -> Purged:
+        """One purge at a time, of so many messages; raises StorageError where nothing can be
+        looked up."""
         async with self._lock:
             now = self._clock()
             async with self._database.read() as connection:
@@ -80,9 +86,10 @@ class Purge:
                 destroy = await retention.to_destroy(connection, now)
             if is_dry_run:
                 return Purged(is_dry_run=True, hidden=len(hide), destroyed=len(destroy))
+            destroy.sort(key=lambda due: due.message in self._refused)
             self.progress = Progress(0, len(hide) + len(destroy), is_running=True)
             try:
-                done = await self._all(hide, destroy)
+                done = await self._all(hide, destroy, most)
             finally:
                 self.progress.is_running = False
             if hide or destroy:
@@ -91,17 +98,18 @@ class Purge:
                 await self._committer.note(deed.entry(Action.MESSAGE_PURGED, after=after))
             return done
 
-    async def _all(self, hide: list[Due], destroy: list[Due]) -> Purged:
+    async def _all(self, hide: list[Due], destroy: list[Due], most: int | None) -> Purged:
         hidden = destroyed = refused = 0
         try:
-            for due in hide:
+            for due in itertools.islice(hide, most):
                 await self._hide(due)
                 hidden, self.progress.done = hidden + 1, self.progress.done + 1
-            for due in destroy:
+            for due in itertools.islice(destroy, None if most is None else most - hidden):
                 if await self.destroy(due):
                     destroyed += 1
                 else:
                     refused += 1
+                    self._refused.add(due.message)
                 self.progress.done += 1
         except (StorageError, KeyHolderError, MediaError):
             log.warning("a purge stopped: key holder, media worker or ledger is away")

@@ -78,6 +78,8 @@ class NewHold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 class PurgeWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     is_dry_run: bool = True
+    most: Annotated[int, Meta(ge=1, le=1_000)] = 1_000
+    """Messages; whoever wants to see how it goes asks for a few at a time."""
 
 
 class Statistics(msgspec.Struct, frozen=True, kw_only=True):

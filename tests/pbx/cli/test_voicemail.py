@@ -1,8 +1,13 @@
 """`pbx voicemail`: one's own messages, and what others answer for without hearing any."""
 
+import asyncio
+import contextlib
 import json
+import os
+import pty
 import sys
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -10,8 +15,15 @@ import pytest
 from pbx.access.roles import Role
 from pbx.cli.opened_message import play, sink_for_listening, write_private
 from pbx.cli.output import CommandError, Exit
+from pbx.cli.voicemail import AT_A_TIME
 from storage import messages
+from storage.deeds import Deed
 from storage.keyholder.signing import SignedStatement
+from storage.ledger.entry import SYSTEM
+from storage.ledger.unit import Unit
+from storage.messages import NewMessage
+from storage.models.messages import message as table
+from storage.sealed.primitives import random
 from tests.support import privileges
 from tests.support.clinic import Clinic, Member
 from tests.support.command_line import Command
@@ -86,6 +98,78 @@ async def test_what_is_due_is_purged_and_certified(
     code, shown, _ = await acting(officer, "voicemail", "stats")
     assert (code, "HOW MANY" in shown) == (Exit.DONE, True)
     assert json.loads((await acting(officer, "voicemail", "stats", "--json"))[1])
+
+
+async def test_a_long_purge_goes_in_steps_and_shows_how_far_it_is(
+    clinic: Clinic,
+    acting: Command,
+    doctor: Member,
+    officer: Member,
+    tmp_path: Path,
+) -> None:
+    """Five hundred days after they were heard; then those are due that the key holder does not
+    know, and none of them is destroyed."""
+    count = 2 * AT_A_TIME + 5
+    ids = await many(clinic, doctor, count)
+    await acting(officer, "voicemail", "stats")  # who is signed in now
+    leader, follower = pty.openpty()
+    words = ("voicemail", "purge", "--yes", "--data", str(clinic.layout.root))
+    purging = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "pbx", *words, stdout=asyncio.subprocess.PIPE, stderr=follower,
+        env={**os.environ, "PBX_SESSION": str(tmp_path / officer.login), "TERM": "xterm"},
+    )  # fmt: skip
+    bar, loop = bytearray(), asyncio.get_running_loop()
+    loop.add_reader(leader, lambda: bar.extend(os.read(leader, 65_536)))
+    shown, _ = await purging.communicate()
+    loop.remove_reader(leader)
+    os.close(follower)
+    with contextlib.suppress(OSError):  # at the end of what was not read yet
+        bar += os.read(leader, 65_536)
+    os.close(leader)
+    assert (purging.returncode, shown) == (Exit.DONE, f"{count} hidden, 0 destroyed.\n".encode())
+    assert b"purging" in bar
+    assert b"100%" in bar
+    async with clinic.plane.database.read() as connection:
+        states = [(await messages.get(connection, id)).state for id in ids]
+    assert set(states) == {messages.MessageState.DELETED}
+    steps = [row for row in await clinic.rows() if row.action == "message.purged"]
+    assert sum((json.loads(row.after) or {}).get("hidden", 0) == AT_A_TIME for row in steps) >= 2
+
+    await clinic.plane.run(backdated, clinic.plane.deed(), ids)
+    code, said, error = await acting(officer, "voicemail", "purge", "--yes", "--json")
+    done = json.loads(said)
+    assert (code, done["hidden"], done["destroyed"]) == (Exit.DONE, 0, 0), error
+    assert (done["refused"], done["left"]) == (AT_A_TIME, count - AT_A_TIME)
+
+
+async def many(clinic: Clinic, owner: Member, count: int) -> list[UUID]:
+    """Messages that were heard long ago."""
+    first = await privileges.message(clinic, owner)
+    async with clinic.plane.database.read() as connection:
+        mailbox = (await messages.get(connection, first)).mailbox
+    ids = [first, *(clinic.id() for _ in range(count - 1))]
+    then = Deed(SYSTEM, clinic.id(), clinic.now - 500 * 86_400_000_000)
+
+    async def work(unit: Unit) -> None:
+        for id in ids[1:]:
+            new = NewMessage(
+                id=id, mailbox=mailbox, content=random(16), deposit_key=clinic.id(), slot=b"s",
+                codec="pcmu", milliseconds=1, octets=1, segments=1, digest=random(32),
+                received_at=then.at,
+            )  # fmt: skip
+            await messages.deposit(unit, then, new, None, None)
+            await messages.adopted(unit, then, id, b"own slot")
+        for id in ids:
+            await messages.heard(unit, then, id)
+
+    await clinic.plane.committer.run(work)
+    return ids
+
+
+async def backdated(unit: Unit, _: Deed, ids: list[UUID]) -> None:
+    """Hidden long ago."""
+    change = table.update().where(table.c.id.in_(ids)).values(state_at=1)
+    await unit.connection.execute(change)
 
 
 async def test_how_long_a_mailbox_keeps_what_was_heard(
