@@ -224,6 +224,7 @@ class Telephony:
         self.failures.report(all_=True)
         self.journal.close()
         await self._entered.aclose()
+        await self.notices.close()
 
     async def end_calls_of(self, person: UUID) -> int:
         """Calls that a person is part of, at every phone of theirs."""
@@ -415,6 +416,8 @@ class Telephony:
         self.lamps.alarm(managers if is_so else frozenset())
         if is_so:
             self.notices.alarm()
+        else:
+            self.notices.over()
 
     def _other_readers(self, mailboxes: Collection[UUID]) -> None:
         for mailbox in mailboxes:

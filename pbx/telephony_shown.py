@@ -74,6 +74,8 @@ def alarms(of: Telephony) -> list[str]:
         found.append("Ledger rows about calls or phones were lost: neither disk took them.")
     if not of.writes:
         found.append("Calls or registrations are not written down any more: restart the PBX.")
+    if of.notices.failed:
+        found.append("A notice by e-mail is not taken: see [voicemail.notice], and its server.")
     if of.listening.alarm:
         found.append(of.listening.alarm)
     return found

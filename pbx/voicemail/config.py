@@ -27,8 +27,14 @@ class NoticeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             raise ValueError("sender: is an e-mail address where there is a server")
         if bool(self.user) != bool(self.password_file):
             raise ValueError("password_file: belongs with user, and user with it")
+        if not all(map(_is_address, (*filter(None, (self.alarms_to,)), *self.addresses.values()))):
+            raise ValueError("alarms_to, addresses: are e-mail addresses")
         if not 1 <= self.port <= 65_535:
             raise ValueError("port: is between 1 and 65535")
+
+
+def _is_address(text: str) -> bool:
+    return "@" in text and text.isascii() and text.isprintable()
 
 
 class VoicemailConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -7,9 +7,10 @@ first byte, with the server's certificate checked; there is no other way to send
 from __future__ import annotations
 
 import asyncio
+import itertools
 import smtplib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -21,6 +22,10 @@ from pbx.voicemail.config import NoticeConfig
 log = structlog.get_logger()
 
 PATIENCE = 20.0
+AGAIN = (30.0, 300.0, 900.0)
+"""Seconds until what was not sent is tried again; an alarm for as long as it holds."""
+MOST = 200
+"""Notices that wait for a server to come back; what comes then is not sent."""
 WORDS = "There is a new message in your mailbox. Call *97 to hear it."
 
 ALARM = (
@@ -33,12 +38,17 @@ class Notices:
     """`send` never holds anything up, and never fails anybody."""
 
     def __init__(
-        self, config: Callable[[], NoticeConfig], context: ssl.SSLContext | None = None
+        self,
+        config: Callable[[], NoticeConfig],
+        context: ssl.SSLContext | None = None,
+        again: Sequence[float] = AGAIN,
     ) -> None:
         self._config = config
-        self._context = context
+        self._context, self._again = context, again
         self._tasks: set[asyncio.Task[None]] = set()
+        self._alarm: asyncio.Task[None] | None = None
         self.failed = 0
+        """Tries since the last that succeeded: an alarm."""
 
     @property
     def config(self) -> NoticeConfig:
@@ -46,32 +56,55 @@ class Notices:
 
     def send(self, address: str, at: int) -> None:
         """In a while, in a thread of its own."""
-        self._begin(written(self.config, address, at))
+        if self.config.server and len(self._tasks) < MOST:
+            self._begin(written(self.config, address, at), self._again)
 
     def alarm(self) -> None:
         """To whoever manages the practice: nobody can hear messages."""
         config = self.config
-        if config.alarms_to:
-            self._begin(alarmed(config))
+        if config.server and config.alarms_to:
+            last = itertools.repeat(self._again[-1])
+            self._alarm = self._begin(alarmed(config), itertools.chain(self._again, last))
 
-    def _begin(self, message: EmailMessage) -> None:
-        if not self.config.server:
-            return
-        task = asyncio.create_task(self._send(message), name="notice")
+    def over(self) -> None:
+        """Messages can be heard again: an alarm that could not be sent is not sent any more."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _begin(self, message: EmailMessage, again: Iterable[float]) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._send(message, again), name="notice")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def idle(self) -> None:
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _send(self, message: EmailMessage) -> None:
-        config = self.config
+    async def close(self) -> None:
+        """What waits for a server to come back is not sent."""
+        for task in self._tasks:
+            task.cancel()
+        await self.idle()
+
+    async def _send(self, message: EmailMessage, again: Iterable[float]) -> None:
+        pauses = iter(again)
+        while self.config.server and not await self._is_sent(message):
+            pause = next(pauses, None)
+            if pause is None:
+                return
+            await asyncio.sleep(pause)
+
+    async def _is_sent(self, message: EmailMessage) -> bool:
         try:
-            await asyncio.to_thread(self._deliver, config, message)
-        except (OSError, smtplib.SMTPException, ssl.SSLError) as failure:
+            await asyncio.to_thread(self._deliver, self.config, message)
+        except (OSError, smtplib.SMTPException) as failure:
             self.failed += 1
             log.warning("a notice was not sent", reason=type(failure).__name__)
+            return False
+        self.failed = 0
+        return True
 
     def _deliver(self, config: NoticeConfig, message: EmailMessage) -> None:
         context = self._context or ssl.create_default_context()
