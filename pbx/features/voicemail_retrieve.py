@@ -135,14 +135,15 @@ class Listening:
         pressed = await self._dialogue.say(*said)
         if not pressed and await self._open(message):
             pressed = await self._until_key_or_end()
-        return await self._keys(message, pressed)
+        return await self._keys(pressed)
 
-    async def _keys(self, message: Message, pressed: str) -> str:
+    async def _keys(self, pressed: str) -> str:
         """Until the caller goes on to another message."""
         for _ in range(MOST_ROUNDS):
+            message, plays = self._messages[self._at], False  # taken over when it was opened
             match pressed:
                 case "1":
-                    await self._again(message)
+                    plays = await self._again(message)
                 case "2":
                     await self._do(messages.save, message)
                     await self._dialogue.tell("vm-saved-it")
@@ -150,9 +151,9 @@ class Listening:
                 case "3":
                     return await self._delete(message)
                 case "4" | "6":
-                    await self._try_media("seek", -STEP_MS if pressed == "4" else STEP_MS)
+                    plays = await self._try_media("seek", -STEP_MS if pressed == "4" else STEP_MS)
                 case "5":
-                    await self._pause()
+                    plays = await self._pause()
                 case "7":
                     return self._move(-1)
                 case "8":
@@ -164,10 +165,7 @@ class Listening:
                 case "*":
                     await self._dialogue.media.release(self._dialogue.leg)
                     return "*"
-            if pressed in ("1", "4", "5", "6"):
-                pressed = await self._until_key_or_end()
-            else:
-                pressed = await self._menu("vm-keys")
+            pressed = await (self._until_key_or_end() if plays else self._menu("vm-keys"))
         return ""
 
     async def _open(self, message: Message) -> bool:
@@ -221,12 +219,9 @@ class Listening:
             self._voicemail.damaged += 1
         await self._dialogue.tell("vm-damaged" if fault in FILE_FAULTS else "vm-fault")
 
-    async def _again(self, message: Message) -> None:
+    async def _again(self, message: Message) -> bool:
         """From its beginning: within one listening, or as a new one with a row of its own."""
-        try:
-            await self._dialogue.media.restart(self._dialogue.leg)
-        except MediaError:
-            await self._open(message)
+        return await self._try_media("restart") or await self._open(message)
 
     async def _until_key_or_end(self) -> str:
         deadline = asyncio.get_running_loop().time() + 1_900
@@ -239,12 +234,12 @@ class Listening:
                 return ""
         return ""
 
-    async def _pause(self) -> None:
+    async def _pause(self) -> bool:
         """Any key goes on."""
         if not await self._try_media("pause"):
-            return
+            return False
         await self._key()
-        await self._try_media("resume")
+        return await self._try_media("resume")
 
     async def _try_media(self, verb: str, *arguments: int) -> bool:
         try:

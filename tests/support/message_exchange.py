@@ -315,7 +315,9 @@ class Caller:
                             return name
                     await asyncio.sleep(FRAME)
         except TimeoutError:
-            raise AssertionError(f"none of {names} was heard") from None
+            known = {noise(name)[: rtp_phone.FRAME]: name for name in TEXTS}
+            heard = [known[one.payload] for one in self.media.heard if one.payload in known]
+            raise AssertionError(f"none of {names} was heard; in all {heard}") from None
 
     async def hears(self, hertz: float, seconds: float, *, patience: float = 60.0) -> None:
         """Until so much of a tone has been heard since the last look, by this or `prompted`."""
