@@ -203,6 +203,7 @@ class Torture:
         assert names(self.ward) <= self.names, "a file nobody accounts for"
         assert await self.ward.verified() == []
         assert "Traceback" not in self.ward.product.log
+        assert self.ward.count("message.damaged") == 0, "no crash takes what was durable"
         by_content = {one.content: one for one in rows.values()}
         for content, segments in durable.items():
             if segments * SEGMENT_MS >= 1_000:
