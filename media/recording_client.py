@@ -7,6 +7,8 @@ fails raises `MessageRefused` with its fault.
 from collections.abc import Sequence
 from typing import TypeVar
 
+import msgspec
+
 from media import recording_verbs as verbs
 from media.control import AnyReply
 from media.errors import MediaUnavailable
@@ -90,8 +92,10 @@ class RecordingClient(Workers):
         return _value(await self._ask_any(verbs.ListLeft()), verbs.LeftRecordings).recordings
 
     async def spool(self) -> Spool:
-        """How the disk of messages is doing."""
-        return _value(await self._ask_any(verbs.AskSpool()), Spool)
+        """How the disk of messages is doing; recordings are those of every worker that is there."""
+        answers = await self._ask_all(verbs.AskSpool())
+        spools = [_value(answer, Spool) for answer in answers]
+        return msgspec.structs.replace(spools[0], recordings=sum(s.recordings for s in spools))
 
 
 def _value(reply: AnyReply, kind: type[V]) -> V:

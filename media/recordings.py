@@ -179,7 +179,7 @@ class Spool(Struct, tag="spool", kw_only=True, frozen=True):
     is_full: bool
     """Below `[media] messages_reserve`: nothing more is recorded."""
     recordings: int
-    """Going on in this worker."""
+    """Going on in this worker, or in all that are asked."""
 
 
 # -- what is told meanwhile

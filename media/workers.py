@@ -128,6 +128,13 @@ class Workers:
                 return await link.ask(verb)
         raise MediaUnavailable("no media worker answers")
 
+    async def _ask_all(self, verb: AnyVerb) -> list[AnyReply]:
+        """Of those that answer; there is at least one."""
+        links = [link for link in self._links.values() if link.is_up]
+        if not links:
+            raise MediaUnavailable("no media worker answers")
+        return await asyncio.gather(*(link.ask(verb) for link in links))
+
     def _expect_recorded(self, leg: LegId) -> None:
         if leg in self._notify:
             self._recorded[leg] = self._notify[leg]

@@ -4,6 +4,8 @@
     <content>.slot      what opens it, until the database has that: what lies here is not settled
 
 The slot is on the disk before the file is, so that no crash leaves audio that nobody can open.
+Until the file is there and locked its maker shares a lock of the directory; who looks for what a
+crash left has that lock alone, and so never takes a file that is being made for one left behind.
 """
 
 import contextlib
@@ -55,10 +57,8 @@ class MessageFiles:
         if self.space(0).is_full:
             raise MessageRefused("disk-full")
         try:
-            self._write(self._slot(content), msgspec.msgpack.encode(beside))
-            descriptor = _new(self._file(content))
+            descriptor = self._made(content, beside)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 append(descriptor, head)
                 os.fsync(descriptor)
                 self._sync()
@@ -110,18 +110,30 @@ class MessageFiles:
 
     # --- inside
 
+    def _made(self, content: bytes, beside: Beside) -> int:
+        """Slot and empty file; returns the locked file's descriptor."""
+        with self._held(fcntl.LOCK_SH):
+            self._write(self._slot(content), msgspec.msgpack.encode(beside))
+            descriptor = _new(self._file(content))
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody else can have it yet
+            return descriptor
+
     def _left(self, vault: Vault) -> Iterator[LeftRecording]:
         for slot in sorted(self._directory.glob("*.slot")):
-            try:
-                content = bytes.fromhex(slot.stem)
-                beside = msgspec.msgpack.decode(slot.read_bytes(), type=Beside)
-                found = self._whole(vault, content, beside)
-            except (OSError, ValueError, msgspec.MsgspecError, MessageRefused):
-                found = None  # torn before there was a first octet of audio
-                with contextlib.suppress(OSError):
-                    self._clear(slot)
+            with self._held(fcntl.LOCK_EX):
+                found = self._found(vault, slot)
             if found is not None:
                 yield found
+
+    def _found(self, vault: Vault, slot: Path) -> LeftRecording | None:
+        try:
+            content = bytes.fromhex(slot.stem)
+            beside = msgspec.msgpack.decode(slot.read_bytes(), type=Beside)
+            return self._whole(vault, content, beside)
+        except (OSError, ValueError, msgspec.MsgspecError, MessageRefused):
+            with contextlib.suppress(OSError):
+                self._clear(slot)  # torn before there was a first octet of audio
+        return None
 
     def _whole(self, vault: Vault, content: bytes, beside: Beside) -> LeftRecording | None:
         descriptor = os.open(self._file(content), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -177,9 +189,20 @@ class MessageFiles:
             os.close(descriptor)
 
     def _sync(self) -> None:
+        with self._opened() as descriptor:
+            os.fsync(descriptor)
+
+    @contextlib.contextmanager
+    def _held(self, how: int) -> Iterator[None]:
+        with self._opened() as descriptor:
+            fcntl.flock(descriptor, how)
+            yield
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[int]:
         descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(descriptor)
+            yield descriptor
         finally:
             os.close(descriptor)
 

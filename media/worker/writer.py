@@ -73,6 +73,7 @@ class Writer:
         self._ready = threading.Condition()
         self._durable = Durable(0, b"", 0, 0)
         self._quiet_ms = 0
+        self._is_over = False
         self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
         self._thread.start()
 
@@ -94,6 +95,8 @@ class Writer:
     def _hand_over(self, piece: Piece) -> None:
         with self._ready:
             self._pieces.append(piece)
+            if self._is_over:
+                self._drop()
             self._ready.notify()
 
     # --- in the thread
@@ -126,10 +129,13 @@ class Writer:
                     append(descriptor, segment)
                     running.update(segment)
                 os.fsync(descriptor)
+                before, size = self._durable, os.fstat(descriptor).st_size
+                is_low = self._files.space(0).is_low
             except OSError as failure:
                 self._cut(descriptor)
                 return self._durable, fault_of(failure)
-            before, size = self._durable, os.fstat(descriptor).st_size
+            finally:
+                _wipe(pieces)
             self._durable = Durable(
                 before.segments + len(pieces),
                 running.digest(),
@@ -137,10 +143,8 @@ class Writer:
                 size,
             )
             if pieces[-1].last:
-                _wipe(pieces)
                 return self._durable, ""
-            _wipe(pieces)
-            self._hears.stored(self._durable, self._quiet_ms, self._files.space(0).is_low)
+            self._hears.stored(self._durable, self._quiet_ms, is_low)
 
     def _listen(self, piece: Piece) -> None:
         quiet = self._is_quiet(piece.audio)
@@ -156,13 +160,19 @@ class Writer:
 
     def _cut(self, descriptor: int) -> None:
         """What is not known to be durable does not stay behind what is."""
-        for piece in self._pieces:
-            piece.audio[:] = bytes(len(piece.audio))
+        with self._ready:
+            self._is_over = True
+            self._drop()
         try:
             os.ftruncate(descriptor, self._durable.octets)
             os.fsync(descriptor)
         except OSError:
             return  # then recovery finds more than was told, and that opens as it finds it
+
+    def _drop(self) -> None:
+        """The disk takes no more: what waits for it is overwritten, and what still comes."""
+        _wipe(list(self._pieces))
+        self._pieces.clear()
 
 
 def _wipe(pieces: list[Piece]) -> None:

@@ -287,6 +287,19 @@ class Deposits:
         self.changed(new.mailbox)
         return True
 
+    async def cut(self, held: OpenDeposit, segments: int) -> None:
+        """Its file holds less than its worker has told: no crash does that."""
+        begun = held.begun
+        entry = Entry(
+            action=Action.MESSAGE_DAMAGED,
+            outcome=Outcome.FAILED,
+            actor=SYSTEM,
+            operation=begun.message,
+            subject=Subject("message", begun.message),
+            after={"segments": segments, "told": held.segments},
+        )
+        await self._committer.note(entry)
+
     async def lost(self, held: OpenDeposit) -> None:
         """Nothing durable is left of a recording that was begun."""
         begun = held.begun

@@ -338,6 +338,8 @@ class Voicemail:
             found.append("A mailbox has no deposit key: no message can be left there.")
         if self.damaged:
             found.append("A sealed message was refused as damaged: see `pbx audit`, and the disk.")
+        if self.recovery.cut:
+            found.append("A message was shortened after a crash: see `pbx audit`, and the disk.")
         if self.adoption.refused:
             found.append("The key holder refuses to take a message over: see `pbx audit`.")
         return found

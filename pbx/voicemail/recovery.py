@@ -7,7 +7,7 @@ digest"; only with exactly that does it open.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
 
 import msgspec
@@ -38,6 +38,8 @@ class Recovery:
         self._database, self._clock = database, clock
         self.found = 0
         """Messages that a crash had cut off from their rows."""
+        self.cut = 0
+        """Files of which somebody has taken what was durable: an alarm."""
         self.spared: set[bytes] = set()
         """Contents of files that no log knows and somebody works with: greetings that are being
         recorded or listened to, copies for a command."""
@@ -53,12 +55,15 @@ class Recovery:
 
     async def run(self) -> bool:
         """One look; False: look again, a worker or the database is away or still records."""
-        held = self._deposits.log.open_.keys() | self._deposits.under_way | self.spared
+        ours, cut = self._ours(), self._deposits.log.open_.keys() - self._deposits.under_way
         try:
-            left = {one.content: one for one in await self._media.left_behind()}
+            # Asked before the files are looked at: whatever ends in between lies among them.
             recording = (await self._media.spool()).recordings
+            left = {one.content: one for one in await self._media.left_behind()}
         except MediaError:
             return False
+        ours |= self._ours()
+        is_recording = recording > 0 or not all(self._media.workers().values())
         await self._deposits.retry()
         try:
             async with self._database.read() as connection:
@@ -69,8 +74,13 @@ class Recovery:
             return False
         if not await self._settled(left.keys() & known - waiting):
             return False
-        known |= frozenset(held)  # whatever was committed while we looked
-        return await self._match(left, known, is_recording=recording > 0)
+        known |= ours  # whatever was committed while we looked
+        return await self._match(left, known, cut, is_recording=is_recording)
+
+    def _ours(self) -> frozenset[bytes]:
+        """What somebody works with now, or has in the log."""
+        open_ = self._deposits.log.open_.keys()
+        return self._deposits.under_way | self.spared | open_
 
     async def _settled(self, contents: Iterable[bytes]) -> bool:
         """The database has what lies beside these; a crash came before it was deleted there."""
@@ -82,29 +92,37 @@ class Recovery:
         return True
 
     async def _match(
-        self, left: dict[bytes, LeftRecording], known: frozenset[bytes], *, is_recording: bool
+        self,
+        left: dict[bytes, LeftRecording],
+        known: frozenset[bytes],
+        cut: Set[bytes],
+        *,
+        is_recording: bool,
     ) -> bool:
+        """`cut` were in the log before the files were looked at, and nobody was at work on them."""
         is_done = True
-        under_way = self._deposits.under_way
         held = {
             content: one
             for content, one in self._deposits.log.open_.items()
-            if content not in under_way and one.finished is None and not one.is_unwanted
+            if content in cut and one.finished is None and not one.is_unwanted
         }
         for content, one in held.items():
             if content in left:
                 await self._take(left[content], one)
             elif is_recording:
-                is_done = False  # a call that outlived us may still be recording it
+                is_done = False  # a call that outlived us, or a worker away, may still record it
             else:
                 await self._deposits.lost(one)
-        ours = known | under_way | self._deposits.log.open_.keys() | self.spared
+        ours = known | self._ours()
         for content, file in left.items():
             if content not in ours:
                 await self._take_unknown(file)
         return is_done
 
     async def _take(self, file: LeftRecording, held: OpenDeposit) -> None:
+        if _is_cut(file, held):
+            self.cut += 1
+            await self._deposits.cut(held, file.segments)
         is_half = held.begun.is_copy and not file.is_complete
         if file.kind != "deposit" or is_half or file.milliseconds < SHORTEST:
             await self._deposits.lost(held)
@@ -133,6 +151,12 @@ class Recovery:
             await self._media.remove([content])
         except MediaError:
             log.warning("a file that nobody wants was not removed")
+
+
+def _is_cut(file: LeftRecording, held: OpenDeposit) -> bool:
+    """Whether it is less, or something else, than its worker said was durable."""
+    is_other = file.segments == held.segments and file.digest != held.digest
+    return bool(held.segments) and (file.segments < held.segments or is_other)
 
 
 def _message(file: LeftRecording, begun: Begun) -> NewMessage:

@@ -1,6 +1,7 @@
 """An exchange that comes back: what it had begun becomes a message, or a row that it is lost."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
@@ -12,13 +13,14 @@ from pbx.voicemail.deposits import Deposits
 from pbx.voicemail.recovery import Recovery
 from storage import messages
 from storage.database import Database
-from storage.deposits import Begun, DepositLog, Unwanted
+from storage.deposits import Begun, DepositLog, Progressed, Unwanted
 from storage.identifiers import new_id, system_clock
 from storage.ledger.committer import Committer
 from storage.models.ledger import ledger
 from storage.records import HourlyKeys
 from tests.support.calling import database
 from tests.support.mailroom import Mailroom, mailroom, speak
+from tests.support.media_worker import WorkerProcess
 from tests.support.rtp_phone import RtpPhone
 
 __all__ = ["database"]
@@ -33,6 +35,7 @@ async def room(open_path: Path) -> AsyncIterator[Mailroom]:
 async def test_what_was_being_recorded_when_the_exchange_was_killed_is_kept(
     room: Mailroom, database: Database, tmp_path: Path
 ) -> None:
+    """Recorded by one worker, while the other says of itself that it records nothing."""
     path = tmp_path / "deposits.log"
     lost, deposit = uuid4(), room.deposit()
     begun = Begun(
@@ -50,7 +53,9 @@ async def test_what_was_being_recorded_when_the_exchange_was_killed_is_kept(
         last = await room.desk.event(Stored)
     await room.desk.client.close()  # the exchange is gone; its worker goes on
 
-    media = MediaClient({room.worker.index: room.worker.socket})
+    other = WorkerProcess(room.directory / "other", 1, messages=room.directory)
+    await other.start()
+    media = MediaClient({one.index: one.socket for one in (other, room.worker)})
     await media.start()
     async with Committer(database, "exchange", clock=system_clock) as committer:
         keys = HourlyKeys(b"", lambda: None, system_clock)
@@ -67,6 +72,7 @@ async def test_what_was_being_recorded_when_the_exchange_was_killed_is_kept(
         again = await recovery.run()
     talking.cancel()
     await media.close()
+    await other.stop()
     await deposits.log.close()
     await dead.close()
 
@@ -80,14 +86,15 @@ async def test_what_was_being_recorded_when_the_exchange_was_killed_is_kept(
     assert DepositLog.open(path).open_ == {}
 
 
-async def test_half_of_a_copy_is_nothing_and_what_nobody_wants_is_deleted(
+async def test_half_of_a_copy_is_nothing_what_nobody_wants_is_deleted_and_a_cut_is_seen(
     room: Mailroom, database: Database, tmp_path: Path
 ) -> None:
-    """Sealed anew for somebody else, until its worker was killed; and a recording taken back."""
+    """Sealed anew for somebody else, until its worker was killed; a recording taken back; and one
+    whose end somebody took away before there was anybody to look."""
     path, removed = tmp_path / "deposits.log", list[bytes]()
-    copy, unwanted = room.deposit(), room.deposit()
+    copy, unwanted, cut = room.deposit(), room.deposit(), room.deposit()
     dead = DepositLog.open(path)
-    for one, is_copy in ((copy, True), (unwanted, False)):
+    for one, is_copy in ((copy, True), (unwanted, False), (cut, False)):
         await dead.append(
             Begun(
                 message=new_id(system_clock), mailbox=room.mailbox, content=one.content,
@@ -95,16 +102,22 @@ async def test_half_of_a_copy_is_nothing_and_what_nobody_wants_is_deleted(
             )
         )  # fmt: skip
     await dead.append(Unwanted(unwanted.content))
-    await dead.close()
-    phones = [RtpPhone(), RtpPhone()]
+    phones = [RtpPhone() for _ in range(3)]
     legs = [await room.desk.alone(phone, f"leg-{n}") for n, phone in enumerate(phones)]
     talking = [asyncio.create_task(speak(phone, 60)) for phone in phones]
-    for leg, one in zip(legs, (copy, unwanted), strict=True):
+    for leg, one in zip(legs, (copy, unwanted, cut), strict=True):
         await room.desk.client.record(leg, Recording(seal=one, beep=False))
-    for _ in range(8):
-        await room.desk.event(Stored)
+    stored: dict[bytes, Stored] = {}
+    while len(stored) < 3 or min(told.segments for told in stored.values()) < 5:
+        told = await room.desk.event(Stored)
+        stored[told.content] = told
     await room.desk.client.close()
     await room.worker.kill()
+    last = stored[cut.content]
+    await dead.append(Progressed(last.content, last.segments, last.digest))
+    await dead.close()
+    file = room.messages / f"{cut.content.hex()}.sealed"
+    os.truncate(file, file.stat().st_size * 6 // 10)
     await room.worker.start()
 
     media = MediaClient({room.worker.index: room.worker.socket})
@@ -113,7 +126,8 @@ async def test_half_of_a_copy_is_nothing_and_what_nobody_wants_is_deleted(
         keys = HourlyKeys(b"", lambda: None, system_clock)
         log = DepositLog.open(path)
         deposits = Deposits(log, committer, keys, system_clock, removed.append)
-        assert await Recovery(deposits, media, database, system_clock).run()
+        recovery = Recovery(deposits, media, database, system_clock)
+        assert await recovery.run()
         waiting = [held.begun.content for held in log.open_.values()]
         await media.remove(waiting)
         await deposits.removed(waiting)
@@ -124,7 +138,10 @@ async def test_half_of_a_copy_is_nothing_and_what_nobody_wants_is_deleted(
 
     async with database.read() as connection:
         rows = [row.action for row in (await connection.execute(ledger.select())).all()]
-    assert rows == ["message.lost"]
+        [message] = await messages.of_mailboxes(connection, [room.mailbox])
+    assert sorted(rows) == ["message.damaged", "message.interrupted", "message.lost"]
+    assert (recovery.found, recovery.cut) == (1, 1)
+    assert 2 <= message.segments < last.segments
     assert waiting == [unwanted.content]
-    assert list(room.messages.iterdir()) == []
+    assert {path.stem for path in room.messages.iterdir()} == {cut.content.hex()}
     assert DepositLog.open(path).open_ == {}
