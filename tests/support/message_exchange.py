@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from media.prompts import TEXTS
 from media.worker.codecs.g711 import decode_ulaw
 from pbx import sign_ins
 from pbx.b2bua.identity import Place as Where
