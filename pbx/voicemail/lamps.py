@@ -40,6 +40,9 @@ LONGEST, SHORTEST = 3_600, 60
 ALARM = Counts(new=1, urgent_new=1)
 """What a lamp says of no message: call, and hear that messages cannot be heard."""
 
+APART = 0.25
+"""Seconds between two looks for phones that come back: after a restart all of them do."""
+
 PER_DEVICE = 4
 """Subscriptions of one device; the oldest gives way."""
 
@@ -92,6 +95,7 @@ class Lamps:
     _asked: list[tuple[UUID, UUID | None]] = field(default_factory=list)
     """Mailboxes to look at, and the one device to tell."""
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _looked_at: float = 0.0
     _by_dialog: dict[DialogId, Subscription] = field(default_factory=dict)
     _by_transaction: dict[TransactionId, Subscription | UUID] = field(default_factory=dict)
     _deaf: set[UUID] = field(default_factory=set)
@@ -290,7 +294,11 @@ class Lamps:
 
     async def _refresh(self) -> None:
         async with self._looking:
+            loop = asyncio.get_running_loop()
+            if all(only is not None for _, only in self._asked):
+                await asyncio.sleep(self._looked_at + APART - loop.time())
             asked, self._asked = self._asked, []
+            self._looked_at = loop.time()
             with suppress(StorageError):  # then what was known before is said, or nothing
                 self._known |= await self.ground.counts({mailbox for mailbox, _ in asked})
         concerned: dict[UUID, bool] = {}
