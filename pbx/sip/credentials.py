@@ -18,10 +18,14 @@ LONGEST = 1024
 
 _BARE = r"[A-Za-z0-9\-.!%*_+`'~:/=@\[\]]++"  # looser than token: some phones forget the quotes
 _scheme = re.compile(rf"({TOKEN})[ \t]++(.*+)", re.DOTALL).fullmatch
-# One auth-param and the comma after it, or the end.
-_next = re.compile(
-    rf"[ \t]*+({TOKEN})[ \t]*+=[ \t]*+({QUOTED}|{_BARE})[ \t]*+(?=,|\Z)", re.DOTALL
-).match
+_PARAMETER = rf"[ \t]*+{TOKEN}[ \t]*+=[ \t]*+(?:{QUOTED}|{_BARE})[ \t]*+"
+_is_list = re.compile(rf"{_PARAMETER}(?:,{_PARAMETER})*", re.DOTALL).fullmatch
+# Name, and either what stands between quotes or what stands without.
+_each = re.compile(
+    rf'({TOKEN})[ \t]*+=[ \t]*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*)"|({_BARE}))', re.DOTALL
+).findall
+_is_count = re.compile("[0-9A-Fa-f]{8}").fullmatch
+_NEEDED = frozenset({"username", "realm", "nonce", "uri", "response"})
 
 
 class Credentials(Struct, frozen=True, kw_only=True):
@@ -43,8 +47,8 @@ class Credentials(Struct, frozen=True, kw_only=True):
     def parse(cls, text: str, header: str = "Authorization") -> Credentials:
         """Digest dig-resp; PeerError for another scheme."""
         found = _parameters(text, header)
-        missing = {"username", "realm", "nonce", "uri", "response"} - found.keys()
-        if missing or "username*" in found or found.get("userhash", "").lower() == "true":
+        is_hashed = "username*" in found or found.get("userhash", "").lower() == "true"
+        if is_hashed or not found.keys() >= _NEEDED:
             raise PeerError(header, "has a plain username, realm, nonce, uri and response")
         qop, nc = found.get("qop"), found.get("nc")
         return cls(
@@ -120,25 +124,20 @@ def _parameters(text: str, header: str) -> dict[str, str]:
     if match is None or match[1].lower() != "digest":
         raise PeerError(header, "is of the Digest scheme")
     text = match[2]
-    found: dict[str, str] = {}
-    place = -1
-    while place < len(text):
-        parameter = _next(text, place + 1)
-        if parameter is None:
-            raise PeerError(header, "is name=value, separated by commas")
-        name, value = parameter.groups()
-        if value[0] == '"':
-            value = unescape_pairs(value[1:-1])
-        name, place = name.lower(), parameter.end()
-        if name in found:
-            raise PeerError(header, "a parameter appears once")
-        if len(value) > LONGEST:
-            raise PeerError(header, f"a parameter has at most {LONGEST} characters")
-        found[name] = value
+    if _is_list(text) is None:
+        raise PeerError(header, "is name=value, separated by commas")
+    pairs = _each(text)
+    found = {name.lower(): quoted or bare for name, quoted, bare in pairs}
+    if len(found) != len(pairs):
+        raise PeerError(header, "a parameter appears once")
+    if "\\" in text:
+        found = {name: unescape_pairs(value) for name, value in found.items()}
+    if max(map(len, found.values())) > LONGEST:
+        raise PeerError(header, f"a parameter has at most {LONGEST} characters")
     return found
 
 
 def _nonce_count(text: str, header: str) -> int:
-    if re.fullmatch("[0-9A-Fa-f]{8}", text) is None:
+    if _is_count(text) is None:
         raise PeerError(header, "nc is eight hexadecimal digits")
     return int(text, 16)

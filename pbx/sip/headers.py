@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pbx.sip.errors import LocalError, PeerError
 from pbx.sip.grammar import checked, split_list
-from pbx.sip.names import SINGULAR, canonical
+from pbx.sip.names import KNOWN, SINGULAR, canonical
 
 T = TypeVar("T")
 Field = tuple[str, str, str]
@@ -41,11 +41,11 @@ class Headers:
 
     def first(self, name: str) -> str | None:
         """The value of the first line with this name."""
-        return self._first.get(canonical(name))
+        return self._first.get(KNOWN.get(name) or canonical(name))
 
     def all(self, name: str) -> list[str]:
         """The value of each line with this name, not split at commas."""
-        key = canonical(name)
+        key = KNOWN.get(name) or canonical(name)
         return [value for k, _, value in self._fields if k == key] if key in self._first else []
 
     def elements(self, name: str) -> list[str]:
@@ -137,7 +137,7 @@ class Headers:
         )
 
     def __contains__(self, name: str) -> bool:
-        return canonical(name) in self._first
+        return (KNOWN.get(name) or canonical(name)) in self._first
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter([(name, value) for _, name, value in self._fields])

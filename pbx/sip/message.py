@@ -6,7 +6,7 @@ that routing reads. Reading a broken field raises PeerError.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
@@ -27,8 +27,8 @@ from pbx.sip.via import Via
 T = TypeVar("T")
 
 
-class Message(ABC):
-    """What requests and responses share."""
+class Message:
+    """What requests and responses share. No ABC: each message is asked often what it is."""
 
     __slots__ = ("body", "headers")
 
