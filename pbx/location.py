@@ -122,7 +122,8 @@ class Location:
         else:
             if entry.binding.flow != binding.flow:
                 self._leave_flow(entry)
-            binding = replace(binding, since=entry.binding.since)
+            if binding.since != entry.binding.since:
+                binding = replace(binding, since=entry.binding.since)
             entry.binding = binding
         on_flow = self._by_flow.setdefault(binding.flow, [])
         if entry not in on_flow:

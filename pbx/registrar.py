@@ -212,7 +212,7 @@ class Registrar:
             call_id=request.call_id,
             cseq=request.cseq.number,
             expires_at=now + wish.expires,
-            since=now,
+            since=now if wish.old is None else wish.old.since,
             seen=now,
             source=arrival.source,
             user_agent=(headers.first("User-Agent") or "")[:LONGEST_USER_AGENT],

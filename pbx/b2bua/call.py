@@ -230,11 +230,14 @@ class Call:
         `deadline` is loop time. Raises `CallOver`.
         """
         while True:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    event = await self._inbox.get()
-            except TimeoutError:
-                return None
+            if deadline is None:
+                event = await self._inbox.get()
+            else:
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        event = await self._inbox.get()
+                except TimeoutError:
+                    return None
             if await self._is_for_feature(event):
                 return event
 

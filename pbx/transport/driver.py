@@ -115,7 +115,7 @@ class Driver:
 
     def poke(self) -> None:
         """The stack was given something from outside: settle before the loop sleeps again."""
-        if not self._poked:
+        if not (self._poked or self._settling):  # settling goes on until nothing is left
             self._poked = True
             self._loop.call_soon(self._poked_settle)
 
