@@ -3,7 +3,7 @@
 Every failure is a `Problem`: one sentence, never a traceback, never what was asked for.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from litestar import Litestar, Response, get
@@ -177,15 +177,24 @@ def _known(_request: AdminRequest, error: HTTPException) -> Response[Problem]:
 
 
 def _sentence(error: HTTPException) -> str:
-    """Names the fields that are wrong, not what they held."""
+    """Names the fields that are wrong and the rule of each, not what they held."""
     if isinstance(error, ValidationException):
         extra = error.extra if isinstance(error.extra, list) else []
-        fields = sorted({str(found.get("key", "")) for found in extra if isinstance(found, dict)})
-        named = ", ".join(field for field in fields if field)
+        named = ", ".join(
+            sorted({_rule(found) for found in extra if isinstance(found, dict)} - {""})
+        )
         return f"The request is not valid: {named}." if named else "The request is not valid."
     if error.status_code == 404:
         return "There is no such thing here."
     return error.detail
+
+
+def _rule(found: dict[str, Any]) -> str:
+    """A message that begins otherwise may repeat the value."""
+    field, rule = str(found.get("key", "")), str(found.get("message", ""))
+    if not field or not rule.startswith("Expected "):
+        return field
+    return f"{field} (e{rule[1:].replace('`', '')})"
 
 
 def _unknown(_request: AdminRequest, error: Exception) -> Response[Problem]:

@@ -22,7 +22,6 @@ from pbx.cli.output import (
     say,
 )
 from pbx.cli.proofs import Desk, tell
-from pbx.cli.session import signed_in
 from storage.keyholder import acts
 from storage.keyholder.proposals import Told, read
 from storage.keyholder.protocol import HalfCode
@@ -39,15 +38,15 @@ def list_(data: DataOption = None, json: JsonOption = False) -> None:
 
     Example: pbx approval list
     """
-    with signed_in(data) as client:
-        found = client.get("/v1/proposals", list[ProposalView])
+    desk = Desk.signed_in(data)
+    with desk.client:
+        found = desk.client.get("/v1/proposals", list[ProposalView])
     if json:
         as_json(found)
         return
-    as_table(
-        ("PROPOSAL", "ACT", "BY", "ABOUT", "UNTIL"),
-        ((p.id, p.act, p.requester, _about(p), shown(p.until)) for p in found),
-    )
+    as_table(("PROPOSAL", "ACT", "BY", "ABOUT", "UNTIL"), (_line(desk, one) for one in found))
+    if found:
+        say("A second person says yes or no: pbx approval approve PROPOSAL, or decline")
 
 
 @app.command()
@@ -72,7 +71,7 @@ def approve(
         more = {}
         if isinstance(proposed, acts.SetRecovery) and proposed.threshold == 0:
             # Without named holders recovery is two passphrases; this is the second.
-            more["recovery_passphrase"] = secrets.secret("Your recovery passphrase")
+            more["recovery_passphrase"] = secrets.new_passphrase("Your recovery passphrase")
         act = acts.Approve(proposal=proposal, digest=acts.digest(proposed))
         path = f"/v1/proposals/{proposal}/approval"
         answer, asker = desk.perform(path, act, {"digest": act.digest}, **more)
@@ -80,6 +79,8 @@ def approve(
         asker.forget()
     if half is not None:
         say(f"Your half of the code, the second one, shown once: {half.half}")
+        login = told.names.get(str(getattr(proposed, "person", "")), "LOG-IN")
+        say(f"They enrol within a day with both halves, joined by a hyphen: pbx enrol {login}")
     tell(answer, "Approved.", json=json)
 
 
@@ -136,5 +137,9 @@ def _shown(told: Told, name: str, value: object) -> str:
     return printable(f"{known} ({value})" if known else str(value))
 
 
-def _about(proposal: ProposalView) -> str:
-    return ", ".join(f"{name} {value}" for name, value in proposal.detail.items())
+def _line(desk: Desk, one: ProposalView) -> tuple[object, ...]:
+    """In the key holder's words, with its names."""
+    told = told_by(desk, one.statement, one.id)
+    fields = msgspec.structs.asdict(told.decoded())
+    about = (f"{name} {_shown(told, name, value)}" for name, value in fields.items() if value)
+    return one.id, one.act, told.requester, ", ".join(about), shown(one.until)

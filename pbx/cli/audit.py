@@ -84,6 +84,13 @@ def verify(
     Example: pbx audit verify --from 2026-11-01 --anchor /mnt/usb/anchors.json
     """
     store = LocalStore.of(data)
+    if since is not None and until is not None and until <= since:
+        raise CommandError("The span ends after it begins: --from before --to.", Exit.USAGE)
+    if segments is not None and not segments.is_dir():
+        raise CommandError(f"{segments}: no directory.", Exit.USAGE)
+    for path in anchor or []:
+        if not path.is_file():
+            raise CommandError(f"{path}: no file of anchors.", Exit.USAGE)
     started = monotonic()
     with failures_as_sentences():
         scope = Scope(

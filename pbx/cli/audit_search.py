@@ -172,6 +172,8 @@ def show(found: RowsView, *, json: bool, csv: bool) -> None:
         as_csv(CSV_COLUMNS, (_cells(row) for row in found.rows))
         return
     as_table(COLUMNS, (line_of(row) for row in found.rows))
+    if not found.rows:
+        say("No row fits.")
     if found.hidden:
         say(f"note  {found.hidden}")
     if found.gone_before:

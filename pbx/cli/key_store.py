@@ -123,7 +123,7 @@ def _restore(
     config = load(layout.config_file).keyholder
     passphrase = None
     if config.root == "passphrase":
-        passphrase = secrets.secret("New passphrase of the key store")
+        passphrase = secrets.new_passphrase("New passphrase of the key store")
     papers = [msgspec.json.decode(path.read_bytes(), type=SignedStatement) for path in certificates]
     with acting_as_owner_of((root_key_path(config, layout.keys) or layout.keys).parent):
         keystore = prepare(config, layout.keys, os.environ, passphrase)

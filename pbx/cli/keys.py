@@ -1,7 +1,7 @@
 """`pbx keys`: the key holder's state, rotation, recovery and backup."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -26,6 +26,8 @@ from pbx.cli.session import signed_in
 from storage.keyholder import acts
 from storage.keyholder.protocol import RecoveryShare
 
+MOST_SHARES: Final = 16
+
 app = typer.Typer(no_args_is_help=True, help="Keys: state, rotation, recovery, backup.")
 app.command()(unlock)
 app.command()(restore)
@@ -40,15 +42,22 @@ def status(data: DataOption = None, json: JsonOption = False) -> None:
     with signed_in(data) as client:
         found = client.get("/v1/keys", KeysView)
     warnings = [
-        *(["Key store and data share a disk: one thief has both."] if found.same_device else []),
         *(
-            ["The root key lies on the store's disk: one thief has both."]
+            ["Key store and data share a disk: one thief has both. Mount another one at keys/."]
+            if found.same_device
+            else []
+        ),
+        *(
+            [
+                "The root key lies on the store's disk: one thief has both. "
+                "Name one elsewhere: [keyholder] key_file."
+            ]
             if found.root_beside
             else []
         ),
         *(["Single account: separation does not hold."] if found.same_account else []),
         *([f"The key holder's memory is {found.memory}."] if "NOT" in found.memory else []),
-        *(["There is no backup of the keys."] if found.last_backup is None else []),
+        *(_unsaved(found)),
         *found.alarms,
     ]
     if json:
@@ -66,6 +75,15 @@ def status(data: DataOption = None, json: JsonOption = False) -> None:
         say(*warnings)
     if warnings:
         raise CommandError(f"{len(warnings)} thing(s) deserve attention.", Exit.FOUND)
+
+
+def _unsaved(found: KeysView) -> list[str]:
+    """What is to be done before the disk of the key store fails."""
+    if found.last_backup is not None:
+        return []
+    if found.recovery.startswith("not set"):
+        return ["There is no backup of the keys. First say who can open one: pbx keys recovery"]
+    return ["There is no backup of the keys. Make one: pbx keys backup DIRECTORY"]
 
 
 @app.command()
@@ -94,6 +112,11 @@ def recovery(
 
     Example: pbx keys recovery --holder anna --holder ben --holder clara --threshold 2
     """
+    if holder and not 2 <= threshold <= len(set(holder)) <= MOST_SHARES:
+        raise CommandError(
+            f"Name 2 to {MOST_SHARES} holders, and a threshold of 2 up to their number.",
+            Exit.USAGE,
+        )
     desk = Desk.signed_in(data)
     with desk.client:
         holders = tuple(person_of(desk.client, who).id for who in holder or ())
@@ -103,7 +126,7 @@ def recovery(
         if holders:
             answer, _ = desk.perform(path, act, body)
         else:
-            typed = secrets.secret("Your recovery passphrase")
+            typed = secrets.new_passphrase("Your recovery passphrase")
             answer, _ = desk.perform(path, act, body, recovery_passphrase=typed)
     tell(answer, "Recovery is set.", json=json)
 

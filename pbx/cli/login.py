@@ -160,7 +160,7 @@ def pin(
     desk = Desk.signed_in(data)
     numbers = extension or []
     with desk.client:
-        new = secrets.secret("New PIN (6 to 12 digits)")
+        new = secrets.chosen("New PIN (6 to 12 digits)", "A PIN", 6)
         act = acts.SetPin(extensions=tuple(numbers))
         answer, _ = desk.perform("/v1/own/pin", act, {"extensions": numbers}, new_pin=new)
     tell(answer, "Your PIN was set.", json=json)

@@ -148,4 +148,6 @@ def _sentence(message: str) -> str:
     plain = " ".join(message.split()).replace("Value error, ", "")
     rule, found, _ = plain.partition("Input should be a valid UUID")
     plain = f"{rule}it is an identifier, as lists show it" if found else plain
+    rule, found, _ = plain.partition("Input should be a valid integer")
+    plain = f"{rule}it is a whole number" if found else plain
     return plain if plain.endswith((".", "?", "!")) else f"{plain}."

@@ -55,7 +55,10 @@ def past(text: str | None) -> int | None:
 def span(from_: str | None, to: str | None, day: str | None) -> tuple[int | None, int | None]:
     """From when until when is asked for; a day is as long as its clocks make it."""
     if day is None:
-        return past(from_), past(to)
+        since, end = past(from_), past(to)
+        if since is not None and end is not None and end <= since:
+            raise CommandError("The span ends after it begins: --from before --until.", Exit.USAGE)
+        return since, end
     if from_ or to:
         raise CommandError("Say --day, or --from and --until.", Exit.USAGE)
     try:

@@ -46,6 +46,14 @@ def person_of(client: AdminClient, who: str) -> PersonView:
     return client.get(f"/v1/people/{quote(who, safe='')}", PersonView)
 
 
+def staying(client: AdminClient, who: str) -> PersonView:
+    """Somebody who can be let in again: whoever left stays away."""
+    found = person_of(client, who)
+    if found.state == "left":
+        raise CommandError("This person has left, for good; add them anew.", Exit.REFUSED)
+    return found
+
+
 def people_of(client: AdminClient) -> list[PersonView]:
     """Everybody, page by page."""
     found: list[PersonView] = []
@@ -200,7 +208,7 @@ def resume(
     end = until(until_)
     desk = Desk.signed_in(data)
     with desk.client:
-        act = acts.Reinstate(person=person_of(desk.client, who).id, until=end)
+        act = acts.Reinstate(person=staying(desk.client, who).id, until=end)
         answer, _ = desk.perform(_path(who, "resumption"), act, {"until": end})
     tell(answer, "The person is active again.", json=json)
 
@@ -238,7 +246,7 @@ def enrolment(who: WhoArgument, data: DataOption = None, json: JsonOption = Fals
     """
     desk = Desk.signed_in(data)
     with desk.client:
-        act = acts.IssueEnrolment(person=person_of(desk.client, who).id)
+        act = acts.IssueEnrolment(person=staying(desk.client, who).id)
         answer, asker = desk.perform(_path(who, "enrolment"), act)
         half = asker.open(answer.answer, HalfCode) if answer.answer else None
         asker.forget()

@@ -29,11 +29,20 @@ def code() -> bytearray:
 
 
 def new_password() -> bytearray:
-    """Typed twice on a terminal; length is the only rule here, the key holder knows the rest."""
+    return chosen(f"New password (at least {SHORTEST} characters)", "A password")
+
+
+def new_passphrase(whose: str) -> bytearray:
+    return chosen(f"{whose} (at least {SHORTEST} characters)", "A passphrase")
+
+
+def chosen(prompt: str, what: str, shortest: int = SHORTEST) -> bytearray:
+    """Typed twice on a terminal: a slip would lock out whoever chose it. Length is the only rule
+    here, the key holder knows the rest."""
     while True:
-        first = secret(f"New password (at least {SHORTEST} characters)")
-        if len(first.decode()) < SHORTEST:
-            problem = f"A password has at least {SHORTEST} characters."
+        first = secret(prompt)
+        if len(first.decode()) < shortest:
+            problem = f"{what} has at least {shortest} characters."
         elif sys.stdin.isatty() and first != secret("The same again"):
             problem = "The two differ."
         else:
