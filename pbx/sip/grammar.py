@@ -66,11 +66,11 @@ def parameters(text: str, header: str) -> dict[str, str | None]:
         found = {name.lower(): value for name, value in pairs}
         expected = len(pairs)
     else:
-        expected = 0
-        for piece in text.split(";")[1:]:
+        pieces = text.split(";")[1:]
+        for piece in pieces:
             name, equals, value = piece.partition("=")
             found[name.lower()] = value if equals else None
-            expected += 1
+        expected = len(pieces)
     if len(found) != expected:
         raise PeerError(header, "a parameter appears once")
     return found

@@ -21,22 +21,29 @@ Field = tuple[str, str, str]
 class Headers:
     """An ordered multi-map; names are case-insensitive and compact forms are understood."""
 
-    __slots__ = ("_fields", "_first", "_typed")
+    __slots__ = ("_fields", "_first", "_repeated", "_typed")
 
     def __init__(self, *fields: tuple[str, str]) -> None:
         self._fields: list[Field] = []
         self._first: dict[str, str] = {}
+        self._repeated: frozenset[str] = frozenset()
+        """Keys that may have more than one line; few have."""
         self._typed: dict[str, object] = {}
         for name, value in fields:
             self.add(name, value)
 
     @classmethod
     def parsed(
-        cls, fields: list[Field], first: dict[str, str], typed: dict[str, object]
+        cls,
+        fields: list[Field],
+        first: dict[str, str],
+        repeated: frozenset[str],
+        typed: dict[str, object],
     ) -> Headers:
         """From the parser, which has checked them; `typed` is what it has parsed already."""
         headers = cls.__new__(cls)
-        headers._fields, headers._first, headers._typed = fields, first, typed
+        headers._fields, headers._first = fields, first
+        headers._repeated, headers._typed = repeated, typed
         return headers
 
     def first(self, name: str) -> str | None:
@@ -46,7 +53,9 @@ class Headers:
     def all(self, name: str) -> list[str]:
         """The value of each line with this name, not split at commas."""
         key = KNOWN.get(name) or canonical(name)
-        return [value for k, _, value in self._fields if k == key] if key in self._first else []
+        if key in self._repeated:
+            return [value for k, _, value in self._fields if k == key]
+        return [self._first[key]] if key in self._first else []
 
     def elements(self, name: str) -> list[str]:
         """The elements of a comma-separated field over all its lines."""
@@ -55,8 +64,10 @@ class Headers:
     def add(self, name: str, value: str) -> None:
         """Append a line; a second line of a singular field is refused."""
         key = _key(name)
-        if key in self._first and key in SINGULAR:
-            raise LocalError(key, "appears once")
+        if key in self._first:
+            if key in SINGULAR:
+                raise LocalError(key, "appears once")
+            self._repeated |= {key}
         self._fields.append((key, _spelling(key, name), checked(value, key).strip(" \t")))
         self._first.setdefault(key, self._fields[-1][2])
         self._typed.clear()
@@ -114,14 +125,12 @@ class Headers:
     def pick(self, keys: frozenset[str]) -> Headers:
         """A copy of the lines with these keys, in the order they have here."""
         fields = [field for field in self._fields if field[0] in keys]
-        first: dict[str, str] = {}
-        for key, _, value in fields:
-            first.setdefault(key, value)
-        return Headers.parsed(fields, first, {})
+        first = {key: value for key, _, value in reversed(fields)}  # the first line has the word
+        return Headers.parsed(fields, first, self._repeated, {})
 
     def copy(self) -> Headers:
         """An independent copy."""
-        return Headers.parsed(list(self._fields), dict(self._first), {})
+        return Headers.parsed(list(self._fields), dict(self._first), self._repeated, {})
 
     def typed(self, key: str, parse: Callable[[Headers], T]) -> T:
         """The value under which `key` is kept parsed; `parse` runs once per change."""

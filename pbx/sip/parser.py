@@ -45,9 +45,9 @@ def parse_message(data: bytes, *, stream: bool = True) -> Request | Response:
     text = str(data[:end], "utf-8", "replace")
     try:
         lines = _lines(text)
-        fields, first = _fields(lines)
-        body = _body(data[end + 4 :], first.get("Content-Length"), stream)
-        return _message(lines[0], fields, first, body)
+        head = _fields(lines)
+        body = _body(data[end + 4 :], head[1].get("Content-Length"), stream)
+        return _message(lines[0], head, body)
     except PeerError as error:
         error.request = salvage(text)
         raise
@@ -73,9 +73,14 @@ def _without_nul(text: str) -> str:
     return text
 
 
-def _fields(lines: list[str]) -> tuple[list[Field], dict[str, str]]:
+_Head = tuple[list[Field], dict[str, str], frozenset[str]]
+"""All lines, the first of each name, and the names that have more."""
+
+
+def _fields(lines: list[str]) -> _Head:
     fields: list[Field] = []
     first: dict[str, str] = {}
+    repeated: set[str] = set()
     for line in lines[1:]:
         name, colon, value = line.partition(":")
         key = KNOWN.get(name)
@@ -91,8 +96,10 @@ def _fields(lines: list[str]) -> tuple[list[Field], dict[str, str]]:
             first[key] = value
         elif key in SINGULAR:
             raise PeerError(key, "appears once")
+        else:
+            repeated.add(key)
         fields.append((key, name, value))
-    return fields, first
+    return fields, first, frozenset(repeated)
 
 
 def _unfolded(lines: list[str]) -> list[str]:
@@ -133,15 +140,13 @@ def _routing(first: dict[str, str]) -> dict[str, object]:
     }
 
 
-def _message(
-    start_line: str, fields: list[Field], first: dict[str, str], body: bytes
-) -> Request | Response:
+def _message(start_line: str, head: _Head, body: bytes) -> Request | Response:
     parts = start_line.split(" ", 2)
     if parts[0][:4].upper() == "SIP/":
         status, reason = _status(parts)
-        return Response(status, reason, Headers.parsed(fields, first, _routing(first)), body)
+        return Response(status, reason, Headers.parsed(*head, _routing(head[1])), body)
     method, uri = _request_line(parts)
-    request = Request(method, uri, Headers.parsed(fields, first, _routing(first)), body)
+    request = Request(method, uri, Headers.parsed(*head, _routing(head[1])), body)
     target = request.uri
     if isinstance(target, SipUri) and target.headers:
         raise PeerError("Request-URI", "has no headers")
