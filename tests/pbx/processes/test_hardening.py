@@ -111,7 +111,7 @@ def test_a_process_keeps_the_right_to_lock_memory_and_nothing_else_of_root() -> 
 
 def policies(process: int) -> list[int]:
     """Of the threads of a process, its main thread first."""
-    threads = sorted(map(int, os.listdir(f"/proc/{process}/task")))
+    threads = sorted(map(int, os.listdir(f"/proc/{process}/task")), key=lambda one: one != process)
     return [os.sched_getscheduler(thread) & ~os.SCHED_RESET_ON_FORK for thread in threads]
 
 
