@@ -24,7 +24,11 @@ from tests.support.rtp_phone import RtpPhone
 from tests.support.transfers import hear_each_other, refer
 
 NAMES = {"1001": "alice", "1002": "bob", "1003": "carol"}
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.usefixtures("nothing_in_clear"),
+]
 
 
 @pytest.fixture
