@@ -147,7 +147,7 @@ def unescape_pairs(text: str) -> str:
 
 def checked(text: str, header: str) -> str:
     """The text, which may be written into a head: no CR, no LF, no NUL (header injection)."""
-    if "\r" in text or "\n" in text or "\0" in text:
+    if not text.isprintable() and ("\r" in text or "\n" in text or "\0" in text):
         raise LocalError(header, "contains no CR, LF or NUL")
     return text
 

@@ -63,13 +63,16 @@ class Headers:
 
     def add(self, name: str, value: str) -> None:
         """Append a line; a second line of a singular field is refused."""
-        key = _key(name)
-        if key in self._first:
-            if key in SINGULAR:
-                raise LocalError(key, "appears once")
+        known = KNOWN.get(name)
+        key = known or _key(name)
+        value = checked(value, key).strip(" \t")
+        if key not in self._first:
+            self._first[key] = value
+        elif key in SINGULAR:
+            raise LocalError(key, "appears once")
+        else:
             self._repeated |= {key}
-        self._fields.append((key, _spelling(key, name), checked(value, key).strip(" \t")))
-        self._first.setdefault(key, self._fields[-1][2])
+        self._fields.append((key, known or _spelling(key, name), value))
         self._typed.clear()
 
     def prepend(self, name: str, value: str) -> None:

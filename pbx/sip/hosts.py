@@ -35,6 +35,7 @@ def port(text: str | None, header: str) -> int | None:
     """A port of at most five digits, 1 to 65535."""
     if text is None:
         return None
-    if not (len(text) <= 5 and text.isascii() and text.isdigit()) or not 0 < int(text) < 65536:
+    found = int(text) if len(text) <= 5 and text.isascii() and text.isdigit() else 0
+    if not 0 < found < 65536:
         raise PeerError(header, "the port is 1 to 65535")
-    return int(text)
+    return found
