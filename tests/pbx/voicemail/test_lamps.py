@@ -37,6 +37,7 @@ async def leave(exchange: TestExchange, box: UUID, *, urgent: bool = False) -> U
     )  # fmt: skip
     await do(exchange, messages.deposit, new, None, None)
     exchange.lamps.changed(box)
+    await exchange.lamps.idle()  # else a phone that registers meanwhile is told unasked
     return new.id
 
 
