@@ -1,10 +1,11 @@
 """`pbx audit export`: the ledger as a file that a stranger can verify."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, Final, TextIO
 
 import typer
 
@@ -14,6 +15,8 @@ from pbx.cli.client import AdminClient
 from pbx.cli.moments import FromOption, past
 from pbx.cli.output import CommandError, DataOption, Exit, JsonOption, as_json, say
 from pbx.cli.proofs import Desk
+
+SCRIPT: Final = "verify_export.py"
 
 
 def export(
@@ -26,7 +29,8 @@ def export(
 ) -> None:
     """Write the ledger's rows with the key holder's signature; asks for your second factor.
 
-    Verify it anywhere with deploy/audit/verify_export.py and the file keyholder.pin.
+    Verify it anywhere with share/hipaa-pbx/verify_export.py (in the sources: deploy/audit) and the
+    file keyholder.pin; neither needs anything of ours.
     Example: pbx audit export --signed ledger.jsonl --from 2026-01-01
     """
     since = past(from_) or 0
@@ -40,7 +44,13 @@ def export(
         as_json({"export": begun.operation, "rows": begun.rows, "file": str(signed)})
         return
     say(f"{begun.rows} rows in {signed}; to verify it, anywhere:")
-    say(f"  python3 deploy/audit/verify_export.py {signed} {desk.layout.keyholder_pin}")
+    say(f"  python3 {_script()} {signed} {desk.layout.keyholder_pin}")
+
+
+def _script() -> Path:
+    """Beside the installed command, or in the sources."""
+    installed = Path(sys.prefix, "share", "hipaa-pbx", SCRIPT)
+    return installed if installed.is_file() else Path("deploy", "audit", SCRIPT)
 
 
 @contextmanager
