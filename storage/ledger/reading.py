@@ -80,12 +80,25 @@ class Reader:
         return [Head(self._decoded(row[0]), *row[1:]) for row in found]
 
     async def mentions(self) -> AsyncIterator[Sequence[Mention]]:
-        """The whole index, in chunks and in no order that matters."""
+        """The whole index, in chunks: each begins behind the last entry of the one before."""
         writer = "CAST(writer AS BLOB)" if self._is_sqlite else "writer"
-        query = f"SELECT id, occurred_at, {writer}, sequence FROM ledger_mention"  # noqa: S608 - our own constants
-        found = await self._connection.stream(text(query))
-        async for chunk in found.partitions(CHUNK):
-            yield [Mention(bytes(row[0]), row[1], self._decoded(row[2]), row[3]) for row in chunk]
+        query = text(
+            f"SELECT id, occurred_at, {writer}, sequence FROM ledger_mention "  # noqa: S608 - our own constants
+            f"WHERE (id, occurred_at, writer, sequence) > (:id, :at, {self._writer}, :sequence) "
+            f"ORDER BY id, occurred_at, writer, sequence LIMIT {CHUNK}"
+        )
+        last = Mention(b"", 0, "", 0)
+        while True:
+            values = {
+                "id": last.id, "at": last.occurred_at, "writer": self._encoded(last.writer),
+                "sequence": last.sequence,
+            }  # fmt: skip
+            found = (await self._connection.execute(query, values)).fetchall()
+            if not found:
+                return
+            yield [Mention(row[0], row[1], self._decoded(row[2]), row[3]) for row in found]
+            id, at, name, sequence = found[-1]
+            last = Mention(id, at, self._decoded(name), sequence)
 
     async def _scalar(self, query: str, values: dict[str, object]) -> Any:
         return (await self._connection.execute(text(query), values)).scalar()
