@@ -22,8 +22,8 @@ from tests.support.rtp_phone import RtpPhone
 
 
 @pytest.fixture
-async def database(tmp_path: Path, sqlite_template: Path) -> AsyncIterator[Database]:
-    path = tmp_path / "pbx.db"
+async def database(open_path: Path, sqlite_template: Path) -> AsyncIterator[Database]:
+    path = open_path / "pbx.db"
     shutil.copy(sqlite_template, path)
     opened = await Database.open(sqlite_urls(path).service)
     yield opened

@@ -21,7 +21,6 @@ import pytest
 from litestar import Litestar
 from sqlalchemy import func, select
 
-from certs.authority import create_authority
 from pbx.access.roles import Role
 from pbx.admin import bootstrap
 from pbx.admin.api import create_app
@@ -51,6 +50,7 @@ from storage.ledger.keeper import HeadKeeper
 from storage.models.ledger import ledger
 from storage.sealed.fields import FieldKey
 from storage.sealed.primitives import hotp
+from tests.support.authorities import authority_in
 from tests.support.databases import sqlite_urls
 from tests.support.keyholder import BINDING, FakeTime, House, text
 
@@ -320,14 +320,10 @@ SETTINGS = msgspec.convert(
 
 def telephony_of(layout: Layout, plane: Plane) -> Telephony:
     """As `pbx.exchange` puts it together; no media worker answers, so no call is carried."""
-    layout.certificates.mkdir(mode=0o700)
     (layout.credentials / "directory.key").write_bytes(bytes(range(32)))
     for name in (keyfiles.DEVICE_AUTH, keyfiles.SNAPSHOT, keyfiles.GREETINGS):
         keyfiles.create(layout.credentials, name)
-    authority = create_authority(
-        layout.certificates, SETTINGS.exchange.domain, system_clock, SETTINGS.certs
-    )
-    authority.issue_server()
+    authority = authority_in(layout.certificates, SETTINGS.exchange.domain, SETTINGS.certs)
     return Telephony(
         Ground(
             layout=layout,

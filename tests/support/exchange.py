@@ -17,7 +17,6 @@ from uuid import UUID, uuid4
 import msgspec
 from sqlalchemy import select
 
-from certs.authority import create_authority
 from certs.config import CertsConfig
 from certs.contexts import client_context, identities, mutual_context, server_context
 from media.client import MediaClient
@@ -64,6 +63,8 @@ from storage.models.ledger import ledger
 from storage.phones import Phones
 from storage.records import HourlyKeys, RecordsKey
 from storage.sealed.fields import FieldKey
+from tests.support.authorities import authority_in
+from tests.support.measuring import unmeasured
 from tests.support.media_worker import WorkerProcess
 from tests.support.phone import Account, Phone
 from tests.support.prompts import short_prompts
@@ -104,13 +105,12 @@ class TestExchange:
 
     async def __aenter__(self) -> TestExchange:
         for worker in self.workers:
-            worker.environment["TEST_PROMPTS"] = self.prompts
+            # tests/media measures the workers.
+            worker.environment = unmeasured(worker.environment) | {"TEST_PROMPTS": self.prompts}
             await self._entered.enter_async_context(worker)
         certificates = self.folder / "certs"
-        certificates.mkdir(mode=0o700)
         config = CertsConfig(addresses=("127.0.0.1", "::1"))
-        self.authority = create_authority(certificates, DOMAIN, clock, config)
-        self.authority.issue_server()
+        self.authority = authority_in(certificates, DOMAIN, config)
         self.media = MediaClient({worker.index: worker.socket for worker in self.workers})
         await self.media.start()
         self._entered.push_async_callback(self.media.close)

@@ -4,11 +4,12 @@ The gate asks which *file* ran a line, so contexts are files. One for each test 
 what `--cov-context=test` makes, would write down everything seen three times for each test.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 
 import coverage
 import pytest
 
+BY = ("COVERAGE_", "COV_")
 UNDER = pytest.StashKey[str]()
 
 
@@ -28,3 +29,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         stash[UNDER] = file
         measured.switch_context(f"{file}::")
     return (yield)
+
+
+def unmeasured(environment: Mapping[str, str]) -> dict[str, str]:
+    """For a process of which no coverage is taken, which costs it as much again as its start."""
+    return {name: text for name, text in environment.items() if not name.startswith(BY)}

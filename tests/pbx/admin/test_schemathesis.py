@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import random
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,8 @@ from hypothesis.errors import Unsatisfiable
 
 from tests.support.clinic import Clinic
 
-EXAMPLES = 10
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "4"))
+"""Valid and invalid ones of each operation."""
 PUBLIC = {
     ("GET", "/v1/status"),
     ("GET", "/v1/restart"),
@@ -91,8 +93,9 @@ async def test_generated_requests_meet_no_5xx_and_no_bypass(clinic: Clinic) -> N
 
     sent = 0
     for method, path, cases in operations:
-        for case in cases:
-            for token in ("", "A" * 43, (await clinic.present(root)).token):
+        for index, case in enumerate(cases):
+            strangers = ("", "A" * 43) if index in (0, len(cases) - 1) else ()
+            for token in (*strangers, (await clinic.present(root)).token):
                 response = await send(clinic, case, token)
                 sent += 1
                 told = (method, path, token != root.token, response.status_code, response.text)
