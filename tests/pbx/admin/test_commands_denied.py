@@ -47,6 +47,7 @@ OWN = {
 """What everybody may do, to themselves, or whoever meets messages may ask for."""
 ON_THE_MACHINE = {
     "pbx audit anchor",
+    "pbx audit move-off",
     "pbx audit verify",
     "pbx keys restore",
     "pbx keys unlock",
