@@ -31,7 +31,7 @@ $(VENV)/.tools: requirements-dev.lock $(VENV)/.installed
 
 test: tools check ## Everything: checks, tests, coverage.
 	@deploy/prerequisites test
-	$(BIN)/python -m pytest -n 3 --dist worksteal --cov --cov-report=
+	$(BIN)/python -m pytest -n 4 --dist worksteal --cov --cov-report=
 	$(BIN)/python -m tests.support.coverage_gate
 
 check: tools ## Format, lint, types.

@@ -24,6 +24,7 @@ from pbx.access.sessions import (
     expiry,
     handle_of,
     idle_limit,
+    locks_at,
     surplus,
     token_of,
 )
@@ -69,6 +70,20 @@ def test_a_busy_session_still_ends_after_twelve_hours() -> None:
 
     assert expiry(busy, [], START + ABSOLUTE - 1) is None
     assert expiry(busy, [], START + ABSOLUTE) is EndReason.ABSOLUTE
+
+
+@pytest.mark.parametrize("longer_idle", [False, True])
+@pytest.mark.parametrize("roles", [[], [Role.PRACTICE_MANAGER]])
+@pytest.mark.parametrize("seen", [0, IDLE, ABSOLUTE - 1])
+def test_it_locks_at_the_moment_that_is_told_beforehand(
+    roles: list[Role], longer_idle: bool, seen: int
+) -> None:
+    session = replace(SESSION, seen_at=START + seen)
+
+    moment = locks_at(session, roles, longer_idle=longer_idle)
+
+    assert expiry(session, roles, moment - 1, longer_idle=longer_idle) is None
+    assert expiry(session, roles, moment, longer_idle=longer_idle) is not None
 
 
 @settings(max_examples=60, deadline=None)
