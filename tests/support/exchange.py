@@ -26,6 +26,7 @@ from pbx.access.nonces import Nonces
 from pbx.b2bua.calls import Calls
 from pbx.b2bua.config import CallsConfig
 from pbx.b2bua.identity import Place
+from pbx.b2bua.leg import Leg
 from pbx.b2bua.recorder import CallRecorder
 from pbx.b2bua.returning import Return
 from pbx.b2bua.snapshot import SnapshotKey
@@ -382,6 +383,11 @@ class TestExchange:
         """A new flow of this phone's."""
         trusted = client_context(self.authority.root_pem_path)
         await phone.connect(("127.0.0.1", self.port), trusted)
+
+    def legs(self) -> list[Leg]:
+        """Of the one call that there is, its caller's first."""
+        [call] = self.calls._live.values()
+        return call.legs
 
     async def over(self) -> list[CallRecord]:
         """What is recorded once every call has ended by itself."""

@@ -99,6 +99,8 @@ class Agent:
         self.ended: list[int] = []
         self.recorders: dict[int, Any] = {}
         self.answer_with = int(options.get("answer_with", 0))
+        self.is_deaf = False
+        """It says what it is told to, and reads nothing of what it is told by others."""
         self.endpoint = pj.Endpoint()
         self.endpoint.libCreate()
         config = pj.EpConfig()
@@ -261,6 +263,9 @@ class Agent:
             emit("recorded", call=command["call"])
         elif name == "stats" and call:
             emit("stats", call=command["call"], text=call.dump(True, ""))
+        elif name in ("deaf", "listen"):
+            self.is_deaf = name == "deaf"
+            emit(name)
         elif name == "register":
             self.account.setRegistration(True)
         elif name == "unregister":
@@ -273,13 +278,14 @@ class Agent:
         buffer = b""
         os.set_blocking(0, False)
         while True:
-            self.endpoint.libHandleEvents(5)
+            if not self.is_deaf:
+                self.endpoint.libHandleEvents(5)
             for call_id in self.ended:
                 self.calls.pop(call_id, None)
                 self.recorders.pop(call_id, None)
                 emit("gone", call=call_id)
             self.ended.clear()
-            if not select.select([0], [], [], 0)[0]:
+            if not select.select([0], [], [], 0.005 if self.is_deaf else 0)[0]:
                 continue
             data = os.read(0, 65536)
             if not data:
