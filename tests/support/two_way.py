@@ -22,8 +22,9 @@ PACE = 0.02
 STAMP = struct.Struct("!d")
 KERNEL = struct.Struct("@qq")
 SO_TIMESTAMPNS = 35  # asm-generic/socket.h
-FIRST = os.SCHED_RR | os.SCHED_RESET_ON_FORK
-"""What a thread or process starts has its turn like everybody else."""
+LIKE_ALL = ("chrt", "--other", "0")
+"""What a thread in front starts goes first as well; until this gives it its turn like all others.
+(It has to go first until then: whoever starts it waits for it with the interpreter's lock.)"""
 
 
 def in_front(process: int = 0) -> None:
@@ -35,13 +36,13 @@ def in_front(process: int = 0) -> None:
         return
     threads = os.listdir(f"/proc/{process}/task") if process else (0,)
     for thread in threads:
-        os.sched_setscheduler(int(thread), FIRST, os.sched_param(1))
+        os.sched_setscheduler(int(thread), os.SCHED_RR, os.sched_param(1))
 
 
 @contextmanager
 def both_in_front() -> Iterator[None]:
     """The test's own thread as well: it has the interpreter's lock when the machine gives its turn
-    to others, and the thread that keeps the pace would wait for it."""
+    to others, and the thread that keeps the pace would wait for it. See `LIKE_ALL`."""
     policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
     in_front()
     try:
