@@ -195,12 +195,14 @@ async def killed_at(product: Product, kind: str, moment: str | float) -> tuple[S
     """One scene, one kill; with the longest silence and the seconds until phones were let in."""
     dead = asyncio.Event()
     when = [0.0]
+    hearing: dict[RtpPhone, float] = {}
 
     def die() -> None:
         if dead.is_set():
             return  # the scene was over before its moment, and killed then
         product.processes["exchange"].kill()
         when[0] = time.time()
+        hearing.update(scene.hearing)
         dead.set()
 
     def at(state: str) -> None:
@@ -215,7 +217,6 @@ async def killed_at(product: Product, kind: str, moment: str | float) -> tuple[S
         script = asyncio.create_task(getattr(scene, kind)())
         script.add_done_callback(lambda _: die())  # it was quicker
         await dead.wait()
-        hearing = dict(scene.hearing)
         script.cancel()  # nobody does anything with a phone whose exchange is gone
         with suppress(asyncio.CancelledError, CallFailed, TimeoutError):
             await script
