@@ -1,14 +1,12 @@
 """What people prove themselves with: passwords, PINs, time-based codes, one-time codes.
 
 Rules are no secret and say what is wrong; whether a secret is right is answered yes or no.
-argon2id runs in two threads of its own, never on the event loop, and behind everything else that
-the machine has to do.
+argon2id runs in two threads of its own, never on the event loop.
 """
 
 import asyncio
 import base64
 import itertools
-import os
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +19,6 @@ from storage.sealed import primitives
 from storage.sealed.primitives import Argon2
 
 STEP = 30
-NICE = 5
-"""More than the process: a third of its share where calls and other answers need the processor."""
 _ALPHABET = b"ABCDEFGHJKMNPQRSTVWXYZ23456789"
 """30 letters and digits that cannot be mistaken for one another: 4.9 bits each."""
 RECOVERY_CODES = 10
@@ -37,9 +33,7 @@ class Stretcher:
 
     def __init__(self, cost: Argon2) -> None:
         self.cost = cost
-        self._threads = ThreadPoolExecutor(
-            2, thread_name_prefix="keyholder-argon2", initializer=_step_back
-        )
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="keyholder-argon2")
 
     async def stretch(self, secret: bytearray) -> Stretched:
         salt = primitives.random(16)
@@ -61,11 +55,6 @@ class Stretcher:
 
     def close(self) -> None:
         self._threads.shutdown()
-
-
-def _step_back() -> None:
-    """Linux keeps it for each thread (setpriority(2), "C library/kernel differences")."""
-    os.nice(NICE)
 
 
 def check_new_password(password: bytearray, login: str) -> None:

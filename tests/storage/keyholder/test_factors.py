@@ -1,9 +1,7 @@
 """storage/keyholder/factors.py"""
 
 import asyncio
-import os
 import time
-from pathlib import Path
 
 import pytest
 
@@ -23,25 +21,6 @@ async def test_a_stretched_secret_matches_itself_alone() -> None:
     assert not await stretcher.matches(text("wrong"), stored)
     assert not await stretcher.matches(text("right"), None)
     stretcher.close()
-
-
-async def test_everything_else_on_the_machine_comes_first() -> None:
-    """argon2id's threads step back, and no other thread of the process does."""
-    stretcher = Stretcher(CHEAP)
-    before = niceness()
-    stored = await stretcher.stretch(text("right"))
-    await stretcher.matches(text("right"), stored)
-    after = niceness()
-    stretcher.close()
-
-    added = {after[thread] for thread in after.keys() - before.keys()}
-    assert added == {min(before[os.getpid()] + factors.NICE, 19)}
-    assert {thread: after[thread] for thread in before if thread in after} == before
-
-
-def niceness() -> dict[int, int]:
-    threads = [int(path.name) for path in Path("/proc/self/task").iterdir()]
-    return {thread: os.getpriority(os.PRIO_PROCESS, thread) for thread in threads}
 
 
 async def test_the_event_loop_goes_on_while_a_password_is_stretched() -> None:
