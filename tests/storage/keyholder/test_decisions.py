@@ -8,6 +8,7 @@ import pytest
 
 from storage.keyholder import acts, decisions
 from storage.keyholder.acts import Role
+from storage.keyholder.clock import DAY
 from storage.keyholder.records import (
     Factors,
     Grant,
@@ -230,3 +231,21 @@ def test_break_glass_is_told_from_what_opens_a_mailbox_anyway() -> None:
     assert not decisions.opens_by_break_glass(person(BEN, P), broken, NOW + 1)
     assert not decisions.opens_by_break_glass(person(BEN, P), other, NOW)
     assert not decisions.opens_by_break_glass(person(ANN, P), broken, NOW)
+
+
+@pytest.mark.parametrize(
+    ("standing", "created", "seen", "is_unused"),
+    [
+        (Standing.ACTIVE, 0, 0, True),
+        (Standing.INVITED, 0, 0, True),
+        (Standing.ACTIVE, 1, 0, False),
+        (Standing.ACTIVE, 0, 1, False),
+        (Standing.SUSPENDED, 0, 0, False),
+    ],
+)
+def test_an_account_is_unused_when_nobody_came_for_so_many_days(
+    standing: Standing, created: int, seen: int, is_unused: bool
+) -> None:
+    idle = msgspec.structs.replace(person(ANN), standing=standing, created=created, last_seen=seen)
+
+    assert decisions.is_unused(idle, 35 * DAY, 35) is is_unused
