@@ -1,12 +1,13 @@
 """What people prove themselves with: passwords, PINs, time-based codes, one-time codes.
 
 Rules are no secret and say what is wrong; whether a secret is right is answered yes or no.
-argon2id runs in two threads of its own, never on the event loop.
+argon2id runs in threads of its own, never on the event loop.
 """
 
 import asyncio
 import base64
 import itertools
+import os
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,11 +30,11 @@ class WeakSecret(Exception):
 
 
 class Stretcher:
-    """argon2id off the event loop, two at a time so that log-in floods leave a core free."""
+    """argon2id off the event loop, and not on all cores: a flood of log-ins leaves one free."""
 
     def __init__(self, cost: Argon2) -> None:
         self.cost = cost
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="keyholder-argon2")
+        self._threads = ThreadPoolExecutor(at_once(), thread_name_prefix="keyholder-argon2")
 
     async def stretch(self, secret: bytearray) -> Stretched:
         salt = primitives.random(16)
@@ -55,6 +56,11 @@ class Stretcher:
 
     def close(self) -> None:
         self._threads.shutdown()
+
+
+def at_once() -> int:
+    """How many are stretched at a time: two, or one where there are no more than two cores."""
+    return 2 if len(os.sched_getaffinity(0)) > 2 else 1
 
 
 def check_new_password(password: bytearray, login: str) -> None:

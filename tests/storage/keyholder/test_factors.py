@@ -23,6 +23,15 @@ async def test_a_stretched_secret_matches_itself_alone() -> None:
     stretcher.close()
 
 
+@pytest.mark.parametrize(("cores", "expected"), [(1, 1), (2, 1), (3, 2), (16, 2)])
+def test_a_flood_of_log_ins_leaves_a_core_free(
+    monkeypatch: pytest.MonkeyPatch, cores: int, expected: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
+
+    assert factors.at_once() == expected
+
+
 async def test_the_event_loop_goes_on_while_a_password_is_stretched() -> None:
     stretcher = Stretcher(Argon2(passes=4, kibibytes=131_072))
     work = asyncio.ensure_future(stretcher.stretch(text("slow")))
