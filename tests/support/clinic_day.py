@@ -8,6 +8,7 @@ import re
 import shlex
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -219,6 +220,8 @@ def opened(folder: Path) -> Iterator[Day]:
     day.transcript.replaced = {
         str(run.layout.root): "/var/lib/hipaa-pbx",
         f"{folder}/": "",
+        f"{sys.prefix}/share/": "/opt/hipaa-pbx/share/",
+        " deploy/audit/verify_export.py": " /opt/hipaa-pbx/share/hipaa-pbx/verify_export.py",
     }
     day.totp["ada"] = (run.enrolled("ada", init.stdout), 0)
     password = init.stdout.split("password (shown once): ")[1].split()[0]

@@ -228,6 +228,15 @@ async def test_who_is_put_through_and_who_they_hear_are_told_of_each_other(
     assert len(await exchange.over()) == 2
 
 
+async def reinvited(call: Outgoing, sdp: bytes) -> int:
+    """Again, where it crosses one of the exchange's (RFC 3261 §14.1): that of the transfer may not
+    be over when the first word is heard."""
+    async with asyncio.timeout(60):
+        while (response := await call.reinvite(sdp)).status == 491:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    return response.status
+
+
 async def test_legs_in_two_workers_hear_each_other(open_path, database) -> None:  # type: ignore[no-untyped-def]
     async with TestExchange(open_path / "x", database, workers=2) as exchange:
         for number, name in (("1001", "alice"), ("1002", "bob"), ("1003", "carol")):
@@ -242,13 +251,11 @@ async def test_legs_in_two_workers_hear_each_other(open_path, database) -> None:
                 at_carol.answers_with = media.sdp()
                 assert (await refer(talk.incoming, attended(replaced(second)))).status == 202
                 await hear_each_other(talk.alice_media, media)
-                assert (
-                    await talk.outgoing.reinvite(talk.alice_media.sdp("sendonly"))
-                ).status == 200
+                assert await reinvited(talk.outgoing, talk.alice_media.sdp("sendonly")) == 200
                 media.heard.clear()
                 await asyncio.to_thread(media.listen, 5.0, until=20)
                 assert len(media.heard) >= 20  # music, over both
-                assert (await talk.outgoing.reinvite(talk.alice_media.sdp())).status == 200
+                assert await reinvited(talk.outgoing, talk.alice_media.sdp()) == 200
                 await hear_each_other(talk.alice_media, media)
                 await talk.outgoing.bye()
                 await asyncio.wait_for(at_carol.ended.wait(), 60)
