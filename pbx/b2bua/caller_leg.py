@@ -233,11 +233,15 @@ class CallerLeg(Leg):
 
 
 def user_of(request: Request) -> str:
-    """The user part of the Request-URI, the digits of a tel: URI, or what stands for a service."""
+    """The user part of the Request-URI, the digits of a tel: URI, or what stands for a service.
+
+    A number in a user part may bring parameters, `911;phone-context=+1` (RFC 3261 §19.1.6)."""
     if is_service(request.uri_text):
         return SERVICE_NUMBER
     uri = request.uri
-    return (uri.user or "") if isinstance(uri, SipUri) else getattr(uri, "digits", "")
+    if isinstance(uri, SipUri):
+        return (uri.user or "").partition(";")[0]
+    return getattr(uri, "digits", "")
 
 
 def own_uri(facts: FlowFacts | None, request: Request | None = None, user: str = "pbx") -> str:

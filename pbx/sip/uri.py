@@ -180,10 +180,9 @@ def _tel_uri(text: str) -> TelUri:
     match = _tel(text)
     if match is None or match[1].translate(_SEPARATORS) in ("", "+"):
         raise PeerError("URI", "follows the tel-URI grammar")
-    parameters = _read(match[2])
-    if not match[1].startswith("+") and "phone-context" not in parameters:
-        raise PeerError("URI", "a local tel number has a phone-context")
-    return TelUri(number=match[1], parameters=parameters)
+    # RFC 3966 §5.1.4 wants a phone-context for a local number. Phones dial tel:911 without one,
+    # and there is no context here but our own.
+    return TelUri(number=match[1], parameters=_read(match[2]))
 
 
 def unescape(text: str) -> str:

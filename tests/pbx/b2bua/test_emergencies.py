@@ -74,6 +74,25 @@ async def test_nobody_hangs_up_an_emergency_call_and_one_phone_makes_few(
         media.close()
 
 
+async def test_help_comes_however_a_phone_writes_the_number(exchange: TestExchange) -> None:
+    async with registered(exchange, "alice") as alice:
+        media = RtpPhone()
+        for target in (
+            f"sip:911;phone-context=+1@{DOMAIN};user=phone",
+            f"sips:9%311@{DOMAIN}",
+            "sip:911;cpc=payphone@elsewhere.example",
+            "tel:911",
+            "tel:9-911;phone-context=+1",
+        ):
+            call = alice.invite(target, media.sdp())
+            assert (await call.answered()).status == 200
+            [row] = exchange.calls.snapshot()
+            assert exchange.calls.is_emergency(row.id), target
+            assert (await call.bye()).status == 200
+            await exchange.calls.idle()
+        media.close()
+
+
 async def test_the_last_ports_are_for_emergency_calls(exchange: TestExchange) -> None:
     around = dataclasses.replace(exchange.calls._around, legs_per_worker=4)
     exchange.calls._around = dataclasses.replace(
