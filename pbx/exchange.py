@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import gc
 import signal
+import sys
 import time
 from contextlib import AsyncExitStack
-from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -38,8 +38,13 @@ from storage.ledger.entry import SYSTEM
 from storage.ledger.keeper import HeadKeeper
 from storage.ledger.spool import Spool
 
+if TYPE_CHECKING:
+    from pbx.admin.interface import Interface
+
 WRITER: Final = "exchange"
 RENEWAL_SECONDS: Final = 3_600
+BRIEF: Final = 0.0005
+"""Seconds until a thread that computes lets the phones' loop go on, each time it asks."""
 
 log = structlog.get_logger()
 
@@ -98,13 +103,22 @@ class Exchange:
     async def _open_interface(self) -> dict[str, str]:
         """Its framework is a third of what there is to import: phones are let in before, and
         meanwhile served."""
-        await asyncio.to_thread(import_module, "pbx.admin.interface")
-        gc.freeze()  # it stays, like what was there before
-        from pbx.admin.interface import Interface
-
-        interface = Interface(self.context, self.authority, self.config.admin)
+        usual = sys.getswitchinterval()
+        sys.setswitchinterval(BRIEF)
+        gc.disable()
+        try:
+            interface = await asyncio.to_thread(self._interface)
+        finally:
+            sys.setswitchinterval(usual)
+            gc.freeze()  # it stays, like what was there before
+            gc.enable()
         self._stack.push_async_callback(interface.stop)
         return await interface.start()
+
+    def _interface(self) -> "Interface":
+        from pbx.admin.interface import Interface
+
+        return Interface(self.context, self.authority, self.config.admin)
 
     async def reload(self) -> dict[str, str]:
         self.config = load(self.layout.config_file)

@@ -19,10 +19,14 @@ from pbx.admin.server import AdminServer
 
 
 class Interface:
-    """Started when everything that it shows is there."""
+    """Started when everything that it shows is there.
+
+    It is made in a thread: the application takes a fifth of a second, which no phone waits for.
+    """
 
     def __init__(self, context: AdminContext, authority: Authority, config: AdminConfig) -> None:
         self._context, self._authority, self._config = context, authority, config
+        self._app = create_app(context)
         self._entered = AsyncExitStack()
 
     async def start(self) -> dict[str, str]:
@@ -32,7 +36,7 @@ class Interface:
             context.plane.enders.register("certificates", withdrawing(self._authority))
             living = asyncio.create_task(Lifecycle(context.plane).run())
             self._entered.push_async_callback(_ended, living)
-        admin = AdminServer(create_app(context), context.layout.admin_socket)
+        admin = AdminServer(self._app, context.layout.admin_socket)
         await admin.start()
         self._entered.push_async_callback(admin.stop)
         if self._config.listen:

@@ -56,6 +56,7 @@ async def measure(folder: Path) -> None:
     async with product:
         await product.provision(*lines)
         await product.start()
+        await product.whole()
         phones = {name: await registered(product, name) for name in names}
         callees = [asyncio.create_task(answering(phones[f"callee{n}"])) for n in range(AT_ONCE)]
         callers = [phones[f"caller{n}"] for n in range(AT_ONCE)]

@@ -67,6 +67,7 @@ async def measure(count: int, folder: Path) -> None:
             *(Line(number=str(2000 + n), username=f"phone{n:05d}") for n in range(count))
         )
         await product.start()
+        await product.whole()
         await _measured(product, count)
 
 

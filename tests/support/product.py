@@ -156,6 +156,12 @@ class Product:
                 assert process.returncode is None, self.log[-3000:]
                 await asyncio.sleep(0.05)
 
+    async def whole(self, seconds: float = 240.0) -> None:
+        """Until the admin interface is open too: nothing more is imported beside the phones."""
+        async with asyncio.timeout(seconds):
+            while not self.layout.admin_socket.exists():  # noqa: ASYNC110  # of another process
+                await asyncio.sleep(0.05)
+
     async def _listens(self) -> bool:
         if self.prefix[:2] == ("ip", "netns"):
             probe = await asyncio.create_subprocess_exec(
