@@ -88,11 +88,12 @@ class Asking:
 
     async def _reinvite(self, dialog: Dialog) -> None:
         leg = self._leg
-        offer = await leg.describe(leg.call.pairing.beside(leg) if self._wants_offer else None)
+        like = leg.call.pairing.beside(leg) if self._wants_offer else None
+        offer = await leg.session.describe(like)
         if not leg.is_talking:  # it hung up while we described the session
             return
         if not dialog.is_settled:  # the phone was faster
-            await leg.withdraw()
+            await leg.session.withdraw()
             self._later(BUSY)
             return
         self._had_to_offer, self._wants_offer = self._wants_offer, False

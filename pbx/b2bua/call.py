@@ -8,40 +8,28 @@ only place where legs and ports are given back and the record is written.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from uuid import UUID
 
 import structlog
 
-from media.client import AnswerRefused, Held, LegStats, MediaError, OfferRefused, Player, Silent
+from media.client import MediaError, OfferRefused, Player
 from pbx.b2bua.callee_leg import CalleeLeg, Invitation
 from pbx.b2bua.caller_leg import CallerLeg
-from pbx.b2bua.endings import CallOver, end_of
-from pbx.b2bua.events import (
-    Acknowledged,
-    GaveUp,
-    Heard,
-    HungUp,
-    LegEvent,
-    Reanswered,
-    Referred,
-    RefreshDue,
-    Reoffered,
-    Replacing,
-    Taking,
-    Told,
-    Vanished,
-)
+from pbx.b2bua.endings import CallOver
+from pbx.b2bua.events import LegEvent, Told
 from pbx.b2bua.identity import Caller, shown_to, wants_privacy
+from pbx.b2bua.inbox import Inbox
 from pbx.b2bua.journey import Journey
 from pbx.b2bua.leg import Leg, Phase
 from pbx.b2bua.location import Location
+from pbx.b2bua.members import Members
 from pbx.b2bua.pairing import Pairing
 from pbx.b2bua.ports import Contact
 from pbx.b2bua.snapshot import CallSnapshot, Resumed
 from pbx.b2bua.surroundings import Board, Serve, Surroundings
-from pbx.b2bua.written import leg_record_of, record_of, route_name, snapshot_of
+from pbx.b2bua.written import record_of, route_name, snapshot_of
 from pbx.dialplan.plan import Emergency, Route
 from pbx.sip.dialog import Dialog, uas_id
 from pbx.sip.events import RequestReceived
@@ -50,8 +38,6 @@ from storage.calls import CallOutcome, CallRecord, LegRecord, Transfer
 from storage.identifiers import new_id
 
 log = structlog.get_logger()
-
-TRANSFERRED = "transferred"
 
 
 class Call:
@@ -72,8 +58,8 @@ class Call:
         self.id = id
         self.listen = board.listeners.listen
         self.leg_in = board.listeners.leg_in
-        self._board = board
-        self._inbox: asyncio.Queue[LegEvent] = asyncio.Queue()
+        self.board = board
+        self.inbox = Inbox(self)
         self.started_at = started_at
         self.ended_at = 0
         self.outcome = CallOutcome.FAILED
@@ -97,7 +83,7 @@ class Call:
         self.transfers: list[Transfer] = []
         self.journey: Journey | None = None
         """Who is being put through now."""
-        self.legs: list[Leg] = []
+        self.members = Members(self, board)
         self._has_early_dialog = False
         self.state = "beginning"
         self.is_left = False
@@ -118,7 +104,7 @@ class Call:
         call.caller.person = call.person_at(device)
         call.identity = call.directory.caller(device, wants_privacy=wants_privacy(event.request))
         call.pairing.await_for(call.caller)
-        call.add(call.caller)
+        call.members.add(call.caller)
         return call
 
     # -- life
@@ -153,7 +139,7 @@ class Call:
 
     def tell(self, event: LegEvent) -> None:
         """A leg, or somebody with the right to, has something to say."""
-        self._inbox.put_nowait(event)
+        self.inbox.put(event)
 
     def end(self, cause: str) -> None:
         """Hang up from outside: an administrator, a drain, a revoked device."""
@@ -195,17 +181,7 @@ class Call:
         for leg in self.legs:
             await leg.may_hang_up()
             self._hang_up(leg)
-        while not self._inbox.empty():
-            event = self._inbox.get_nowait()
-            match event:
-                case Reoffered(leg):
-                    leg.refuse_offer(event, 481)
-                case Referred(leg):
-                    leg.answer_referral(event, 481)
-                case Replacing(leg):
-                    leg.reject(481)
-                case Taking(leg):
-                    leg.reject(480)
+        self.inbox.close()
 
     def _hang_up(self, leg: Leg) -> None:
         """What one leg's peer made of its dialog keeps no other leg from ending."""
@@ -220,6 +196,11 @@ class Call:
     # -- what features use
 
     @property
+    def legs(self) -> list[Leg]:
+        """All that it ever had, but those that it gave to another call."""
+        return self.members.legs
+
+    @property
     def is_emergency(self) -> bool:
         route = self.route
         return route.is_emergency if isinstance(route, Resumed) else isinstance(route, Emergency)
@@ -229,61 +210,7 @@ class Call:
 
         `deadline` is loop time. Raises `CallOver`.
         """
-        while True:
-            if deadline is None:
-                event = await self._inbox.get()
-            else:
-                try:
-                    async with asyncio.timeout_at(deadline):
-                        event = await self._inbox.get()
-                except TimeoutError:
-                    return None
-            if await self._is_for_feature(event):
-                return event
-
-    async def _is_for_feature(self, event: LegEvent) -> bool:
-        if (over := end_of(self, event)) is not None:
-            raise over
-        match event:
-            case GaveUp() | HungUp() | Vanished():
-                await self.keep()
-                return False  # of a phone that is no party
-            case Heard(event=Silent()):
-                return False  # not for long enough
-            case Heard(leg, Held(is_held=is_held)):
-                leg.is_held = is_held
-                await self.keep()
-                return False
-            case Reoffered() | RefreshDue() | Reanswered() | Acknowledged():
-                await self._change(event)
-                return False
-            case Referred(leg) if self.state != "talking" or self.partner_of(leg) is None:
-                leg.answer_referral(event, 491 if self.state == "transferring" else 403)
-                return False
-            case Replacing(leg) if self.state != "talking":
-                leg.reject(481)
-                return False
-            case Taking(leg) if not self.takes_comers:
-                leg.reject(480)  # somebody was faster
-                return False
-        return True
-
-    async def _change(self, event: Reoffered | RefreshDue | Reanswered | Acknowledged) -> None:
-        """A session changes, or shows that it lives."""
-        leg = event.leg
-        try:
-            match event:
-                case Reoffered():
-                    if await leg.accept_offer(event):
-                        await self.keep()
-                case RefreshDue():
-                    await leg.asking.ask()
-                case Reanswered():
-                    await leg.take_reanswer(event)
-                case Acknowledged(sdp=sdp):
-                    await leg.take_late_answer(sdp)
-        except AnswerRefused:
-            raise CallOver(f"{leg.role}-answer-refused") from None
+        return await self.inbox.next(deadline)
 
     def is_party(self, leg: Leg) -> bool:
         """Not one that rang in vain: a phone that lost the race may say what it likes."""
@@ -302,7 +229,7 @@ class Call:
         """Invite one contact of a device; a failure leaves nothing of the leg behind."""
         leg = CalleeLeg(self, new_id(self.clock), device, contact)
         leg.person = self.person_at(device)
-        self.add(leg)
+        self.members.add(leg)
         place = self.directory.place_of(device)
         who = self.identity_of(self.waiting)
         invitation = Invitation(
@@ -333,7 +260,7 @@ class Call:
     async def talk(self) -> None:
         """They talk, from now on or again."""
         self.state, self.journey = "talking", None
-        self._board.settled()
+        self.board.settled()
         await self.keep()
 
     async def set_out(self, journey: Journey) -> None:
@@ -370,27 +297,10 @@ class Call:
         for (leg, _), stats in zip(held, figures, strict=True):
             leg.stats = stats
 
-    def has_room(self, device: UUID) -> bool:
-        """Whether the device may be rung, or has as many calls as it may have."""
-        return self.is_emergency or self._board.has_room(device)
-
-    def is_at_limit(self, person: UUID, most: int | None) -> bool:
-        """Whether a person has as many calls as they take at once."""
-        return most is not None and not self.is_emergency and self._board.is_at(person, most, self)
-
     @property
     def place(self) -> int:
         """Where it is parked, or is to be; 0: nowhere."""
         return self.around.lot.place_of(self)
-
-    @property
-    def may_take_ports(self) -> bool:
-        """The last ports of a worker are for emergency calls (47 CFR 9.16)."""
-        total = self.around.legs_per_worker
-        if self.is_emergency or not total:
-            return True
-        kept = min(self.around.config.emergency_legs, total // 4)
-        return self.media.legs_beside(str(self.id)) < total - kept
 
     @property
     def is_wanted(self) -> bool:
@@ -402,29 +312,10 @@ class Call:
         """The caller went before anybody answered; the event that says so may still wait."""
         return self.caller.phase is Phase.ENDED and self.caller.answered_at is None
 
-    def ended(self, leg: Leg) -> None:
-        """A leg is over: its device has room again."""
-        if leg.device not in self.devices():
-            self._board.uncount(leg.device)
-
-    def devices(self) -> set[UUID]:
-        """Those that are part of the call now."""
-        return {leg.device for leg in self.legs if leg.phase is not Phase.ENDED}
-
-    def people(self) -> set[UUID | None]:
-        """Those whose phones are part of the call now."""
-        return {leg.person for leg in self.legs if leg.phase is not Phase.ENDED}
-
-    def add(self, leg: Leg) -> None:
-        """One more phone is part of the call."""
-        if leg.device not in self.devices():
-            self._board.count(leg.device)
-        self.legs.append(leg)
-
     def owe(self, device: UUID, dialog: Dialog, write: Callable[[], Request] | None = None) -> None:
         """The phone cannot be reached now: it is told this when it can be, or that the call is
         over."""
-        self._board.goodbyes.owe(device, dialog, write)
+        self.board.goodbyes.owe(device, dialog, write)
 
     def early_dialog_of(self, response: Response) -> None:
         """Requests in the dialog of a provisional response are this call's too."""
@@ -435,7 +326,7 @@ class Call:
         """The dialog that our answer made."""
         dialog = self.agent.dialog(uas_id(answer))
         if dialog is not None:
-            self._board.listeners.listen_dialog(dialog, leg)
+            self.board.listeners.listen_dialog(dialog, leg)
         return dialog
 
     def person_at(self, device: UUID) -> UUID | None:
@@ -443,19 +334,9 @@ class Call:
         holder = self.directory.holder_of(device)
         return holder.person if holder else None
 
-    def is_ours(self, leg: Leg, host: str) -> bool:
-        """Whether a URI that this leg's phone names points at us."""
-        facts = self.agent.facts(leg.flow)
-        return host.lower() == self.around.domain or (facts is not None and host == facts.local[0])
-
     def identity_of(self, leg: Leg) -> Caller:
         """Who is at this phone, as we know it."""
         return self.identity if leg is self.caller else self.directory.caller(leg.device)
-
-    def introduce(self, leg: Leg, other: Leg) -> None:
-        """Tell this leg's phone whom it hears now, as far as its place may show it."""
-        place = self.directory.place_of(leg.device)
-        leg.asking.show(shown_to(self.identity_of(other), place))
 
     def transferred(self, kind: str, by: Leg, who: Leg | None, number: str, status: int) -> None:
         """Somebody was put through, or not: for the record."""
@@ -470,35 +351,6 @@ class Call:
                 status=status,
             )
         )
-
-    def picked_up(self, leg: Leg, number: str, kind: str = "picked-up") -> None:
-        """Another phone has answered for whoever was rung, or has taken the parked call."""
-        held = self.directory.holder_of(leg.device)
-        if held is not None and kind == "picked-up" and self.waiting is self.caller:
-            self.tenure, self.callee_name = held.tenure, held.name
-        self.transferred(kind, leg, self.waiting, number, 200)
-        self.introduce(self.waiting, leg)
-        self.introduce(leg, self.waiting)
-
-    def give(self, legs: Sequence[Leg], to: Call, figures: Sequence[LegStats]) -> None:
-        """These legs go on in another call; ours is over for everybody else."""
-        for leg, stats in zip(legs, figures, strict=True):
-            self.given.append(leg_record_of(leg, stats, new_id(self.clock)))
-            self.legs.remove(leg)
-            self.pairing.parties.discard(leg)
-            self.ended(leg)
-            leg.call = to
-            self._board.listeners.move(leg, self, to)
-            to.take(leg)
-        waiting = [self._inbox.get_nowait() for _ in range(self._inbox.qsize())]
-        for event in waiting:
-            (to if event.leg in legs else self).tell(event)
-        self.ended_at, self.cause = self.clock(), TRANSFERRED
-        self.tell(Told(None, TRANSFERRED))
-
-    def take(self, leg: Leg) -> None:
-        """A leg of another call goes on in this one."""
-        self.add(leg)
 
     # -- what is kept and shown
 

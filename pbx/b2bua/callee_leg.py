@@ -10,9 +10,10 @@ from uuid import UUID
 from pbx.b2bua.caller_leg import own_uri
 from pbx.b2bua.events import Answered, Progressed, Rang, Refused
 from pbx.b2bua.identity import Shown
-from pbx.b2bua.leg import SDP, Leg, Phase, extensions_of
+from pbx.b2bua.leg import Leg, Phase, extensions_of
 from pbx.b2bua.location import Location
 from pbx.b2bua.ports import Contact
+from pbx.b2bua.session import SDP
 from pbx.sip import events as sip
 from pbx.sip.dialog import Dialog, DialogId, new_tag
 from pbx.sip.events import TransactionId
@@ -59,7 +60,7 @@ class CalleeLeg(Leg):
 
     async def invite(self, invitation: Invitation, like: Leg) -> None:
         """Ring the phone with an offer of its own; raises `MediaError`."""
-        offer = await self.open_offering(like.media)
+        offer = await self.session.open_offering(like.media)
         if self.phase is Phase.BEGINNING and self.call.is_wanted:
             self._ask(invitation, offer)
 

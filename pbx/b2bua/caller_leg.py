@@ -9,7 +9,8 @@ from uuid import UUID
 from media.client import AnswerRefused, LegGone, LegId
 from pbx.b2bua.endings import CallOver
 from pbx.b2bua.events import GaveUp, HungUp
-from pbx.b2bua.leg import WARNING_HOST, Leg, Phase, extensions_of
+from pbx.b2bua.leg import Leg, Phase, extensions_of
+from pbx.b2bua.session import WARNING_HOST, with_description
 from pbx.dialplan.emergency import SERVICE_NUMBER, is_service
 from pbx.dialplan.numbers import dialled
 from pbx.sip import events as sip
@@ -47,7 +48,7 @@ class CallerLeg(Leg):
 
     async def take_offer(self) -> None:
         """Raises `OfferRefused` for an offer that would not be encrypted."""
-        await self.open_media(self.request.body)
+        await self.session.open(self.request.body)
 
     @property
     def awaits_answer(self) -> bool:
@@ -82,7 +83,7 @@ class CallerLeg(Leg):
             return
         asks = self._offers_late and not self.is_described
         body = await (self._offer(like) if asks else self._make_answer(like))
-        answer = self._with_session(response_to(self.request, 200), body)
+        answer = with_description(response_to(self.request, 200), self.contact, body)
         # A CANCEL meanwhile makes the response a late one.
         if self._respond(answer) and (dialog := self.call.dialog_of(answer, self)) is not None:
             self.status = 200
@@ -138,7 +139,7 @@ class CallerLeg(Leg):
             return
         body = await self._offer(like)
         self._has_path = True
-        response = self._with_session(response_to(self.request, 183), body)
+        response = with_description(response_to(self.request, 183), self.contact, body)
         if self._agent.respond(self._transaction, response, reliably=True):
             self.call.early_dialog_of(response)
             await self._take_late_answer(like)
@@ -171,7 +172,7 @@ class CallerLeg(Leg):
         """A PRACK with a description: the answer to our offer in a reliable 183, or another offer
         that nobody waits for."""
         waits = self._offers_late and self._has_path and self._late_answer is None
-        self._reply(event, 200 if waits else 488)
+        self.reply(event, 200 if waits else 488)
         if waits:
             self._late_answer = event.request.body
             self._is_answered_late.set()
@@ -214,7 +215,7 @@ class CallerLeg(Leg):
             await self._is_acknowledged.wait()
 
     def _progress(self, status: int, body: bytes) -> None:
-        response = self._with_session(response_to(self.request, status), body)
+        response = with_description(response_to(self.request, status), self.contact, body)
         if self._respond(response):
             self.call.early_dialog_of(response)
 

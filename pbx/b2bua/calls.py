@@ -160,7 +160,7 @@ class Calls:
         call = found.call
         leg = CallerLeg(call, new_id(around.clock), device, event)
         leg.person = person
-        call.take(leg)
+        call.members.add(leg)
         self.listeners.listen(event.transaction, leg)
         call.tell(Replacing(leg, found))
         return 0
@@ -178,7 +178,7 @@ class Calls:
     def _come(self, event: sip.RequestReceived, device: UUID, call: Call) -> None:
         leg = CallerLeg(call, new_id(self._around.clock), device, event)
         leg.person = call.person_at(device)
-        call.take(leg)
+        call.members.add(leg)
         self.listeners.listen(event.transaction, leg)
         call.tell(Taking(leg))
 
@@ -219,7 +219,7 @@ class Calls:
                 f"{call.state} at {call.place}" if call.state == "parked" else call.state,
                 call.started_at,
                 call.caller.answered_at,
-                tuple(sorted(call.devices())),
+                tuple(sorted(call.members.devices())),
             )
             for call in self._live.values()
         ]
@@ -238,7 +238,9 @@ class Calls:
 
     def is_in_emergency(self, device: UUID) -> bool:
         """Whether the device is part of an emergency call now."""
-        return any(call.is_emergency and device in call.devices() for call in self._live.values())
+        return any(
+            call.is_emergency and device in call.members.devices() for call in self._live.values()
+        )
 
     def is_emergency(self, call: UUID) -> bool:
         """Whether it is an emergency call that is going on."""
@@ -246,11 +248,15 @@ class Calls:
 
     def hang_up_device(self, device: UUID, cause: str) -> int:
         """End all calls of a device but emergency calls; returns how many."""
-        return self._hang_up([c for c in self._live.values() if device in c.devices()], cause)
+        return self._hang_up(
+            [c for c in self._live.values() if device in c.members.devices()], cause
+        )
 
     def hang_up_person(self, person: UUID, cause: str) -> int:
         """End all calls that a person is part of but emergency calls; returns how many."""
-        return self._hang_up([c for c in self._live.values() if person in c.people()], cause)
+        return self._hang_up(
+            [c for c in self._live.values() if person in c.members.people()], cause
+        )
 
     def hang_up_messages(self, person: UUID, device: UUID, cause: str) -> None:
         """Nobody hears on what they were signed in for."""
@@ -350,7 +356,7 @@ class Calls:
     def _forget(self, call: Call) -> None:
         self._around.lot.leave(call)
         self.listeners.forget(call)
-        for device in call.devices():
+        for device in call.members.devices():
             self.uncount(device)  # only of a call that was torn down in the middle
         del self._live[call.id], self._tasks[call.id]
         self.settled()
@@ -372,5 +378,7 @@ class Calls:
 
     def is_at(self, person: UUID, most: int, beside: Call) -> bool:
         """Whether a person is part of so many calls, not counting one."""
-        theirs = (c for c in self._live.values() if c is not beside and person in c.people())
+        theirs = (
+            c for c in self._live.values() if c is not beside and person in c.members.people()
+        )
         return sum(1 for _ in theirs) >= most

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pbx.b2bua.referral import Referral
+from pbx.b2bua.session import WARNING_HOST
+from pbx.sip.message import response_to
 from pbx.sip.reasons import REASONS
 
 if TYPE_CHECKING:
+    from pbx.b2bua.events import Referred
     from pbx.b2bua.leg import Leg
     from pbx.sip.dialog import Dialog
     from pbx.sip.message import Request
@@ -42,3 +46,20 @@ class News:
         state = f"active;expires={LASTS}" if status < 200 else "terminated;reason=noresource"
         notify.headers.add("Subscription-State", state)
         return notify
+
+
+def answer_referral(asked: Referred, status: int, warning: str = "") -> News:
+    """Say whether we do what the phone asks; the news of it begin with a 202."""
+    leg, response = asked.leg, response_to(asked.request, status)
+    wants_news = False
+    if status < 300:
+        response.headers.add("Contact", leg.contact)
+        leg.refers += 1
+        wants_news = Referral.of(asked.request).wants_news
+        if not wants_news:
+            response.headers.add("Refer-Sub", "false")
+    elif warning:
+        response.headers.add("Warning", f'399 {WARNING_HOST} "{warning}"')
+    leg.call.agent.respond(asked.transaction, response)
+    number = asked.request.cseq.number if leg.refers > 1 else None
+    return News(leg, number, is_wanted=wants_news)

@@ -107,7 +107,7 @@ def _resume_leg(
     leg.signalling, leg.is_held = was.signalling, was.is_held
     leg.media_name = was.media
     leg.stats = stored.figures.get(was.media)
-    call.add(leg)
+    call.members.add(leg)
     if was.phase == "confirmed" and was.dialog is not None:
         leg.dialog, leg.phase = call.agent.restore(was.dialog), Phase.CONFIRMED
         board.listeners.listen_dialog(leg.dialog, leg)

@@ -14,8 +14,10 @@ from pbx.b2bua.call import Call
 from pbx.b2bua.callee_leg import CalleeLeg
 from pbx.b2bua.caller_leg import CallerLeg
 from pbx.b2bua.events import Referred
+from pbx.b2bua.handing_over import give, introduce
 from pbx.b2bua.journey import Journey
 from pbx.b2bua.leg import Leg
+from pbx.b2bua.news import answer_referral
 from pbx.features.refusals import NO_TRANSFER, NotDone
 from pbx.sip.dialog import DialogId
 from pbx.sip.replaces import Replaces
@@ -44,21 +46,21 @@ async def put_through(call: Call, asked: Referred, found: Leg) -> None:
     figures = await _figures(call, target)
     if not (target.is_talking and found.call is donor and donor.partner_of(found) is target):
         raise NotDone(481)
-    news = transferor.answer_referral(asked, 202)
+    news = answer_referral(asked, 202)
     news.tell(100)
     number = donor.caller.dialled
     journey = Journey(
         kind="attended", by=transferor, who=other, number=number, news=news, to=target
     )
-    donor.give([target], call, [figures])
+    give(donor, [target], call, [figures])
     call.state, call.journey = "transferring", journey
     await _move_media(donor, call, [target])
     await call.keep()  # where the other legs are another worker's
     await call.pairing.join(other, target)
     news.tell(200)
     call.transferred("attended", transferor, other, number, 200)
-    call.introduce(other, target)
-    call.introduce(target, other)
+    introduce(call, other, target)
+    introduce(call, target, other)
     transferor.hang_up()
     await call.drop_media([transferor])
 
@@ -73,7 +75,7 @@ def rings_still(found: Leg) -> list[CalleeLeg]:
 async def take_ringing(call: Call, found: Leg, ringing: list[CalleeLeg]) -> None:
     """They go on ringing, for the one who is put through."""
     donor = found.call
-    donor.give(ringing, call, [LegStats()] * len(ringing))
+    give(donor, ringing, call, [LegStats()] * len(ringing))
     if isinstance(found, CallerLeg):
         found.reject(487)
     await _move_media(donor, call, ringing)

@@ -17,6 +17,7 @@ from pbx.b2bua.callee_leg import CalleeLeg
 from pbx.b2bua.comers import may_take_back
 from pbx.b2bua.endings import CallOver
 from pbx.b2bua.events import Heard, Taking
+from pbx.b2bua.handing_over import introduce, picked_up
 from pbx.b2bua.identity import Shown
 from pbx.b2bua.leg import Leg
 from pbx.b2bua.news import News
@@ -142,7 +143,7 @@ async def _taken(call: Call, asked: Taking) -> bool:
     if not await answer_comer(call, asked.leg):
         await call.pairing.entertain(call.waiting, MUSIC)
         return False
-    call.picked_up(asked.leg, number, "retrieved")
+    picked_up(call, asked.leg, number, "retrieved")
     await _leave_place(call)
     return True
 
@@ -168,7 +169,7 @@ async def _comes_back(call: Call) -> bool:
         return False
     if isinstance(winner, CalleeLeg):
         call.transferred("came-back", winner, who, number_of_slot(call.place), 200)
-        call.introduce(who, winner)
+        introduce(call, who, winner)
     await _leave_place(call)
     return True
 

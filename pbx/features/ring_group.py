@@ -103,7 +103,7 @@ class RingingGroup:
         return Ringing(self._call, number=self._number, news=self._news)
 
     def _is_busy(self, turn: Turn) -> bool:
-        if not self._call.is_at_limit(turn.person, turn.most_calls):
+        if not self._call.members.is_at_limit(turn.person, turn.most_calls):
             return False
         self._weigh((BUSY, "busy", CallOutcome.BUSY))
         return True

@@ -55,7 +55,7 @@ async def _rung(call: Call, route: Ringable) -> tuple[Leg | None, Verdict]:
     call.tenure = route.tenure
     holder = call.directory.of_extension(route.extension) if not route.instance else None
     call.callee_name = holder.name if holder else ""
-    if call.is_at_limit(route.person, route.most_calls):
+    if call.members.is_at_limit(route.person, route.most_calls):
         return None, (BUSY, "busy", CallOutcome.BUSY)
     ringing = Ringing(call, instance=route.instance)
     return await ringing.first_answer(route.devices), ringing.verdict()

@@ -14,6 +14,7 @@ from pbx import gruu
 from pbx.b2bua.call import Call
 from pbx.b2bua.callee_leg import ELSEWHERE, CalleeLeg
 from pbx.b2bua.events import Answered, LegEvent, Progressed, Rang, Taking
+from pbx.b2bua.handing_over import picked_up
 from pbx.b2bua.leg import Leg
 from pbx.b2bua.news import News
 from pbx.features.takeover import answer_comer
@@ -104,7 +105,7 @@ class Ringing:
         if isinstance(event, Answered) and await self._take(event):
             return event.leg
         if isinstance(event, Taking) and await answer_comer(self._call, event.leg):
-            self._call.picked_up(event.leg, self._number)
+            picked_up(self._call, event.leg, self._number)
             return event.leg
         await self._heed(event)
         return None
@@ -129,7 +130,7 @@ class Ringing:
     async def _invite(self, devices: Iterable[UUID]) -> None:
         call = self._call
         for device in devices:
-            if not call.has_room(device):
+            if not call.members.has_room(device):
                 self._refusals.append(BUSY)
                 continue
             for contact in call.phones.contacts_of(device):

@@ -7,6 +7,7 @@ from media.client import AnswerRefused, MediaError, OfferRefused
 from pbx.b2bua.call import Call
 from pbx.b2bua.caller_leg import CallerLeg
 from pbx.b2bua.events import Replacing
+from pbx.b2bua.handing_over import introduce
 
 
 async def answer_comer(call: Call, comer: CallerLeg) -> bool:
@@ -49,8 +50,8 @@ async def take_over(call: Call, asked: Replacing) -> None:
         return
     await call.pairing.join(new, other)
     call.transferred("taken-over", new, old, "", 200)
-    call.introduce(other, new)
-    call.introduce(new, other)
+    introduce(call, other, new)
+    introduce(call, new, other)
     old.hang_up()
     await call.drop_media([old])
     await call.talk()

@@ -15,9 +15,10 @@ from pbx import gruu
 from pbx.b2bua.call import Call
 from pbx.b2bua.endings import CallOver
 from pbx.b2bua.events import Heard, Referred
+from pbx.b2bua.handing_over import introduce
 from pbx.b2bua.journey import Journey
 from pbx.b2bua.leg import Leg
-from pbx.b2bua.news import News
+from pbx.b2bua.news import News, answer_referral
 from pbx.b2bua.referral import Referral
 from pbx.b2bua.routing import to_instance
 from pbx.dialplan.groups import RingGroup
@@ -72,12 +73,12 @@ async def transfer(call: Call, asked: Referred) -> None:
             return
         goal = _goal(call, transferor, other, referral)
     except PeerError as error:
-        transferor.answer_referral(asked, error.status, error.rule)
+        answer_referral(asked, error.status, error.rule)
         return
     except NotDone as refusal:
-        transferor.answer_referral(asked, refusal.status, refusal.why)
+        answer_referral(asked, refusal.status, refusal.why)
         return
-    news = transferor.answer_referral(asked, 202)
+    news = answer_referral(asked, 202)
     news.tell(100)
     journey = Journey(kind="blind", by=transferor, who=other, number=referral.user, news=news)
     match goal:
@@ -111,7 +112,7 @@ async def _attended(call: Call, asked: Referred, other: Leg, replaces: Replaces)
         await put_through(call, asked, found)
         await call.talk()
         return
-    news = asked.leg.answer_referral(asked, 202)
+    news = answer_referral(asked, 202)
     news.tell(100)
     number = found.call.caller.dialled
     await take_ringing(call, found, legs)
@@ -122,7 +123,7 @@ async def _attended(call: Call, asked: Referred, other: Leg, replaces: Replaces)
 
 async def _to_the_place(call: Call, asked: Referred, other: Leg, ready: Call) -> None:
     """Into the place that was made ready, of which the transferor has heard the number."""
-    news = asked.leg.answer_referral(asked, 202)
+    news = answer_referral(asked, 202)
     news.tell(100)
     call.around.lot.hand_over(ready, call)
     ready.end("parked")
@@ -153,7 +154,7 @@ async def ring_for(
         return
     await call.set_out(journey.arrived(winner))
     await arrive(call, journey)
-    call.introduce(journey.who, winner)
+    introduce(call, journey.who, winner)
 
 
 async def arrive(call: Call, journey: Journey) -> None:
@@ -170,7 +171,7 @@ async def go_on_with(call: Call, journey: Journey) -> None:
     if to is not None:
         await call.pairing.join(journey.who, to)
         await arrive(call, journey)
-        call.introduce(journey.who, to)
+        introduce(call, journey.who, to)
         return
     _told(call, journey, 503)
     if not journey.by.is_talking:
@@ -228,14 +229,14 @@ def _allowed(call: Call, request: Request) -> Referral:
 def _goal(call: Call, transferor: Leg, other: Leg, referral: Referral) -> Goal:
     """Which phones ring, whose mailbox it is or where it is parked, by our plan and the
     transferor's rights; never anybody outside."""
-    if referral.host and not call.is_ours(transferor, referral.host):
+    if referral.host and not _is_ours(call, transferor, referral.host):
         raise NotDone(403, NOT_OURS)
     match _route(call, transferor.device, referral):
         case RingPerson(devices=devices) as person:
             ours = [device for device in devices if device != other.device]
             if not ours:
                 raise NotDone(480)
-            if call.is_at_limit(person.person, person.most_calls):
+            if call.members.is_at_limit(person.person, person.most_calls):
                 raise NotDone(486)
             return replace(person, devices=tuple(ours))
         case RingGroup() as group:
@@ -255,6 +256,12 @@ def _goal(call: Call, transferor: Leg, other: Leg, referral: Referral) -> Goal:
             if other is call.caller:  # whose voice the mailbox records
                 return tenancy
     raise NotDone(403, NO_SERVICE)
+
+
+def _is_ours(call: Call, leg: Leg, host: str) -> bool:
+    """Whether a URI that this leg's phone names points at us."""
+    facts = call.agent.facts(leg.flow)
+    return host.lower() == call.around.domain or (facts is not None and host == facts.local[0])
 
 
 def _route(call: Call, device: UUID, referral: Referral) -> Route:

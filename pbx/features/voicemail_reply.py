@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pbx.b2bua.handing_over import introduce
 from pbx.b2bua.news import News
 from pbx.dialplan import plan
 from pbx.features.dialogue import Dialogue
@@ -67,5 +68,5 @@ async def reply(
         await dialogue.tell("no-answer")
         return
     await dialogue.media.digits(dialogue.leg, report=False)
-    call.introduce(call.caller, winner)
+    introduce(call, call.caller, winner)
     raise CalledBack
