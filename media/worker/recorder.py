@@ -38,8 +38,6 @@ RECORDED: dict[str, AudioCodec] = {
     "opus": "opus",
 }
 """Voice that is kept as it arrives."""
-TURN = 0.1
-"""Seconds between two looks at the tape."""
 FIRST_VOICE = 0.3
 """So long a phone that is silent may take to show its codec."""
 BEEP = Player(sounds=(Tone("beep"),))
@@ -140,18 +138,24 @@ class Recorder:
         elif self._tape is None:
             return
         elif codec.kind == self._codec.kind:
-            self._tape.take(timestamp, voice, self._studio.loop.now())
+            self._take(timestamp, voice)
         else:
             self._take_other(codec, timestamp, voice)
+
+    def _take(self, timestamp: int, voice: memoryview) -> None:
+        assert isinstance(self._tape, Tape)  # noqa: S101 - as `_hear` found
+        now = self._studio.loop.now()
+        self._tape.take(timestamp, voice, now)
+        if self._tape.is_ripe:
+            self._hand_over(now)
 
     def _take_other(self, codec: Codec, timestamp: int, voice: memoryview) -> None:
         """Phones may change between the two laws of G.711 as they like."""
         assert isinstance(self._codec, Codec)  # noqa: S101 - as `_hear` found
-        assert isinstance(self._tape, Tape)  # noqa: S101 - as `_hear` found
         if {codec.name, self._codec.name} == {"pcmu", "pcma"}:
             table = g711.ULAW_TO_ALAW if codec.name == "pcmu" else g711.ALAW_TO_ULAW
             turned = bytearray(voice).translate(table)
-            self._tape.take(timestamp, memoryview(turned), self._studio.loop.now())
+            self._take(timestamp, memoryview(turned))
             turned[:] = bytes(len(turned))
         else:
             self.finish("codec")
@@ -203,20 +207,33 @@ class Recorder:
         now, name = self._studio.loop.now(), self._codec.name
         silence = self._studio.sounds.silence(name) if name != "opus" else b""
         self._tape = Tape(self._name, self._codec.clock, silence, now)
-        self._deadline = self._studio.loop.at(now + TURN, self._turn)
+        self._wait()
+
+    def _wait(self) -> None:
+        """For the next piece, or the limit."""
+        assert isinstance(self._tape, Tape)  # noqa: S101 - it rolls
+        due = min(self._tape.next_due, self._tape.began + self._asked.limit_ms / 1000)
+        self._deadline = self._studio.loop.at(due, self._turn)
 
     def _turn(self) -> None:
         assert isinstance(self._tape, Tape)  # noqa: S101 - it rolls
+        now = self._studio.loop.now()
+        if not self._hand_over(now):
+            return
+        if now - self._tape.began >= self._asked.limit_ms / 1000:
+            self.finish("limit")
+        else:
+            self._wait()
+
+    def _hand_over(self, now: float) -> bool:
+        """What is over, to the writer; False: the disk is too far behind, and that was all."""
+        assert isinstance(self._tape, Tape)  # noqa: S101 - it rolls
         assert isinstance(self._writer, Writer)  # noqa: S101 - it rolls
-        now, limit = self._studio.loop.now(), self._asked.limit_ms
         for piece in self._tape.due(now):
             if not self._writer.put(piece, SEGMENT_MS):
                 self.finish("overrun")
-                return
-        if now - self._tape.began >= limit / 1000:
-            self.finish("limit")
-        else:
-            self._deadline = self._studio.loop.at(now + TURN, self._turn)
+                return False
+        return True
 
     # --- the writer's words, back on the loop
 

@@ -15,10 +15,13 @@ from media.worker.vault import SEGMENT_MS
 MS = 1000
 SLACK = 0.15
 """How much later than its time a packet may come."""
-SPREAD = 0.2
-"""Recordings that began together do not all go to the disk together."""
+SPREAD = 0.1
+"""Recordings that began together do not all go to the disk together. With a piece and the slack it
+is what may be spoken and not yet on its way to the disk: the disk has the rest of a second."""
 ASTRAY_MS = 1500
 """A packet further from its time than this tells of a clock that began anew."""
+FRAME_MS = 20
+"""Of Opus it is not looked up: at least so much of a packet's time is voice."""
 MAX_OPUS = 60_000
 """Octets of one piece of Opus: more is not voice."""
 
@@ -35,6 +38,9 @@ class Tape:
         """The timestamp at the tape's beginning."""
         self._pieces: dict[int, bytearray] = {}
         self._given = 0
+        self._until = 0
+        """Where the newest voice ends. It is ahead of our clock when the first packet came late:
+        then what follows is not late, and waits no longer than that."""
         self._slack = SLACK + SPREAD * random.random()  # noqa: S311 - no secret
 
     def take(self, timestamp: int, voice: memoryview, now: float) -> None:
@@ -47,12 +53,25 @@ class Tape:
             self._base, at = timestamp - elapsed * self._per_ms, elapsed
         if self._codec == "opus":
             self._place(at, voice)
+            self._until = max(self._until, at + FRAME_MS)
         else:
             self._lay(at * len(self._blank) // SEGMENT_MS, voice)
+            length = len(voice) * SEGMENT_MS // len(self._blank)
+            self._until = max(self._until, at + length)
+
+    @property
+    def next_due(self) -> float:
+        """When the next piece is over, whatever comes until then."""
+        return self.began + (self._given + 1) * SEGMENT_MS / MS + self._slack
+
+    @property
+    def is_ripe(self) -> bool:
+        """Whether voice from so long after the next piece is here that the piece is over."""
+        return self._until >= (self._given + 1) * SEGMENT_MS + self._slack * MS
 
     def due(self, now: float) -> Iterator[bytearray]:
         """The pieces that are over."""
-        while now >= self.began + (self._given + 1) * SEGMENT_MS / MS + self._slack:
+        while now >= self.next_due or self.is_ripe:
             yield self._piece(self._given)
             self._pieces.pop(self._given)
             self._given += 1
@@ -63,7 +82,8 @@ class Tape:
 
     def rest(self, now: float) -> tuple[bytearray, int]:
         """What is left at the end, and its milliseconds: at most one piece."""
-        milliseconds = round((now - self.began) * MS) - self._given * SEGMENT_MS
+        end = max(round((now - self.began) * MS), self._until)
+        milliseconds = end - self._given * SEGMENT_MS
         milliseconds = min(max(milliseconds // 20 * 20, 0), SEGMENT_MS)
         left = self._piece(self._given)
         if self._codec != "opus":

@@ -78,8 +78,9 @@ class Writer:
         self._thread.start()
 
     def put(self, audio: bytearray, milliseconds: int) -> bool:
-        """One more piece; False: the disk is too far behind."""
+        """One more piece; False: the disk is too far behind, and the piece is overwritten."""
         if len(self._pieces) >= CAPACITY:
+            _wipe([Piece(audio, milliseconds)])
             return False
         self._hand_over(Piece(audio, milliseconds))
         return True

@@ -195,7 +195,8 @@ class Deposits:
         finally:
             self._drafts.pop(draft.content, None)
         recorded = draft.recorded
-        if recorded is None or draft.is_unwanted or recorded.milliseconds < SHORTEST:
+        shortest = SHORTEST if recorded is not None and recorded.is_complete else 1
+        if recorded is None or draft.is_unwanted or recorded.milliseconds < shortest:
             await self.abandon(draft)
             return
         await self.keep(self._message(draft, recorded), OpenDeposit(draft.begun), draft.actor)

@@ -124,7 +124,7 @@ class Recovery:
             self.cut += 1
             await self._deposits.cut(held, file.segments)
         is_half = held.begun.is_copy and not file.is_complete
-        if file.kind != "deposit" or is_half or file.milliseconds < SHORTEST:
+        if file.kind != "deposit" or is_half or file.milliseconds < _shortest(file):
             await self._deposits.lost(held)
             await self._remove(file.content)
             return
@@ -151,6 +151,11 @@ class Recovery:
             await self._media.remove([content])
         except MediaError:
             log.warning("a file that nobody wants was not removed")
+
+
+def _shortest(file: LeftRecording) -> int:
+    """Of what was cut off nobody knows how much had been said: whatever is durable is kept."""
+    return SHORTEST if file.is_complete else 1
 
 
 def _is_cut(file: LeftRecording, held: OpenDeposit) -> bool:

@@ -21,12 +21,15 @@ from uuid import UUID
 import pytest
 
 from media.worker.codecs.g711 import decode_ulaw
+from pbx.cli.failures import CommandError
 from storage import deposits
 from storage.deposits import Progressed
 from storage.keyholder.records import Tombstone
 from storage.messages import VISIBLE, Message, MessageState
 from storage.sealed.file import SEGMENT_MS
 from tests.support.disk_shim import environment as disk
+from tests.support.disk_shim import heard
+from tests.support.mailroom import FRAME
 from tests.support.tone import seconds_of
 from tests.support.voicemail_calls import HERTZ, sign_in, to_beep
 from tests.support.ward import ALL, DAY, Ward, ward
@@ -37,6 +40,8 @@ LATEST = {"record": 24, "listen": 16, "send on": 24, "destroy": 24}
 """About how many durable calls each of these makes in a process."""
 LASTS = {"record": 5.5, "listen": 3.5, "send on": 4.0, "destroy": 2.5}
 """Seconds in which a random moment lies."""
+SPOKEN = 3.5
+"""Seconds that somebody speaks to be recorded."""
 DUE = 3
 """Messages to be destroyed in each round of that."""
 LATER = {"credentials/deposit.public", "credentials/records.public", "run/admin/api.sock"}
@@ -47,6 +52,20 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + 60 * KILLS)]
 
 
 @dataclass
+class Spoken:
+    """What a caller says, by packets: those that went before it, and those of it."""
+
+    received: int
+    """By the worker, before this caller spoke."""
+    before: int = 0
+    packets: int = 0
+
+    def arrived(self, received: int) -> float:
+        """Seconds of it that the worker had; what waits in a socket it has not."""
+        return FRAME * max(min(received - self.received - self.before, self.packets), 0)
+
+
+@dataclass
 class Torture:
     """One ward, killed again and again."""
 
@@ -54,24 +73,31 @@ class Torture:
     dice: random.Random
     known: dict[UUID, Message] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
-    spoken: float | None = None
-    """Seconds of tone until the kill."""
+    spoken: Spoken | None = None
+    speaks: asyncio.Event = field(default_factory=asyncio.Event)
     lost: list[float] = field(default_factory=list)
     reached: int = 0
     """Points that killed; the others lay behind the end of what was done."""
 
+    @property
+    def received(self) -> Path:
+        return self.ward.product.folder / "received"
+
     # -- what is done meanwhile
 
     async def record(self) -> None:
+        received = heard(self.received)
         async with self.ward.calling("alice", "*981002") as caller:
             caller.speak()
             await to_beep(caller)
             caller.speak(HERTZ)
-            began = time.monotonic()
+            self.spoken = spoken = Spoken(received, caller.sent)
+            self.speaks.set()
             try:
-                await asyncio.sleep(3.5)
+                await asyncio.sleep(SPOKEN)
             finally:
-                self.spoken = time.monotonic() - began
+                spoken.packets = caller.sent - spoken.before
+                caller.speak()
             await caller.hang_up()
             await asyncio.sleep(1)
 
@@ -101,6 +127,7 @@ class Torture:
 
     async def round(self, what: str, victim: str, point: tuple[int, int] | None) -> None:
         self.spoken = None
+        self.speaks.clear()
         due = self.make_due() if what == "destroy" else []
         acts: dict[str, Callable[[], Awaitable[None]]] = {
             "record": self.record, "listen": self.listen, "send on": self.send_on,
@@ -109,7 +136,7 @@ class Torture:
         doing = asyncio.ensure_future(acts[what]())
         process = self.ward.product.processes[victim]
         if point is None:
-            await asyncio.sleep(self.dice.uniform(0, LASTS[what]))
+            await self.a_while(what, doing)
         else:
             arm(self.ward, victim).write_text("{} {}".format(*point))
             dying = asyncio.ensure_future(process.wait())
@@ -131,6 +158,16 @@ class Torture:
         await self.destroyed(due)
         await self.check(committed, durable)
 
+    async def a_while(self, what: str, doing: asyncio.Future[None]) -> None:
+        """Until a random moment, of a recording mostly one in which something is said."""
+        if what == "record" and self.dice.random() < 0.8:
+            speaking = asyncio.ensure_future(self.speaks.wait())
+            await asyncio.wait({doing, speaking}, return_when=asyncio.FIRST_COMPLETED)
+            speaking.cancel()
+            await asyncio.sleep(self.dice.uniform(0, SPOKEN + 0.5))
+        else:
+            await asyncio.sleep(self.dice.uniform(0, LASTS[what]))
+
     async def while_it_starts(self, doing: asyncio.Future[None]) -> None:
         """It may be killed before it listens."""
         await asyncio.wait({doing}, timeout=LASTS["destroy"])
@@ -144,7 +181,17 @@ class Torture:
         return process is None or process.returncode is not None
 
     async def back(self, names: list[str]) -> None:
+        """Until calls have media again: else the next round does nothing."""
         await self.ward.product.start(names)
+        async with asyncio.timeout(120):
+            while not await self.has_media():  # noqa: ASYNC110 - of other processes
+                await asyncio.sleep(0.1)
+
+    async def has_media(self) -> bool:
+        with suppress(CommandError):
+            sections = (await self.ward.status()).sections.values()
+            return any(facts.get("media workers") == "1 of 1" for facts in sections)
+        return False
 
     def make_due(self) -> list[UUID]:
         """Hidden by their owner long ago, and the key holder's clock agrees."""
@@ -209,8 +256,11 @@ class Torture:
             if segments * SEGMENT_MS >= 1_000:
                 assert by_content[content].segments >= segments, "durable seconds are lost"
         new = [one for one in rows.values() if one.id not in self.known]
-        if new and self.spoken is not None and self.spoken > 1.5:
-            self.lost.append(self.spoken - self.heard_in(new[0]))
+        if self.spoken is not None:
+            arrived = self.spoken.arrived(heard(self.received))
+            self.lost.append(arrived - sum(map(self.heard_in, new)))
+            print(f"{arrived:.2f} s had arrived, {self.lost[-1]:.2f} s are lost", flush=True)
+            assert self.lost[-1] <= 1.0, "more than a second of what had arrived is lost"
         self.known = rows
 
     def heard_in(self, message: Message) -> float:
@@ -241,7 +291,10 @@ async def torture(open_path: Path) -> AsyncIterator[Torture]:
         for name in ALL:
             made.product.variables[name] = {
                 name: text for name, text in disk().items() if name == "LD_PRELOAD"
-            } | {"DISK_ARM": str(arm(made, name))}
+            } | {
+                "DISK_ARM": str(arm(made, name)),
+                "DISK_HEARD": str(made.product.folder / "received"),
+            }
         await made.serve()
         torture = Torture(made, random.Random(SEED), {one.id: one for one in await made.rows()})
         torture.names = names(made) | LATER
@@ -262,6 +315,4 @@ async def test_killed_at_any_moment_nothing_acknowledged_is_lost(torture: Tortur
         print(number, what, victim, point if is_point else "at a random moment", flush=True)
         await torture.round(what, victim, point if is_point else None)
     print(f"{torture.reached} at their points")
-    if torture.lost:
-        print("seconds lost:", " ".join(f"{lost:.2f}" for lost in sorted(torture.lost)))
-        assert len(torture.lost) < 5 or min(torture.lost) < 1.0
+    print("seconds lost:", " ".join(f"{lost:.2f}" for lost in sorted(torture.lost)))

@@ -16,12 +16,12 @@ def frame(octet: int) -> memoryview:
 
 def test_packets_become_pieces_and_gaps_silence() -> None:
     made = tape()
-    for number in range(35):
+    for number in range(32):
         if number != 3:
             made.take(5000 + 160 * number, frame(number), 10.0 + 0.02 * number)
 
     assert list(made.due(10.5)) == []
-    [piece] = made.due(10.5 + LATE)
+    [piece] = made.due(made.next_due)
     assert len(piece) == 4000
     assert piece[:480] == b"\0" * 160 + b"\1" * 160 + b"\2" * 160
     assert piece[480:640] == QUIET
@@ -73,14 +73,38 @@ def test_packets_over_the_end_of_a_piece_and_of_the_tape() -> None:
 
 def test_at_the_end_nothing_waits_for_what_is_late() -> None:
     made = tape()
-    for number in range(40):
+    for number in range(32):
         made.take(160 * number, frame(number), 10.0 + 0.02 * number)
-    assert list(made.due(10.6)) == []
+    assert list(made.due(10.64)) == []
     made.end()
 
-    [piece] = made.due(10.8)
-    rest, milliseconds = made.rest(10.8)
-    assert (len(piece), len(rest), milliseconds) == (4000, 2400, 300)
+    [piece] = made.due(10.64)
+    rest, milliseconds = made.rest(10.64)
+    assert (len(piece), len(rest), milliseconds) == (4000, 1120, 140)
+
+
+def test_what_is_held_back_is_less_than_a_second_however_late_the_first_packet_came() -> None:
+    """The disk has what is left of the second."""
+    for late in (0.0, 0.3, 1.0):
+        made, most, sealed = tape(), 0, 0
+        for number in range(200):
+            now = 10.0 + max(0.02 * number, late)  # the first ones come all at once
+            made.take(160 * number, frame(number), now)
+            sealed += sum(len(piece) for piece in made.due(now))
+            most = max(most, 160 * (number + 1) - sealed)
+        assert most / 8000 <= 0.5 + LATE + 0.02
+        made.end()
+        sealed += sum(len(piece) for piece in made.due(14.0))
+        rest, milliseconds = made.rest(14.0)
+        assert (sealed + len(rest)) / 8 >= 4000 + 1000 * late - 20, "its last word is not cut off"
+        assert len(rest) == 8 * milliseconds
+
+
+def test_the_piece_is_looked_for_when_it_is_over() -> None:
+    made = tape()
+    assert 10.5 + SLACK <= made.next_due <= 10.5 + LATE
+    assert len(list(made.due(made.next_due))) == 1
+    assert 11.0 + SLACK <= made.next_due <= 11.0 + LATE
 
 
 def test_opus_packets_keep_their_places() -> None:
@@ -89,6 +113,7 @@ def test_opus_packets_keep_their_places() -> None:
         made.take(960 * number, memoryview(bytes([number]) * size), 10.0 + 0.02 * number)
     made.take(24_000, memoryview(b"next"), 10.5)
     [piece] = made.due(10.5 + LATE)
+    assert not made.is_ripe
     made.take(0, memoryview(b"late"), 10.6)
     made.take(24_960, memoryview(bytes(61_000)), 10.6)
 

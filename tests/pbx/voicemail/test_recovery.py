@@ -89,12 +89,13 @@ async def test_what_was_being_recorded_when_the_exchange_was_killed_is_kept(
 async def test_half_of_a_copy_is_nothing_what_nobody_wants_is_deleted_and_a_cut_is_seen(
     room: Mailroom, database: Database, tmp_path: Path
 ) -> None:
-    """Sealed anew for somebody else, until its worker was killed; a recording taken back; and one
-    whose end somebody took away before there was anybody to look."""
+    """Sealed anew for somebody else, until its worker was killed; a recording taken back; one
+    whose end somebody took away before there was anybody to look; and one that had just begun, of
+    which more may have been said than was durable."""
     path, removed = tmp_path / "deposits.log", list[bytes]()
-    copy, unwanted, cut = room.deposit(), room.deposit(), room.deposit()
+    copy, unwanted, cut, brief = (room.deposit() for _ in range(4))
     dead = DepositLog.open(path)
-    for one, is_copy in ((copy, True), (unwanted, False), (cut, False)):
+    for one, is_copy in ((copy, True), (unwanted, False), (cut, False), (brief, False)):
         await dead.append(
             Begun(
                 message=new_id(system_clock), mailbox=room.mailbox, content=one.content,
@@ -102,13 +103,13 @@ async def test_half_of_a_copy_is_nothing_what_nobody_wants_is_deleted_and_a_cut_
             )
         )  # fmt: skip
     await dead.append(Unwanted(unwanted.content))
-    phones = [RtpPhone() for _ in range(3)]
+    phones = [RtpPhone() for _ in range(4)]
     legs = [await room.desk.alone(phone, f"leg-{n}") for n, phone in enumerate(phones)]
     talking = [asyncio.create_task(speak(phone, 60)) for phone in phones]
-    for leg, one in zip(legs, (copy, unwanted, cut), strict=True):
+    for leg, one in zip(legs, (copy, unwanted, cut, brief), strict=True):
         await room.desk.client.record(leg, Recording(seal=one, beep=False))
     stored: dict[bytes, Stored] = {}
-    while len(stored) < 3 or min(told.segments for told in stored.values()) < 5:
+    while len(stored) < 4 or min(told.segments for told in stored.values()) < 5:
         told = await room.desk.event(Stored)
         stored[told.content] = told
     await room.desk.client.close()
@@ -118,6 +119,8 @@ async def test_half_of_a_copy_is_nothing_what_nobody_wants_is_deleted_and_a_cut_
     await dead.close()
     file = room.messages / f"{cut.content.hex()}.sealed"
     os.truncate(file, file.stat().st_size * 6 // 10)
+    file = room.messages / f"{brief.content.hex()}.sealed"
+    os.truncate(file, file.stat().st_size * 3 // (2 * stored[brief.content].segments))
     await room.worker.start()
 
     media = MediaClient({room.worker.index: room.worker.socket})
@@ -138,10 +141,14 @@ async def test_half_of_a_copy_is_nothing_what_nobody_wants_is_deleted_and_a_cut_
 
     async with database.read() as connection:
         rows = [row.action for row in (await connection.execute(ledger.select())).all()]
-        [message] = await messages.of_mailboxes(connection, [room.mailbox])
-    assert sorted(rows) == ["message.damaged", "message.interrupted", "message.lost"]
-    assert (recovery.found, recovery.cut) == (1, 1)
-    assert 2 <= message.segments < last.segments
+        kept = await messages.of_mailboxes(connection, [room.mailbox])
+    assert sorted(rows) == ["message.damaged", *2 * ["message.interrupted"], "message.lost"]
+    assert (recovery.found, recovery.cut) == (2, 1)
+    segments = {one.content: one.segments for one in kept}
+    assert 2 <= segments[cut.content] < last.segments
+    assert segments[brief.content] == 1, "half a second, which nobody took for a wrong number"
     assert waiting == [unwanted.content]
-    assert {path.stem for path in room.messages.iterdir()} == {cut.content.hex()}
+    assert {path.stem for path in room.messages.iterdir()} == {
+        one.content.hex() for one in (cut, brief)
+    }
     assert DepositLog.open(path).open_ == {}
