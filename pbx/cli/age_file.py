@@ -9,14 +9,18 @@ import pyrage
 from pbx.cli.output import CommandError, Exit
 
 
-def to_recipient(recipient: str, parts: Iterator[bytes]) -> bytes:
-    """For whoever has the identity of this public key (age1…)."""
+def recipient(text: str) -> pyrage.x25519.Recipient:
+    """A public key (age1…)."""
     try:
-        key = pyrage.x25519.Recipient.from_str(recipient)
+        return pyrage.x25519.Recipient.from_str(text)
     except pyrage.RecipientError:
         raise CommandError(
             "A recipient is an age public key: age1 and 58 more characters.", Exit.USAGE
         ) from None
+
+
+def to_recipient(key: pyrage.x25519.Recipient, parts: Iterator[bytes]) -> bytes:
+    """For whoever has the identity of this public key."""
     return bytes(pyrage.encrypt(b"".join(parts), [key]))
 
 

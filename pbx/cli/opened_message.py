@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 from uuid import UUID
@@ -90,19 +91,29 @@ def play(sound: Iterator[bytes]) -> None:
             "There is no audio player here (aplay, pw-play); pipe the sound into one.",
             Exit.UNAVAILABLE,
         )
-    with subprocess.Popen(list(found), stdin=subprocess.PIPE) as player:  # noqa: S603 - of PLAYERS
+    with subprocess.Popen(list(found), stdin=subprocess.PIPE, bufsize=0) as player:  # noqa: S603 - of PLAYERS
         into = player.stdin or sys.stdout.buffer
-        for part in sound:
-            into.write(part)
+        with suppress(BrokenPipeError):  # it has said why, or somebody has heard enough
+            for part in sound:
+                into.write(part)
+    if player.returncode:
+        raise CommandError(
+            f"{found[0]} could not play all of it; pipe the sound into another player.",
+            Exit.UNAVAILABLE,
+        )
 
 
-def write_private(path: Path, parts: Iterator[bytes]) -> None:
-    """A new file of this account's alone; never over another."""
+@contextmanager
+def private_file(path: Path) -> Iterator[BinaryIO]:
+    """A new file of this account's alone, never over another; gone again if it is not all there."""
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(path, flags, 0o600)
     except FileExistsError:
         raise CommandError(f"{path} is there already.", Exit.REFUSED) from None
-    with os.fdopen(descriptor, "wb") as file:
-        for part in parts:
-            file.write(part)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise

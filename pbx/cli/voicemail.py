@@ -1,5 +1,6 @@
 """`pbx voicemail`: one's own messages, and what others answer for without hearing any."""
 
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -12,7 +13,7 @@ from pbx.admin.wire.voicemail import Certificate, HoldView, MessageView, Statist
 from pbx.cli import secrets
 from pbx.cli.client import AdminClient
 from pbx.cli.moments import shown
-from pbx.cli.opened_message import OpenedMessage, play, sink_for_listening, write_private
+from pbx.cli.opened_message import OpenedMessage, play, private_file, sink_for_listening
 from pbx.cli.output import (
     CommandError,
     DataOption,
@@ -113,23 +114,29 @@ def export(
         raise CommandError("--plain and --recipient exclude each other.", Exit.USAGE)
     if file.exists():
         raise CommandError(f"{file} is there already.", Exit.REFUSED)
-    passphrase = None if plain or recipient else secrets.new_password()
+    seal = _as_it_is if plain else _sealing(recipient)
     act, why = ("plain-export", f"{purpose}: {reason}") if plain else ("export", purpose)
-    desk = Desk.signed_in(data)
-    with desk.client:
-        opened = OpenedMessage(desk, message, act, why)
-    if plain:
-        write_private(file, opened.sound())
-    else:
-        from pbx.cli import age_file
-
-        sealed = (
-            age_file.to_recipient(recipient, opened.sound())
-            if recipient
-            else age_file.to_passphrase(passphrase or bytearray(), opened.sound())
-        )
-        write_private(file, iter([sealed]))
+    with private_file(file) as into:  # before anything is asked for
+        desk = Desk.signed_in(data)
+        with desk.client:
+            opened = OpenedMessage(desk, message, act, why)
+        into.writelines(seal(opened.sound()))
     say(f"Written: {file}")
+
+
+def _as_it_is(sound: Iterator[bytes]) -> Iterable[bytes]:
+    return sound
+
+
+def _sealing(recipient: str | None) -> Callable[[Iterator[bytes]], Iterable[bytes]]:
+    """Towards a public key, or a passphrase that is asked for now."""
+    from pbx.cli import age_file
+
+    if recipient:
+        key = age_file.recipient(recipient)
+        return lambda sound: [age_file.to_recipient(key, sound)]
+    passphrase = secrets.new_password()
+    return lambda sound: [age_file.to_passphrase(passphrase, sound)]
 
 
 @app.command()

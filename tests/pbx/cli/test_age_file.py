@@ -10,7 +10,9 @@ from pbx.cli.output import CommandError
 def test_a_recipient_opens_it_and_nobody_else() -> None:
     identity, other = pyrage.x25519.Identity.generate(), pyrage.x25519.Identity.generate()
 
-    sealed = age_file.to_recipient(str(identity.to_public()), iter([b"RIFF", b"sound"]))
+    sealed = age_file.to_recipient(
+        age_file.recipient(str(identity.to_public())), iter([b"RIFF", b"sound"])
+    )
 
     assert sealed.startswith(b"age-encryption.org/v1")
     assert pyrage.decrypt(sealed, [identity]) == b"RIFFsound"
@@ -26,4 +28,4 @@ def test_a_passphrase_opens_it() -> None:
 
 def test_what_is_no_recipient_is_refused_in_one_sentence() -> None:
     with pytest.raises(CommandError, match="age1"):
-        age_file.to_recipient("age1nonsense", iter([b"x"]))
+        age_file.recipient("age1nonsense")

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from pbx.access.roles import Role
-from pbx.cli.opened_message import play, sink_for_listening, write_private
+from pbx.cli.opened_message import play, private_file, sink_for_listening
 from pbx.cli.output import CommandError, Exit
 from pbx.cli.voicemail import AT_A_TIME
 from storage import messages
@@ -207,6 +207,16 @@ async def test_an_export_that_cannot_be_written_asks_for_nothing(
             "pbx: --plain and --recipient exclude each other.\n",
         ),
         ((str(there),), Exit.REFUSED, f"pbx: {there} is there already.\n"),
+        (
+            (str(file), "--recipient", "age1nonsense"),
+            Exit.USAGE,
+            "pbx: A recipient is an age public key: age1 and 58 more characters.\n",
+        ),
+        (
+            (str(tmp_path / "no" / "m.wav"), "--plain", "--reason", "court"),
+            Exit.UNAVAILABLE,
+            f"pbx: {tmp_path}/no/m.wav: No such file or directory.\n",
+        ),
     ):
         answer = await acting(doctor, *words, *more, "--purpose", "court")
         assert (answer[0], answer[2]) == (code, said)
@@ -252,6 +262,10 @@ def test_the_player_of_this_machine_hears_all_of_it(
     play(iter([b"RIFF", b"sound"]))
 
     assert heard.read_bytes() == b"RIFFsound"
+    player.write_text("#!/bin/sh\nexit 1\n")  # it has no device, say
+    with pytest.raises(CommandError, match="could not play") as refused:
+        play(iter([b"RIFF", bytes(1 << 20)]))
+    assert refused.value.code == Exit.UNAVAILABLE
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(CommandError, match="no audio player here"):
         play(iter([b"RIFF"]))
@@ -259,13 +273,29 @@ def test_the_player_of_this_machine_hears_all_of_it(
 
 def test_a_file_is_private_and_never_over_another(tmp_path: Path) -> None:
     file = tmp_path / "message"
-    write_private(file, iter([b"one", b"two"]))
+    with private_file(file) as into:
+        into.writelines([b"one", b"two"])
 
     assert file.read_bytes() == b"onetwo"
     assert file.stat().st_mode & 0o777 == 0o600
     with pytest.raises(CommandError, match="is there already"):
-        write_private(file, iter([b"three"]))
+        opened(file)
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(CommandError, match="is there already"):
-        write_private(tmp_path / "link", iter([b"three"]))
+        opened(tmp_path / "link")
     assert not (tmp_path / "elsewhere").exists()
+
+
+def opened(file: Path) -> None:
+    with private_file(file):
+        raise AssertionError("over another")
+
+
+def test_of_a_file_that_is_not_written_to_its_end_nothing_is_left(tmp_path: Path) -> None:
+    file = tmp_path / "message.wav"
+    with pytest.raises(KeyboardInterrupt), private_file(file) as into:
+        into.write(b"RIFF")
+        into.flush()
+        raise KeyboardInterrupt
+
+    assert not file.exists()
