@@ -139,6 +139,12 @@ class Driver:
 
     # -- from the flows ---------------------------------------------------------------------------
 
+    def flow_waits(self, flow: Flow) -> None:
+        self.admission.waits(flow.id)
+
+    def flow_heard(self, flow: Flow) -> None:
+        self.admission.heard(flow.id, self._loop.time())
+
     def flow_opened(self, flow: Flow) -> None:
         facts = _facts(flow)
         if flow.demands_certificate and facts.certificate is None:

@@ -64,6 +64,12 @@ class Origin(Protocol):
 class Owner(Protocol):
     """Who is told of a flow's life; calls come from the loop."""
 
+    def flow_waits(self, flow: "Flow") -> None:
+        """What a stranger said is heard later."""
+
+    def flow_heard(self, flow: "Flow") -> None:
+        """What a stranger said was heard."""
+
     def flow_opened(self, flow: "Flow") -> None: ...
 
     def flow_received(self, flow: "Flow", frames: Frames) -> None: ...
@@ -218,9 +224,11 @@ class Flow:
         """A stranger wants something: now, or when it is its turn."""
         if self._room.has_time():
             act()
+            self._owner.flow_heard(self)
             return
         self._loop.remove_reader(self._fd)
         self._due = act
+        self._owner.flow_waits(self)
         self._room.enter(self._attend_late)
 
     def _attend_late(self) -> None:
@@ -228,6 +236,7 @@ class Flow:
         if act is not None:
             self._loop.add_reader(self._fd, self._attend, act)
             act()
+            self._owner.flow_heard(self)
 
     def _shake(self) -> None:
         try:

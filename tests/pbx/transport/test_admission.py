@@ -53,14 +53,34 @@ def test_flows_that_leave_make_room() -> None:
     assert (admission.total, admission.strangers) == (0, 0)
 
 
-def test_the_stranger_who_was_here_longest_makes_room_after_a_grace() -> None:
-    admission = Admission(config(max_strangers_per_address=2, max_strangers=3))
+def test_the_stranger_of_an_address_who_was_here_longest_makes_room_after_a_grace() -> None:
+    admission = Admission(config(max_strangers_per_address=2))
     fill(admission, "a", now=0.0)
     fill(admission, "b", "b", now=1.0)
+    admission.heard(FlowId(2), 1.5)
 
     assert admission.longest_stranger("b", 2.9) is None
-    assert admission.longest_stranger("b", 3.0) == FlowId(2)  # of its own address
-    assert admission.longest_stranger("c", 3.0) == FlowId(1)  # of all
+    assert admission.longest_stranger("b", 3.0) == FlowId(2)
+
+
+def test_who_keeps_us_waiting_makes_room_and_whom_we_keep_waiting_does_not() -> None:
+    admission = Admission(config(max_strangers=3))
+    fill(admission, "a", "b", "c", now=0.0)
+    assert admission.longest_stranger("d", 0.2) is None
+    assert admission.longest_stranger("d", 0.25) == FlowId(1)
+
+    admission.waits(FlowId(1))
+    admission.heard(FlowId(2), 0.1)
+    assert admission.longest_stranger("d", 0.25) == FlowId(3)
+
+    admission.release(FlowId(3), "c")
+    assert admission.longest_stranger("d", 0.3) is None
+    assert admission.longest_stranger("d", 0.36) == FlowId(2)
+
+    admission.trust(FlowId(2), "b")
+    admission.heard(FlowId(2), 0.4)  # its log-in is dealt with; it is no stranger any more
+    assert admission.longest_stranger("d", 1.9) is None
+    assert admission.longest_stranger("d", 2.0) == FlowId(1)  # nobody may wait for ever
 
 
 def test_nobody_who_logged_in_makes_room() -> None:
