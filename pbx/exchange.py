@@ -113,7 +113,9 @@ class Exchange:
             gc.freeze()  # it stays, like what was there before
             gc.enable()
         self._stack.push_async_callback(interface.stop)
-        return await interface.start()
+        endpoints = await interface.start()
+        gc.freeze()  # and so does what was made of it
+        return endpoints
 
     def _interface(self) -> "Interface":
         from pbx.admin.interface import Interface
