@@ -7,7 +7,7 @@ sealed parties) waits or is left out, and the status says so.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ import structlog
 
 from certs.authority import Authority, DeviceCertificate
 from media.client import MediaClient
-from pbx import private_phones, sign_ins, telephony_shown
+from pbx import message_waiting, private_phones, sign_ins, telephony_shown
 from pbx.access.authenticate import Doors, Gate
 from pbx.access.lockout import Locked, Lockout
 from pbx.access.nonces import Nonces
@@ -40,6 +40,7 @@ from pbx.features.serve import serve
 from pbx.flow_metrics import FlowMetrics
 from pbx.listening import Listening
 from pbx.location import Bound, Change, Location
+from pbx.message_waiting import MessageWaiting
 from pbx.metrics import REGISTRY
 from pbx.paths import Layout
 from pbx.reachable import RegisteredPhones
@@ -55,14 +56,11 @@ from pbx.sip.stack import Stack
 from pbx.telephony_shown import Registration
 from pbx.testlines import TrialLines
 from pbx.transport.driver import Driver
-from pbx.voicemail import lamps as lamp
 from pbx.voicemail import office
-from pbx.voicemail.lamps import Lamps
-from pbx.voicemail.notice import Notices
 from pbx.voicemail.office import Voicemail
 from storage import calls as call_store
 from storage import directory as directory_key
-from storage import keyfiles, messages
+from storage import keyfiles
 from storage.calls import CallRecord
 from storage.database import Database
 from storage.errors import StorageError
@@ -70,7 +68,6 @@ from storage.identifiers import Clock
 from storage.keyholder.client import KeyHolder
 from storage.keyholder.signing import BadKey, Pin
 from storage.ledger.committer import Committer
-from storage.messages import Counts
 from storage.phones import Phones
 from storage.records import HourlyKeys
 from storage.sealed import primitives
@@ -129,30 +126,13 @@ class Telephony:
             }
         )
         self._voicemail_config = ground.config.voicemail
-        self.notices = Notices(lambda: self._voicemail_config.notice)
         self.recorder = CallRecorder(
             ground.committer, self.keys, ground.clock, self._records_written
         )
         greetings, self._greetings_key_is_new = keyfiles.load_or_create(
             credentials, keyfiles.GREETINGS
         )
-        self.voicemail = Voicemail(
-            office.Ground(
-                database=ground.database,
-                committer=ground.committer,
-                keyholder=ground.keyholder,
-                media=self.media,
-                keys=self.keys,
-                clock=ground.clock,
-                config=lambda: self._voicemail_config,
-                mailboxes=self._mailboxes,
-                pinned=lambda: _pinned(ground.layout.keyholder_pin),
-                greetings_key=greetings,
-                log=ground.layout.deposit_log,
-                deposit_keys=credentials / "deposit.public",
-                greeting_copy=credentials / "greetings.sealed",
-            )
-        )
+        self.voicemail = self._voicemail(greetings)
         self.domain = ground.config.exchange.domain
         self.test_lines = TrialLines(self.keeper, self.domain, ground.clock)
         self.journal = RegistrationJournal(ground.committer, self.phones, ground.clock)
@@ -291,17 +271,18 @@ class Telephony:
         self.returned = Return(
             self.calls, self.media, around.snapshots, self._recorded, ground.clock()
         )
-        self.lamps = Lamps(
-            lamp.Ground(
+        told = MessageWaiting(
+            message_waiting.Ground(
                 agent=agent,
                 phones=self.registered,
                 directory=self.keeper.current,
-                counts=self._counts,
-                shared=self.voicemail.readers.mailboxes_of,
-                readers=self.voicemail.readers.people_of,
+                voicemail=self.voicemail,
+                database=ground.database,
+                clock=ground.clock,
                 domain=config.exchange.domain,
             )
         )
+        self.lamps, self.notices = told.lamps, told.notices
         doorkeeper = self._doorkeeper(stack)
         stack.guard(doorkeeper)
         domains = frozenset({config.exchange.domain})
@@ -317,10 +298,6 @@ class Telephony:
                 lamps=self.lamps,
             )
         )
-        self.voicemail.changed = self.lamps.changed
-        self.voicemail.notify = self._notify
-        self.voicemail.alarmed = self._nobody_hears
-        self.voicemail.readers.changed = self._other_readers
         self.keeper.changed = self._directory_changed
         self.listening = Listening(
             ground.authority, self.driver, config.sip, self.keeper.current, ground.clock
@@ -393,6 +370,27 @@ class Telephony:
             )
         )
 
+    def _voicemail(self, greetings: primitives.Bytes) -> Voicemail:
+        ground = self.ground
+        credentials = ground.layout.credentials
+        return Voicemail(
+            office.Ground(
+                database=ground.database,
+                committer=ground.committer,
+                keyholder=ground.keyholder,
+                media=self.media,
+                keys=self.keys,
+                clock=ground.clock,
+                config=lambda: self._voicemail_config,
+                mailboxes=self._mailboxes,
+                pinned=lambda: _pinned(ground.layout.keyholder_pin),
+                greetings_key=greetings,
+                log=ground.layout.deposit_log,
+                deposit_keys=credentials / "deposit.public",
+                greeting_copy=credentials / "greetings.sealed",
+            )
+        )
+
     def _mailboxes(self) -> list[UUID]:
         entries = self.keeper.current().entries
         known = [entry.mailbox for entry in entries.tenancies]
@@ -403,30 +401,6 @@ class Telephony:
         """What its row says."""
         entry = self.keeper.current().devices.get(device)
         return entry.manner if entry is not None else ""
-
-    def _notify(self, mailbox: UUID) -> None:
-        """An e-mail without content, to whoever is set up for one."""
-        addresses = self._voicemail_config.notice.addresses
-        for number, held in self.keeper.current().tenancies.items():
-            if held.mailbox == mailbox and number in addresses:
-                self.notices.send(addresses[number], self.ground.clock())
-
-    def _nobody_hears(self, managers: frozenset[UUID], is_so: bool) -> None:
-        """The practice manager's phones and address are told."""
-        self.lamps.alarm(managers if is_so else frozenset())
-        if is_so:
-            self.notices.alarm()
-        else:
-            self.notices.over()
-
-    def _other_readers(self, mailboxes: Collection[UUID]) -> None:
-        for mailbox in mailboxes:
-            self.lamps.changed(mailbox)
-        self.lamps.directory_changed()
-
-    async def _counts(self, mailboxes: Collection[UUID]) -> dict[UUID, Counts]:
-        async with self.ground.database.read() as connection:
-            return await messages.counts_of(connection, mailboxes)
 
     async def _follow_certificates(self) -> None:
         while True:
