@@ -286,6 +286,14 @@ async def not_adopted(connection: AsyncConnection, limit: int = 100) -> list[Mes
     return [_message(row) for row in (await connection.execute(query)).all()]
 
 
+async def unadopted_keys(connection: AsyncConnection) -> set[UUID]:
+    """Deposit keys that a message still needs: the key holder has not taken it over yet."""
+    query = select(table.c.deposit_key_id).where(
+        table.c.adopted_at.is_(None), table.c.state != MessageState.DESTROYED
+    )
+    return set((await connection.execute(query.distinct())).scalars())
+
+
 async def contents(connection: AsyncConnection) -> dict[bytes, MessageState]:
     """Every file there should be, and of what kind of message."""
     rows = (await connection.execute(select(table.c.content, table.c.state))).all()

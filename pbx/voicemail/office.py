@@ -23,6 +23,7 @@ from pbx.voicemail.greeting_file import GreetingFile
 from pbx.voicemail.purge import Purge
 from pbx.voicemail.readers import Readers
 from pbx.voicemail.recovery import Recovery
+from pbx.voicemail.spent_keys import SpentKeys
 from pbx.voicemail.watch import Watch
 from storage import grants, greetings, tenures
 from storage.database import Database
@@ -48,6 +49,8 @@ log = structlog.get_logger()
 
 AGAIN = 300.0
 """Seconds after a purge that was not finished."""
+SPENT_EVERY = 3_600.0
+"""Seconds between two looks at deposit keys of weeks that are over."""
 EVERY = 10.0
 """Seconds between two tries at what had to wait."""
 
@@ -90,6 +93,9 @@ class Voicemail:
         self.purge = Purge(
             ground.database, ground.committer, ground.keyholder, ground.clock, self._delete
         )
+        self.spent_keys = SpentKeys(
+            ground.database, ground.committer, ground.keyholder, self.deposits, ground.clock
+        )
         self.watch = Watch(ground.keyholder, ground.media, ground.clock)
         self.greetings = GreetingCopy(
             ground.database, GreetingFile(ground.greeting_copy, ground.greetings_key)
@@ -131,6 +137,7 @@ class Voicemail:
             ("readers of shared mailboxes", self.readers.run()),
             ("voicemail chores", self._run()),
             ("voicemail purge", self._purge()),
+            ("old deposit keys", self._destroy_spent_keys()),
         ):
             task = asyncio.create_task(work, name=name)
             self._entered.push_async_callback(_cancelled, task)
@@ -307,6 +314,14 @@ class Voicemail:
             await asyncio.sleep(AGAIN)
             if loop.time() >= since + self.config.purge_hours * 3_600:
                 return
+
+    async def _destroy_spent_keys(self) -> None:
+        while True:
+            await asyncio.sleep(SPENT_EVERY)
+            try:
+                await self.spent_keys.run()
+            except Exception:
+                log.exception("old deposit keys were not destroyed")
 
     # -- what is shown
 

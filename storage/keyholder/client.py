@@ -201,6 +201,9 @@ class KeyHolder(_Client):
         request = protocol.DestroyMessage(message, policy, by, evidence, session)
         return (await self.ask(request, protocol.Statement)).statement
 
+    async def spent_keys(self) -> tuple[SignedKey, ...]:
+        return (await self.ask(protocol.SpentKeys(), protocol.KeyList)).keys
+
     async def destroy_deposit_key(self, key: UUID, evidence: Evidence) -> None:
         await self.ask(protocol.DestroyDepositKey(key, evidence), protocol.Done)
 

@@ -14,10 +14,11 @@ import msgspec
 from storage.keyholder import decisions, protocol, signing, slots, vouchers
 from storage.keyholder.clock import DAY, SECOND
 from storage.keyholder.core import Core, No
+from storage.keyholder.deposit_keys import DepositKeys
 from storage.keyholder.journal import Entry, Event
 from storage.keyholder.keyring import DEPOSIT, RECORDS, Keyring
 from storage.keyholder.protocol import Evidence
-from storage.keyholder.records import KeyRow, Mailbox, MessageSecret, Person, Tombstone
+from storage.keyholder.records import Mailbox, MessageSecret, Person, Tombstone
 from storage.keyholder.signing import SignedStatement
 from storage.keyholder.vouchers import Vouched
 from storage.sealed import primitives
@@ -32,11 +33,6 @@ INDEXED_AN_HOUR = 5_000
 """Numbers indexed in an hour: the calls of a large site, and for all North American numbers more
 than a hundred years."""
 HOUR = 3_600 * SECOND
-DEPOSIT_GRACE = 7 * DAY
-"""How long a week's deposit key outlives its week: what was deposited while the key holder was
-away must have had its time to be adopted."""
-DEPOSIT_QUIET = DAY
-"""Nothing was adopted under the key, and the key holder was there to adopt, for this long."""
 DELETION_WINDOW = DAY
 """No message is destroyed younger than this on the exchange's word alone."""
 
@@ -59,9 +55,7 @@ class Messages:
         self._look_ups: OrderedDict[bytes, list[int]] = OrderedDict()
         self._indexed = (0, 0)
         """The hour, and how many numbers were indexed in it."""
-        self._since = core.clock()
-        self._adopted: dict[UUID, int] = {}
-        """Deposit key → when it last opened a deposit."""
+        self.deposit_keys = DepositKeys(core, keyring)
         self.alarms: set[str] = set()
         self._holding = {
             content: secret.id
@@ -103,7 +97,7 @@ class Messages:
                 entry = _entry(Event.MESSAGE_ADOPTED, request.evidence, request.message)
                 await self._core.books.write(entry, draft.change())
                 self._holding[request.content] = request.message
-            self._adopted[request.key] = self._core.clock()
+            self.deposit_keys.adopted(request.key)
         return protocol.Wrapped(slot)
 
     async def ticket(self, request: protocol.AskTicket) -> protocol.Ticket:
@@ -211,9 +205,7 @@ class Messages:
         backup, lapses = settings.last_backup, now
         if backup is not None and backup >= secret.adopted:
             lapses = max(now, backup + self._core.config.backup_days * DAY)
-        weeks = [self._core.store.get(KeyRow, deposit) for deposit in secret.deposits]
-        ends = (row.signed.until + DEPOSIT_GRACE for row in weeks if row is not None)
-        lapses = max(lapses, *ends, now)
+        lapses = max(lapses, *map(self.deposit_keys.gone_by, secret.deposits), now)
         facts = {
             "what": f"voicemail message {request.message}",
             "content": " ".join(str(content_id(content)) for content in secret.contents),
@@ -227,29 +219,6 @@ class Messages:
             "certificate of destruction", msgspec.json.encode(facts).decode()
         )
         return signing.signed_statement(settings.signing_key, statement)
-
-    async def destroy_deposit_key(self, request: protocol.DestroyDepositKey) -> protocol.Done:
-        async with self._core.books.turn:
-            row = self._keyring.private(request.key)
-            self._check_unused(row)
-            draft = self._core.draft()
-            draft.delete(KeyRow, row.id)
-            entry = _entry(Event.KEY_DESTROYED, request.evidence, row.id)
-            await self._core.books.write(entry, draft.change())
-            self._keyring.forget(row.id)
-            self._adopted.pop(row.id, None)
-        return protocol.Done()
-
-    def _check_unused(self, row: KeyRow) -> None:
-        """The exchange's word is not enough: it may not have shown every deposit yet."""
-        now, signed = self._core.clock(), row.signed
-        if signed.purpose != DEPOSIT or now < signed.until + DEPOSIT_GRACE:
-            raise No("still in use")
-        if now < max(self._since, self._adopted.get(row.id, 0)) + DEPOSIT_QUIET:
-            raise No("deposits may still wait to be adopted")
-        mailbox = self._core.store.get(Mailbox, signed.mailbox) if signed.mailbox else None
-        if mailbox is not None and mailbox.holds:
-            raise No("on hold")
 
     async def open_records(self, request: protocol.OpenRecordsKey) -> protocol.RecordsKey:
         async with self._core.books.turn:

@@ -77,6 +77,7 @@ from storage.keyholder.requests import (
     ReadJournal,
     RunDue,
     SignHead,
+    SpentKeys,
     Touch,
     Unlock,
 )
@@ -98,6 +99,7 @@ ExchangeRequest = (
     | AdoptMessage
     | AskTicket
     | DestroyMessage
+    | SpentKeys
     | DestroyDepositKey
     | OpenRecordsKey
     | IndexNumbers
@@ -203,6 +205,7 @@ __all__ = [
     "SessionView",
     "Shut",
     "SignHead",
+    "SpentKeys",
     "State",
     "Statement",
     "Ticket",

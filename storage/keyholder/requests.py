@@ -116,6 +116,10 @@ class DestroyMessage(Request, frozen=True, tag="destroy-message"):
     session: bytes = b""
 
 
+class SpentKeys(Request, frozen=True, tag="spent-keys"):
+    """Deposit keys of weeks that are over, which the key holder would let go. Answer: `KeyList`."""
+
+
 class DestroyDepositKey(Request, frozen=True, tag="destroy-deposit-key"):
     """Nothing depends on an expired week's key any more, says the exchange; the key holder waits
     until deposits made while it was away have had their time to be adopted."""

@@ -189,6 +189,8 @@ class Action(StrEnum):
     MESSAGE_CERTIFICATE_READ = "message.certificate_read"
     MESSAGE_PURGED = "message.purged"
     """A purge ran; `after` has its numbers."""
+    DEPOSIT_KEY_DESTROYED = "deposit_key.destroyed"
+    """Of a week that is over, and which no message needs any more; `after` names the key."""
     GREETING_CHANGED = "greeting.changed"
     MAILBOX_SET = "mailbox.set"
     HOLD_PLACED = "hold.placed"

@@ -44,6 +44,7 @@ ANSWERS: dict[type[Request], Answer] = {
     protocol.AdoptMessage: protocol.Wrapped(b"slot"),
     protocol.AskTicket: protocol.Ticket(b"t", 1),
     protocol.DestroyMessage: protocol.Statement(STATEMENT),
+    protocol.SpentKeys: protocol.KeyList(()),
     protocol.DestroyDepositKey: protocol.Done(),
     protocol.OpenRecordsKey: protocol.RecordsKey(b"k"),
     protocol.IndexNumbers: protocol.Indexed((b"a", b"b")),
@@ -94,6 +95,7 @@ async def test_every_method_asks_its_question(script: tuple[Script, Path]) -> No
     assert await client.adopt_message(adopt) == b"slot"
     assert (await client.ticket(b"h", ID, TIED)).ticket == b"t"
     assert await client.destroy_message(ID, "p", None, TIED) == STATEMENT
+    assert await client.spent_keys() == ()
     await client.destroy_deposit_key(ID, TIED)
     assert await client.open_records_key(b"h", ID, b"s", TIED) == b"k"
     assert await client.index_numbers(["1", "2"], TIED) == (b"a", b"b")

@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 import msgspec
 import pytest
 
-from storage.keyholder import acts, journal, messages, protocol, signing, slots, vouchers
+from storage.keyholder import acts, messages, protocol, signing, slots, vouchers
 from storage.keyholder.acts import Role
 from storage.keyholder.clock import DAY
 from storage.keyholder.journal import Event
@@ -34,41 +33,15 @@ from storage.keyholder.protocol import (
     Ticket,
     Wrapped,
 )
-from storage.keyholder.records import SETTINGS, KeyRow, MessageSecret, Settings
-from storage.keyholder.signing import SignedKey
+from storage.keyholder.records import SETTINGS, MessageSecret, Settings
 from storage.keyholder.store import Change
 from storage.keyholder.surroundings import Surroundings
 from tests.support.keyholder import BINDING, House, Someone, evidence, redeeming
+from tests.support.keyholder_box import CONTENT, KEY, Box, box, entries
 
-CONTENT, KEY = b"content id", b"m" * 32
+__all__ = ["box"]
+
 REASON = hashlib.sha256(b"complaint of today").digest()
-
-
-@dataclass
-class Box:
-    admin: Someone
-    manager: Someone
-    doctor: Someone
-    id: UUID
-    key: SignedKey
-    message: UUID
-    slot: bytes
-    deposit: bytes
-
-
-@pytest.fixture
-async def box(house: House) -> Box:
-    admin = await house.administrator()
-    manager = await house.enrolled("manager", Role.PRACTICE_MANAGER, admin)
-    doctor = await house.enrolled("doctor", Role.PHYSICIAN, admin, manager)
-    mailbox = uuid4()
-    await house.done(admin, acts.OpenTenure(mailbox, uuid4(), doctor.id))
-    key = (await house.ask(PublicKeys("deposit", mailbox), KeyList)).keys[0]
-    deposit = slots.deposit_slot(key, CONTENT, KEY)
-    message = uuid4()
-    adopt = AdoptMessage(message, mailbox, CONTENT, key.id, deposit, evidence())
-    wrapped = await house.ask(adopt, Wrapped)
-    return Box(admin, manager, doctor, mailbox, key, message, wrapped.slot, deposit)
 
 
 async def opened(house: House, box: Box, who: Someone, tied: Evidence | None = None) -> object:
@@ -76,12 +49,6 @@ async def opened(house: House, box: Box, who: Someone, tied: Evidence | None = N
     if not isinstance(answer, Ticket):
         return answer
     return await house.holder.answer(redeeming(answer.ticket, CONTENT, box.slot))
-
-
-async def entries(house: House, event: Event) -> list[journal.Entry]:
-    page = await house.ask(protocol.ReadJournal(1), protocol.JournalPage)
-    found = [journal.parse_record(record)[0] for record in page.entries]
-    return [entry for entry in found if entry.event is event]
 
 
 async def test_the_owner_hears_and_the_journal_names_the_ledger_row(house: House, box: Box) -> None:
@@ -295,7 +262,7 @@ async def test_a_destroyed_message_is_gone_for_good(house: House, box: Box) -> N
     assert signing.is_signed(house.pin.signing_key, statement)
     facts = json.loads(statement.text)
     assert facts["what"].endswith(str(box.message))
-    week = messages._date(box.key.until + 7 * DAY)
+    week = messages._date(box.key.until + 8 * DAY)
     assert facts["last backup that could open it lapses"] == week, "the deposit key's last day"
 
 
@@ -378,48 +345,6 @@ async def test_a_hold_stops_destruction(house: House, box: Box) -> None:
 
     assert await house.holder.answer(request) == Refusal()
     assert await opened(house, box, box.doctor) == MessageKey(bytearray(KEY))
-
-
-async def test_an_expired_weeks_key_is_destroyed_when_nothing_can_depend_on_it(
-    house: House, box: Box
-) -> None:
-    request = DestroyDepositKey(box.key.id, evidence())
-    records = (await house.ask(PublicKeys("records"), KeyList)).keys[0]
-    assert await house.holder.answer(request) == Refusal()
-    house.time.pass_(14 * 86_400)
-    assert await house.holder.answer(DestroyDepositKey(records.id, evidence())) == Refusal()
-
-    await house.ask(request, Done)
-
-    assert house.core.store.get(KeyRow, box.key.id) is None
-    assert await house.holder.answer(request) == Refusal()
-
-
-async def test_a_deposit_key_waits_for_young_deposits_and_for_holds(house: House, box: Box) -> None:
-    """The exchange could hide deposits and have their key destroyed: they would be lost."""
-    officer = await house.enrolled("officer", Role.COMPLIANCE_OFFICER, box.admin, box.manager)
-    request, hold, day = DestroyDepositKey(box.key.id, evidence()), uuid4(), 86_400
-    house.time.pass_(8 * day)  # the week is over, but not the time to adopt what came in it
-    assert await house.holder.answer(request) == Refusal()
-    house.time.pass_(6 * day)
-    house.reopen()  # it was away, and what came meanwhile has yet to be shown to it
-    assert await house.holder.answer(request) == Refusal()
-    house.time.pass_(day)
-    slot = slots.deposit_slot(box.key, b"late", KEY)
-    late = AdoptMessage(uuid4(), box.id, b"late", box.key.id, slot, evidence())
-    await house.ask(late, Wrapped)
-    assert await house.holder.answer(request) == Refusal()
-    house.time.pass_(day)
-    await house.log_in(officer)
-    await house.done(officer, acts.Hold(box.id, hold))
-    assert await house.holder.answer(request) == Refusal()
-
-    reasons = [entry.reason for entry in await entries(house, Event.REFUSED)]
-    waits = "deposits may still wait to be adopted"
-    assert reasons[-4:] == ["still in use", waits, waits, "on hold"]
-    await house.log_in(box.manager)
-    await house.two_people(officer, box.manager, acts.ReleaseHold(box.id, hold))
-    await house.ask(request, Done)
 
 
 async def test_an_hourly_key_opens_for_readers_of_records(house: House, box: Box) -> None:
@@ -517,3 +442,15 @@ async def test_no_more_numbers_are_indexed_in_an_hour_than_a_site_calls(
     assert "indexed in an hour" in alarm
     house.time.pass_(3_600)
     await house.ask(batch, Indexed)
+
+
+async def test_while_its_weeks_key_is_there_a_certificate_names_a_day_to_come(
+    house: House, box: Box
+) -> None:
+    house.time.pass_(30 * 86_400)
+    request = DestroyMessage(box.message, "", None, evidence())
+
+    facts = json.loads((await house.ask(request, Statement)).statement.text)
+
+    tomorrow = messages._date(house.core.clock() + DAY)
+    assert facts["last backup that could open it lapses"] == tomorrow
