@@ -14,13 +14,18 @@ from storage.keyholder.segments import walk
 
 OPENINGS = frozenset((Event.MESSAGE_OPENED, Event.RECORDS_OPENED, Event.NUMBER_LOOKED_UP))
 """What lets protected content out: each needs a ledger row of its own, committed before."""
+DESTRUCTIONS = frozenset((Event.MESSAGE_DESTROYED, Event.KEY_DESTROYED))
+"""What nobody brings back, and what the exchange may ask for without anybody's proof."""
 PAGE = 1_000
 BREAK_GLASS = "break-glass"
+UNRECORDED = frozenset((BREAK_GLASS, "end-break-glass", "decline", "enrol", "confirm-enrolment"))
+"""Acts that may be done without a row: break-glass while the ledger is away, its end, and what a
+stranger does in a flood of refusals. Their entries are their record."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Something protected left the key holder."""
+    """Something protected left the key holder, was destroyed, or changed on somebody's proof."""
 
     sequence: int
     at: int
@@ -96,8 +101,10 @@ class Journalled:
             entry.subject,
             entry.act,
         )
-        is_change = entry.event is Event.CHANGED and opening.stands_alone
-        if entry.event in OPENINGS or is_change:
+        is_change = entry.event is Event.CHANGED and (
+            opening.stands_alone or _is_proved_change(entry)
+        )
+        if entry.event in OPENINGS or entry.event in DESTRUCTIONS or is_change:
             self.openings.append(opening)
         if entry.event is Event.HEAD_SIGNED and entry.writer is not None:
             self.checkpoints[entry.writer] = Checkpoint(
@@ -107,6 +114,12 @@ class Journalled:
             self.restored_at = entry.at
         if entry.operation is not None and entry.operation in self.operations:
             self.answers[entry.operation, entry.ledger_row] = entry.event
+
+
+def _is_proved_change(entry: Entry) -> bool:
+    """Told by somebody, not ended by the key holder's own table and clock (those have a reason)."""
+    is_recorded = bool(entry.ledger_row) or entry.act not in UNRECORDED
+    return entry.person is not None and not entry.reason and is_recorded
 
 
 def read_file(path: Path, into: Journalled, pinned: bytes | None = None) -> None:

@@ -1,6 +1,7 @@
 """Ledger and journal compared (SECURITY.md, the ledger).
 
-Every opening in the journal has exactly one matching row: the same operation and the row's hash.
+Every opening, destruction and proved change in the journal has exactly one matching row: the same
+operation and the row's hash.
 A row that only intends, and that nothing followed, is answered by what the journal knows about
 it. The newest signed head of each chain names a place in the journal, the newest checkpoint of
 the journal a row of the ledger: whichever of the two was put back from an older copy, it shows.
@@ -19,7 +20,7 @@ from storage.keyholder.journal import Event
 from storage.ledger.actions import Action, Outcome
 from storage.ledger.anchors import Anchor
 from storage.ledger.heads import Head, newest, writer_id
-from storage.ledger.journalled import Checkpoint, Journalled, Opening
+from storage.ledger.journalled import OPENINGS, Checkpoint, Journalled, Opening
 from storage.ledger.months import following, start_of
 from storage.ledger.reading import CHUNK, Reader
 from storage.ledger.report import Fault, Finding
@@ -224,11 +225,13 @@ async def _openings(
 
 def _unaudited(opening: Opening, *, repeated: bool) -> Finding:
     why = "its ledger row stands for another opening" if repeated else "no ledger row matches it"
+    what = f"{opening.event}: {opening.act}" if opening.act else str(opening.event)
+    verb = "opened" if opening.event in OPENINGS else "done"
     return Finding(
         Fault.UNAUDITED,
         "",
         opening.sequence,
-        f"journal entry {opening.sequence} ({opening.event}) was opened without audit: {why}",
+        f"journal entry {opening.sequence} ({what}) was {verb} without audit: {why}",
     )
 
 

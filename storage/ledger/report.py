@@ -16,7 +16,7 @@ class Fault(StrEnum):
     GUARD = "guard"
     """The table no longer refuses changes."""
     UNAUDITED = "unaudited"
-    """The key holder's journal knows an opening that the ledger does not."""
+    """The key holder opened, destroyed or changed something that the ledger knows nothing of."""
     ROLLED_BACK = "rolled back"
     """Ledger and journal do not meet: one of them is an older copy."""
     JOURNAL = "journal"

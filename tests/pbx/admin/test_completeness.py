@@ -18,6 +18,7 @@ from pbx.access.roles import Role
 from pbx.admin.rules import declared
 from pbx.cli import main as cli
 from pbx.cli.manual import Command, commands
+from pbx.reconciling import Reconciler
 from storage.keyholder import acts, decisions
 from storage.ledger import reconciliation
 from storage.ledger.reconciliation import GRACE
@@ -104,6 +105,7 @@ async def test_every_route_and_every_opening_leaves_a_row(
     assert wanted - LATER - {acts.Act} <= clinic.performed
     assert set(decisions.RULES) <= clinic.performed | LATER
     await _check_closed(clinic)
+    await _check_journal(clinic)
 
 
 async def _check_closed(clinic: Clinic) -> None:
@@ -111,6 +113,13 @@ async def _check_closed(clinic: Clinic) -> None:
     async with clinic.plane.database.read() as connection:
         expectation = await reconciliation.expected(connection, clinic.now + 2 * GRACE)
     assert [(row.action, row.sequence) for row in expectation.intents] == []
+
+
+async def _check_journal(clinic: Clinic) -> None:
+    """Whatever the key holder opened, destroyed or changed meanwhile has its one row."""
+    plane = clinic.plane
+    reconciler = Reconciler(plane.database, plane.committer, plane.keyholder, plane.clock)
+    assert (await reconciler.once()).findings == []
 
 
 async def _undone(clinic: Clinic) -> None:

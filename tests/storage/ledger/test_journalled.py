@@ -36,6 +36,25 @@ def test_openings_checkpoints_and_what_was_asked_for_are_kept(notebook: Notebook
     assert seen.restored_at is None
 
 
+def test_destructions_and_proved_changes_need_rows_and_endings_by_the_clock_do_not(
+    notebook: Notebook,
+) -> None:
+    notebook.write(Event.MESSAGE_DESTROYED, operation=ONE)
+    notebook.write(Event.KEY_DESTROYED, operation=ONE)
+    notebook.write(Event.CHANGED, act="grant-role", person=TWO, operation=ONE)
+    notebook.write(Event.CHANGED, act="leave", reason="end date")
+    notebook.write(Event.CHANGED, act="end-break-glass", person=TWO, reason="end date")
+    notebook.write(Event.CHANGED, act="enrol", person=TWO, operation=ONE)
+    notebook.write(Event.CHANGED, act="enrol", person=TWO, operation=ONE, ledger_row=b"row")
+    notebook.write(Event.CHANGED, act="break-glass", person=TWO, operation=ONE)
+    notebook.write(Event.CHANGED, act="break-glass", person=TWO, operation=ONE, ledger_row=b"row")
+
+    seen = notebook.read(Journalled())
+
+    assert [opening.sequence for opening in seen.openings] == [1, 2, 3, 7, 8, 9]
+    assert [opening.sequence for opening in seen.openings if opening.stands_alone] == [8]
+
+
 def test_an_abandoned_entry_opened_nothing(notebook: Notebook) -> None:
     from storage.keyholder.journal import Entry
 

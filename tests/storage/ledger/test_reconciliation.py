@@ -106,6 +106,26 @@ async def test_an_opening_without_a_row_is_named(database: Database, notebook: N
     assert other.sequence == 2
 
 
+async def test_what_was_destroyed_or_changed_without_a_row_is_named(
+    database: Database, notebook: Notebook
+) -> None:
+    """By an exchange that was taken over: destroying takes nobody's proof."""
+    (row,) = await fill(database, 1)
+    notebook.opened(row, Event.MESSAGE_DESTROYED)
+    who, at = uuid4(), row.recorded_at
+    notebook.write(Event.MESSAGE_DESTROYED, at=at, operation=uuid4(), ledger_row=b"\1" * 32)
+    notebook.write(Event.KEY_DESTROYED, at=at, operation=uuid4())
+    notebook.write(Event.CHANGED, at=at, act="grant-role", person=who, operation=uuid4())
+
+    found = await look(database, notebook)
+
+    assert [(f.fault, f.sequence) for f in found.findings] == [
+        (Fault.UNAUDITED, number) for number in (2, 3, 4)
+    ]
+    assert "(message-destroyed) was done without audit" in found.findings[0].sentence
+    assert "(changed: grant-role) was done without audit" in found.findings[2].sentence
+
+
 async def test_one_row_stands_for_one_opening_also_at_a_later_look(
     database: Database, notebook: Notebook
 ) -> None:
