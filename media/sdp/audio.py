@@ -147,15 +147,16 @@ def _direction(session: SessionDescription, media: Media, where: Connection) -> 
     names = [a.name for a in (*session.attributes, *media.attributes)]
     said = [direction for name in names for direction in DIRECTIONS if name == direction]
     direction: Direction = said[-1] if said else "sendrecv"
-    if where.address in NOWHERE:  # RFC 3264 §8.4: wants to hear nothing
+    if where.address in NOWHERE and media.port != ice.LATER:  # RFC 3264 §8.4: wants to hear nothing
         return "sendonly" if direction.startswith("send") else "inactive"
     return direction
 
 
 def _ptime(media: Media) -> int | None:
-    for value in media.all("ptime"):
-        return number(value, 1_000, "ptime") or None
-    return None
+    """Whole milliseconds; others (RFC 8866 §6.4) are the phone's own wish."""
+    value = next(iter(media.all("ptime")), "")
+    is_whole = value.isascii() and value.isdigit() and len(value) <= 3
+    return int(value) or None if is_whole else None
 
 
 def mirrored(direction: Direction) -> Direction:

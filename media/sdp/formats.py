@@ -77,7 +77,7 @@ def formats_of(media: Media) -> Formats:
         codec = _codec(named[text]) if text in named else STATIC.get(int(text))
         if codec:
             fmtp = parameters.get(text, "")
-            passed = fmtp.isascii() and len(fmtp) <= MAX_FMTP
+            passed = fmtp.isascii() and fmtp.isprintable() and len(fmtp) <= MAX_FMTP
             found[int(text)] = replace(codec, fmtp=fmtp if passed else "")
     return found
 
@@ -109,9 +109,10 @@ def common(offered: Formats, wanted: Iterable[Codec]) -> Formats:
     return found
 
 
-def with_coded(formats: Formats) -> Formats:
-    """And, less preferred, what the first of them can be made into by us."""
-    if not any(codec.kind in CODED_KINDS for codec in formats.values()):
+def with_coded(formats: Formats, *, always: bool = False) -> Formats:
+    """And, less preferred, what the first of them can be made into by us; or all that we can
+    make, whether that can be or not."""
+    if not always and not any(codec.kind in CODED_KINDS for codec in formats.values()):
         return dict(formats)
     events = {n: codec for n, codec in formats.items() if codec.is_event}
     found = {n: codec for n, codec in formats.items() if n not in events}

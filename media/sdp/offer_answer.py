@@ -120,6 +120,8 @@ class Negotiation:
         self._place = 0
         self._offered: _Offered | None = None
         self._asked: _Asked | None = None
+        self._answered: _Asked | None = None
+        """What we asked last, once there is an answer, until there is another offer."""
         self._said: bytes = b""
         self._heard: bytes = b""
         self.agreed: Agreed | None = None
@@ -167,7 +169,7 @@ class Negotiation:
         self.agreed = Agreed(remote, keys, formats, formats, direction, remote.muxed, checks)
         self._streams, self._place = self._offered.streams, self._offered.place
         self._protocol = remote.protocol
-        self._offered = None
+        self._offered = self._answered = None
         extra = [Attribute("rtcp-mux")] if remote.muxed else []
         extra += [Attribute("ptime", str(remote.ptime))] if remote.ptime else []
         self._said = self._describe(lines + written, formats, direction, extra, checks is not None)
@@ -236,20 +238,23 @@ class Negotiation:
             written or self._dtls_lines("actpass", True), formats, direction, extra, looks
         )
         self._asked = _Asked(lines, formats, self._protocol, direction, muxed, looks, sdp)
-        self._heard = b""
+        self._answered, self._heard = None, b""
         return sdp
 
     def take_answer(self, sdp: bytes) -> None:
-        """Read the phone's answer; what was not offered fails the call."""
-        if self._asked is None:
-            if sdp != self._heard:
-                raise AnswerRefused("a second answer differs from the first")
+        """Read the phone's answer; what was not offered fails the call.
+
+        What a 183 said before may be said otherwise in the 200 (RFC 6337 §3.1.1)."""
+        asked = self._asked or self._answered
+        if self._asked is None and sdp == self._heard:
             return
+        if asked is None:
+            raise AnswerRefused("an answer without an offer")
         try:
-            self.agreed = self._agree(self._asked, parse(sdp))
+            self.agreed = self._agree(asked, parse(sdp))
         except (Malformed, Unacceptable) as wrong:
             raise AnswerRefused(str(wrong)) from None
-        self._asked, self._heard = None, sdp
+        self._asked, self._answered, self._heard = None, asked, sdp
 
     def withdraw(self) -> None:
         """Forget what is being asked; what is agreed stays (RFC 3264 §8)."""

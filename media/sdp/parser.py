@@ -77,7 +77,8 @@ def _lines(data: bytes) -> list[tuple[str, str]]:
     except UnicodeDecodeError:
         raise Malformed("body: UTF-8") from None
     # RFC 8866 §5: CRLF, and parsers should take a lone LF.
-    rows = [row.removesuffix("\r") for row in text.removesuffix("\n").split("\n")]
+    # Blanks at the end of a line, and blank lines behind the last one, are what some phones write.
+    rows = [row.rstrip(" \r") for row in text.rstrip(" \r\n").split("\n")]
     if len(rows) > MAX_LINES:
         raise Malformed("body: too many lines")
     return [_split(row) for row in rows]
@@ -88,8 +89,8 @@ def _split(row: str) -> tuple[str, str]:
         raise Malformed("line: too long")
     if len(row) < 2 or row[1] != "=" or row[0] not in KNOWN:
         raise Malformed("line: a known letter, then =")
-    if not row.isprintable():
-        raise Malformed("line: no control characters")
+    if not row.replace("\t", " ").isprintable():
+        raise Malformed("line: no control characters but the tab")
     return row[0], row[2:]
 
 

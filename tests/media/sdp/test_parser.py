@@ -32,6 +32,17 @@ def test_lone_line_feeds_are_taken() -> None:
     assert parse(GOOD.replace("\r\n", "\n").encode()) == parse(GOOD.encode())
 
 
+@pytest.mark.parametrize("end", ["", "\r\n", "\r\n\r\n", "\n \n"])
+def test_blanks_at_the_end_of_lines_and_of_it_all_are_passed_over(end: str) -> None:
+    written = GOOD.removesuffix("\r\n").replace("\r\n", " \r\n") + end
+
+    assert parse(written.encode()) == parse(GOOD.encode())
+
+
+def test_a_tab_is_taken() -> None:
+    assert parse((GOOD + "a=x-vendor:a\tb\r\n").encode()).media[0].has("x-vendor")
+
+
 def test_a_stream_may_have_a_connection_of_its_own() -> None:
     session = parse((GOOD + "c=IN IP6 2001:db8::1\r\n").encode())
 
@@ -57,7 +68,8 @@ def test_a_host_name_is_kept_and_not_resolved() -> None:
         GOOD + "x=1\r\n",
         GOOD + "novalue\r\n",
         GOOD + "a=bad name:1\r\n",
-        GOOD + "a=tab\tthere\r\n",
+        GOOD + "a=bell\athere\r\n",
+        GOOD + "\r\na=line\r\n",
         GOOD + "a=" + "x" * 1100 + "\r\n",
         GOOD + "a=x\r\n" * 500,
         GOOD + "a=" + "y" * 1000 + "\r\n" * 20 + "i=" + "z" * 17_000,

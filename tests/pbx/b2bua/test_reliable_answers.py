@@ -1,4 +1,4 @@
-"""A phone that answers our offer before it takes the call, in a reliable response (RFC 3262)."""
+"""A phone that answers our offer before it takes the call: reliably (RFC 3262), or not."""
 
 from __future__ import annotations
 
@@ -41,6 +41,32 @@ async def test_a_reliable_183_answers_and_the_200_need_not_say_it_again(
         await asyncio.wait_for(call.ended.wait(), 60)
     ours.close()
     theirs.close()
+    [record] = await exchange.over()
+
+    assert (record.outcome, record.cause) == (CallOutcome.ANSWERED, "callee-hung-up")
+
+
+async def test_a_200_that_says_something_else_than_the_183_counts(exchange: TestExchange) -> None:
+    """As behind a gateway that announces the call from one place and connects it to another."""
+    ours, early, theirs = RtpPhone(), RtpPhone(), RtpPhone()
+    async with exchange.phone("alice") as alice, exchange.phone("bob") as bob:
+        call = alice.invite("1002", ours.sdp())
+        answered = asyncio.create_task(call.answered(60))
+        incoming = await asyncio.wait_for(bob.incoming.get(), 60)
+        early.read(incoming.invite.body)
+        theirs.read(incoming.invite.body)
+        incoming.ring(183, early.sdp())
+        await asyncio.wait_for(call.ringing.wait(), 60)
+        ours.read(call.provisionals[-1].body)
+        await hear_each_other(early, ours)
+
+        incoming.answer(theirs.sdp())
+        assert (await answered).body == call.provisionals[-1].body
+        await hear_each_other(ours, theirs)
+        await incoming.bye()
+        await asyncio.wait_for(call.ended.wait(), 60)
+    for media in (ours, early, theirs):
+        media.close()
     [record] = await exchange.over()
 
     assert (record.outcome, record.cause) == (CallOutcome.ANSWERED, "callee-hung-up")
