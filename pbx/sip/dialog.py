@@ -179,6 +179,11 @@ class Dialog:
         if request.method in FORMING and response.status >= 200 and self.state.is_early:
             self.state = replace(self.state, is_early=False)
 
+    def lost(self, request: Request) -> None:
+        """A request of theirs cannot be answered any more: it keeps no other one waiting."""
+        if self._open_theirs.get(request.method) == request.cseq.number:
+            del self._open_theirs[request.method]
+
     def sent(self, request: Request) -> None:
         """We sent a request."""
         self._open_ours[_kind(request)] = request.cseq.number

@@ -310,8 +310,10 @@ class UserAgentServer:
                     self._shared.report(TimedOut(served.id, timer, served.dialog))
                 case _:  # LoseFlow
                     self._end_provisionals(served)
-                    if served.dialog and _ends_dialog(served.dialog, served.request, 503):
-                        self._shared.dialogs.drop(served.dialog)
+                    if served.dialog is not None:
+                        served.dialog.lost(served.request)
+                        if _ends_dialog(served.dialog, served.request, 503):
+                            self._shared.dialogs.drop(served.dialog)
                     self._shared.report(FlowLost(served.id))
         self._settle(served)
 

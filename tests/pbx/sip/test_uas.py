@@ -509,6 +509,27 @@ def test_a_request_that_dies_inside_an_early_dialog_leaves_the_dialog():
     assert desk.stack.snapshot().dialogs == 1
 
 
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_a_request_that_dies_keeps_none_waiting_that_comes_by_the_next_flow(method):
+    desk = Desk()
+    _, tag = desk.call()
+    desk.give(desk.inside(method, 2, tag, body=OFFER))
+    desk.stack.flow_opened(FlowId(2), facts(EXCHANGE, ALICE))
+    desk.give(desk.inside(method, 3, tag, body=OFFER), flow=2)
+    assert desk.statuses() == [500]  # while the first may still be answered
+    desk.stack.flow_closed(FlowId(1), 1.0)
+    desk.stack.events()
+
+    desk.give(desk.inside(method, 4, tag, body=OFFER), flow=2)
+
+    assert desk.statuses() == []
+    (event,) = [e for e in desk.stack.events() if isinstance(e, RequestReceived)]
+    desk.stack.flow_opened(FlowId(3), facts(EXCHANGE, ALICE))
+    assert desk.respond(event, 200)
+    desk.stack.flow_closed(FlowId(2), 2.0)  # of a request that was answered nothing is lost
+    assert desk.stack.snapshot().dialogs == 1
+
+
 # Reliable provisional responses (RFC 3262)
 
 
