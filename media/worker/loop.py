@@ -11,8 +11,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+import structlog
+
 MAX_EVENTS = 256
 LONGEST_WAIT = 1.0
+MOST_FAILURES = 1000
+"""Of one run: who fails that often is mended by a new process."""
+
+log = structlog.get_logger()
 
 
 class Deadline:
@@ -39,6 +45,7 @@ class Loop:
         self._order = itertools.count()
         self._later: deque[Callable[[], None]] = deque()
         self._running = False
+        self._failures = 0
 
     def watch(self, descriptor: int, handler: Callable[[], None]) -> None:
         """Call the handler whenever this descriptor is readable."""
@@ -66,8 +73,19 @@ class Loop:
         self._later.append(act)
 
     def run(self) -> None:
-        """Until `stop`. HOT: a turn often is one packet."""
+        """Until `stop`. What one packet or deadline fails at ends no other call."""
         self._running = True
+        while self._running:
+            try:
+                self._turns()
+            except Exception as error:
+                self._failures += 1
+                if self._failures > MOST_FAILURES:
+                    raise
+                log.error("media loop failed at a packet or deadline", kind=type(error).__name__)
+
+    def _turns(self) -> None:
+        """HOT: a turn often is one packet."""
         handlers, poll, later, due, clock = (
             self.handlers, self._epoll.poll, self._later, self._due, self.now
         )  # fmt: skip

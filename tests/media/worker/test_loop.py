@@ -76,6 +76,32 @@ def test_readable_descriptors_call_their_handlers_until_forgotten(loop: Loop) ->
     os.close(writer)
 
 
+def test_who_fails_at_a_packet_ends_nobody_else(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = os.pipe()
+    done: list[str] = []
+
+    def fail() -> None:
+        os.read(reader, 1)
+        raise KeyError
+
+    loop.watch(reader, fail)
+    os.write(writer, b"xy")
+    loop.at(0.0, lambda: 1 // 0)
+    loop.at(0.0, lambda: done.append("due"))
+    loop.at(0.0, loop.stop)
+    loop.run()
+    assert done == ["due"]
+
+    monkeypatch.setattr("media.worker.loop.MOST_FAILURES", 3)
+    os.write(writer, b"x" * 9)
+    with pytest.raises(KeyError):
+        loop.run()
+    os.close(reader)
+    os.close(writer)
+
+
 def test_a_descriptor_forgotten_earlier_in_the_same_turn_is_passed_over(loop: Loop) -> None:
     pipes = [os.pipe() for _ in range(2)]
     called: list[int] = []
