@@ -44,7 +44,8 @@ async def put_through(call: Call, asked: Referred, found: Leg) -> None:
     if other is None or target is None or target is found or not target.is_talking:
         raise NotDone(481)
     figures = await _figures(call, target)
-    if not (target.is_talking and found.call is donor and donor.partner_of(found) is target):
+    is_there = target.is_talking and found.call is donor and donor.partner_of(found) is target
+    if not (is_there and other.call is call):  # the other call was as fast, with ours
         raise NotDone(481)
     news = answer_referral(asked, 202)
     news.tell(100)

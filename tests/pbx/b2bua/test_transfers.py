@@ -65,6 +65,27 @@ async def test_only_who_holds_both_dialogs_joins_what_is_behind_them(
     assert {leg.role for leg in joined.legs} == {"caller", "callee"}
 
 
+async def test_two_transfers_of_one_phone_that_cross_are_one(
+    exchange: TestExchange, carol: Phone
+) -> None:
+    async with (
+        talking(exchange) as talk,
+        call_between(talk.bob, "1003", carol) as (second, at_carol, _, carol_media),
+    ):
+        one, other = await asyncio.gather(
+            refer(talk.incoming, attended(replaced(second))),
+            refer(second, attended(replaced(talk.incoming))),
+        )
+        assert {one.status, other.status} == {202, 481}
+        await asyncio.wait_for(talk.incoming.ended.wait(), 60)
+        await asyncio.wait_for(second.ended.wait(), 60)
+        await hear_each_other(talk.alice_media, carol_media)
+        await talk.outgoing.bye()
+        await asyncio.wait_for(at_carol.ended.wait(), 60)
+    assert len(await exchange.over()) == 2
+    assert len(exchange.calls.listeners) == 0
+
+
 def answer_to(media: RtpPhone, offer: bytes) -> bytes:
     media.read(offer)
     return media.sdp()
