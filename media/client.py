@@ -65,6 +65,7 @@ from media.values import (
     StoredCall,
     Tone,
     Unkeyed,
+    Unmatched,
 )
 from media.workers import Notify, worker_of
 
@@ -118,6 +119,7 @@ __all__ = [
     "Ticketed",
     "Tone",
     "Unkeyed",
+    "Unmatched",
     "Whole",
 ]
 
@@ -157,9 +159,12 @@ class MediaClient(RecordingClient):
         like: LegId | None = None,
         direction: Direction = "sendrecv",
         beside: LegId | None = None,
+        *,
+        is_wide: bool = False,
     ) -> tuple[LegId, bytes]:
-        """One more leg for a call with our offer, as `make_offer`."""
-        verb = control.OpenOffering(call, place, like or "", direction)
+        """One more leg for a call with our offer, as `make_offer`; a wide one has more codecs, to
+        which the phone that it is like can still be asked to change."""
+        verb = control.OpenOffering(call, place, like or "", direction, is_wide)
         opened = await self._open(call, verb, notify, beside)
         return opened.leg, opened.sdp
 
@@ -210,7 +215,8 @@ class MediaClient(RecordingClient):
         await self._ask(leg, control.Withdraw(leg))
 
     async def join(self, leg: LegId, other: LegId) -> None:
-        """Let two phones hear each other; a leg joined to itself is an echo."""
+        """Let two phones hear each other; a leg joined to itself is an echo. Where they have no
+        codec in common, `Unmatched` tells the one that is to be asked for another."""
         _check_same_worker(leg, other)
         await self._ask(leg, control.Join(leg, other))
 

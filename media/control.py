@@ -51,6 +51,8 @@ class OpenOffering(Verb, tag="open-offering", frozen=True):
     place: Place
     like: LegId = ""
     direction: Direction = "sendrecv"
+    is_wide: bool = False
+    """Also with codecs that the other leg's phone would have to be asked for."""
 
 
 class TakeOffer(LegVerb, tag="take-offer", frozen=True):
@@ -95,7 +97,10 @@ class Withdraw(LegVerb, tag="withdraw", frozen=True):
 
 
 class Join(LegVerb, tag="join", frozen=True):
-    """Each of the two legs hears the other (the same leg twice: an echo)."""
+    """Each of the two legs hears the other (the same leg twice: an echo).
+
+    Where they have no codec in common, `Unmatched` says whose phone is to be asked for another.
+    """
 
     other: LegId
 

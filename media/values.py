@@ -174,6 +174,10 @@ class Unkeyed(Told, tag="unkeyed", frozen=True):
     cause: Literal["fingerprint", "handshake", "timeout"]
 
 
+class Unmatched(Told, tag="unmatched", frozen=True):
+    """The leg's phone has to be asked for another codec before its partner hears it."""
+
+
 MediaEvent = (
-    Digit | Fed | Latched | Silent | Held | Ended | Learnt | Unkeyed | RecordingEvent
+    Digit | Fed | Latched | Silent | Held | Ended | Learnt | Unkeyed | Unmatched | RecordingEvent
 )  # fmt: skip

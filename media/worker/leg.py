@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from media.config import MediaConfig
 from media.errors import MediaFull, Misuse
-from media.sdp.formats import Codec, Formats, number_of
+from media.sdp.formats import Codec, Formats, number_of, with_coded
 from media.sdp.ice import Ice
 from media.sdp.offer_answer import Agreed, Negotiation
 from media.values import (
@@ -145,9 +145,14 @@ class Leg:
         self._apply()
         return sdp
 
-    def make_offer(self, like: "Leg | None", direction: Direction) -> bytes:
+    def make_offer(
+        self, like: "Leg | None", direction: Direction, *, is_wide: bool = False
+    ) -> bytes:
         """Offer to the phone."""
-        sdp = self.negotiation.make_offer(_codecs(like), direction)
+        codecs = _codecs(like)
+        if is_wide and codecs:
+            codecs = with_coded(codecs, always=True)
+        sdp = self.negotiation.make_offer(codecs, direction)
         if self.negotiation.asks_for_handshake:
             self.keying.expect_handshake()
         return sdp
@@ -167,19 +172,34 @@ class Leg:
         """Whether the two could hear each other; raises before anything has changed."""
         if self._applied is None or other._applied is None:
             raise Misuse("both legs are answered before they are joined")
-        self._check_coding(other._applied)
-        other._check_coding(self._applied)
-
-    def _check_coding(self, other: Agreed) -> None:
-        """Whether what this phone says can be heard there, as it is or made over."""
-        if self._applied is None or payloads.have_voice_in_common(
-            self._applied.receive, other.send
-        ):
-            return
-        if not payloads.can_be_coded(self._applied.receive, other.send):
+        if self._is_deaf_to(other) or other._is_deaf_to(self):
             raise Misuse("the legs have no codec in common")
+        if not (self._needs_coding(other) or other._needs_coding(self)):
+            return
         if not self._around.coding.has_room():
             raise MediaFull("too many calls between phones without a common codec")
+
+    def to_be_changed(self, other: "Leg") -> "Leg | None":
+        """Whose phone is to be asked for another codec, so that the two hear each other; None:
+        they do. What we cannot make over is the rarer codec: its phone has others too."""
+        (_, _), (_, theirs) = self.voice, other.voice
+        try:
+            self.check_joins(other)
+        except (Misuse, MediaFull):
+            return self if is_known(theirs) else other
+        return None
+
+    def _needs_coding(self, other: "Leg") -> bool:
+        """Whether what this phone says is not heard there as it is."""
+        if self._applied is None or other._applied is None:
+            return False
+        return not payloads.have_voice_in_common(self._applied.receive, other._applied.send)
+
+    def _is_deaf_to(self, other: "Leg") -> bool:
+        """Whether what the other phone says is not heard here, not even made over."""
+        if self._applied is None or other._applied is None or not other._needs_coding(self):
+            return False
+        return not payloads.can_be_coded(other._applied.receive, self._applied.send)
 
     def lead_to(self, other: "Leg") -> None:
         """The other leg hears this one's phone."""
@@ -354,11 +374,11 @@ class Leg:
         if address is None or self._named == there:
             return  # nowhere is the old way to hold a call: the phone is where it was
         self._named = there
+        if before is not None:
+            self.path.reopen()  # it has moved, and may have nothing to say
         if self._where.may_send_to(address):
             self.path.endpoint.aim((address, port))
             self.control.endpoint.aim((address, port if agreed.muxed else rtcp_port))
-        if before is not None:
-            self.path.reopen()
 
     def _look(self, agreed: Ice | None) -> None:
         """From now on the phone's checks show the way; a new set of them begins anew."""
@@ -399,7 +419,8 @@ class Leg:
         self.path.lead(stream, table)
         if partner and send and partner is not self:
             self.path.receive_voice = self._make_over
-            if not payloads.have_voice_in_common(self._applied.receive, send):
+            is_apart = self._needs_coding(partner) and not partner._is_deaf_to(self)
+            if is_apart and self._around.coding.has_room(1):
                 self._code_for(partner)
 
     def _make_over(self, number: int, timestamp: int, payload: memoryview) -> None:

@@ -25,10 +25,11 @@ def table(receive: Formats, send: Formats | None) -> list[int]:
 
 
 def tapped(receive: Formats) -> list[int]:
-    """For the path from a phone whose voice we keep ourselves, and which nobody else hears."""
+    """For the path from a phone whose voice we keep ourselves or make over, and which nobody else
+    hears as it is; what we do not speak goes no further."""
     codes = table(receive, None)
     for number, codec in receive.items():
-        if codec.is_voice:
+        if is_known(codec):
             codes[number] = codes[number | MARKER] = SPECIAL | DROP | TAP | number
     return codes
 

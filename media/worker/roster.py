@@ -8,7 +8,7 @@ from media import control
 from media.control import AnyReply, AnyVerb, Described, Done, Listed, Measured, Opened
 from media.errors import LegGone, Misuse
 from media.recording_verbs import RecordingVerb
-from media.values import Ended, Learnt, LegId, LegStats, Place, StoredCall
+from media.values import Ended, Learnt, LegId, LegStats, Place, StoredCall, Unmatched
 from media.worker.kept import Kept
 from media.worker.leg import Leg, Surroundings
 from media.worker.message_room import MessageRoom
@@ -92,7 +92,7 @@ class Roster:
             case control.Withdraw(leg):
                 self._leg(leg).withdraw()
             case control.Join(leg, other):
-                self._join(self._leg(leg), self._leg(other))
+                self._join_patiently(self._leg(leg), self._leg(other))
             case control.Move():
                 self._move(self._leg(verb.leg), verb)
             case control.Part(leg):
@@ -124,7 +124,7 @@ class Roster:
         like = self._like(verb.like)
         leg = self._new(verb.call, verb.place)
         with self._dropped_if_it_fails(leg):
-            return leg.name, leg.make_offer(like, verb.direction)
+            return leg.name, leg.make_offer(like, verb.direction, is_wide=verb.is_wide)
 
     def _new(self, call: str, place: Place) -> Leg:
         pair = self._ports.take(place.local)
@@ -150,10 +150,22 @@ class Roster:
             self._kept.store(leg.call, verb.snapshot)
         return answer
 
+    def _join_patiently(self, one: Leg, other: Leg) -> None:
+        """They are in calls already: one of them can be asked for another codec."""
+        if one.is_joined_with(other):
+            return
+        unmatched = one.to_be_changed(other)
+        self._link(one, other)
+        if unmatched is not None:
+            self._around.tell(Unmatched(unmatched.name))
+
     def _join(self, one: Leg, other: Leg) -> None:
         if one.is_joined_with(other):
             return
         one.check_joins(other)
+        self._link(one, other)
+
+    def _link(self, one: Leg, other: Leg) -> None:
         one.come_away()
         other.come_away()
         one.lead_to(other)

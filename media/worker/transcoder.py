@@ -157,9 +157,9 @@ class Coding:
     def __init__(self, most: int = MOST) -> None:
         self._most, self._live = most, 0
 
-    def has_room(self) -> bool:
-        """Whether a call of two directions may begin."""
-        return self._live + 2 <= self._most
+    def has_room(self, directions: int = 2) -> bool:
+        """Whether a call of two directions may begin, or so many."""
+        return self._live + directions <= self._most
 
     def begin(
         self, loop: Loop, receive: Formats, stream: Stream, voice: tuple[int, Codec], send: Formats

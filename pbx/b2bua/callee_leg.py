@@ -60,7 +60,7 @@ class CalleeLeg(Leg):
 
     async def invite(self, invitation: Invitation, like: Leg) -> None:
         """Ring the phone with an offer of its own; raises `MediaError`."""
-        offer = await self.session.open_offering(like.media)
+        offer = await self.session.open_offering(like)
         if self.phase is Phase.BEGINNING and self.call.is_wanted:
             self._ask(invitation, offer)
 

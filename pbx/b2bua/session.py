@@ -48,11 +48,16 @@ class Session:
             str(call.id), self._place(), leg.heard, offer, call.sealed()
         )
 
-    async def open_offering(self, like: LegId | None) -> bytes:
+    async def open_offering(self, like: Leg) -> bytes:
         """Ports for this leg, and our offer; raises `MediaError` where none are to be had."""
-        leg = self._leg
+        leg, near = self._leg, like.media
         leg.media, offer = await self._media.open_offering(
-            str(leg.call.id), self._place(), leg.heard, like, beside=like
+            str(leg.call.id),
+            self._place(),
+            leg.heard,
+            near,
+            beside=near,
+            is_wide=like.is_confirmed,
         )
         leg.media_name = leg.media
         return offer

@@ -8,13 +8,14 @@ from pbx.b2bua.call import Call
 from pbx.b2bua.caller_leg import CallerLeg
 from pbx.b2bua.events import Replacing
 from pbx.b2bua.handing_over import introduce
+from pbx.b2bua.leg import Leg
 
 
 async def answer_comer(call: Call, comer: CallerLeg) -> bool:
     """Answer a phone that comes for whoever waits, and join the two; whether it is there then."""
     try:
         await comer.take_offer()
-        await comer.accept(call.waiting)
+        await _accept(comer, call.waiting)
         if comer.is_talking:
             await call.pairing.meet(comer)
             return True
@@ -29,6 +30,14 @@ async def answer_comer(call: Call, comer: CallerLeg) -> bool:
     return False
 
 
+async def _accept(new: CallerLeg, other: Leg) -> None:
+    """In a codec that the other phone speaks, or in another that it may be asked for then."""
+    try:
+        await new.accept(other)
+    except OfferRefused:
+        await new.accept()
+
+
 async def take_over(call: Call, asked: Replacing) -> None:
     """The new phone is answered at once and hears whom the old one heard."""
     new, old = asked.leg, asked.replaced
@@ -38,7 +47,7 @@ async def take_over(call: Call, asked: Replacing) -> None:
         return
     try:
         await new.take_offer()
-        await new.accept(other)
+        await _accept(new, other)
     except OfferRefused as refusal:
         new.reject(refusal.status, warning=refusal.reason)
         return

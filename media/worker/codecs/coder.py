@@ -8,7 +8,7 @@ costs, so it is done on the relay's loop.
 from collections.abc import Iterator
 from types import ModuleType
 
-from media.sdp.formats import Codec
+from media.sdp.formats import CODED_KINDS, Codec
 
 FRAME_MS = 20
 OCTETS_PER_SAMPLE = 2
@@ -25,7 +25,7 @@ OPUS = {"application": "voip", "frame_duration": "20", "compression_level": "3",
 
 def is_known(codec: Codec) -> bool:
     """Whether it can be coded here."""
-    return codec.name in RATES
+    return codec.kind in CODED_KINDS
 
 
 def warm() -> None:

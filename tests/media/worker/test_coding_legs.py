@@ -9,7 +9,7 @@ import pytest
 
 from media import control
 from media.errors import MediaFull
-from media.values import Digit, Fed, Player, Tone
+from media.values import Digit, Fed, Player, Tone, Unmatched
 from media.worker import transcoder as transcoder_module
 from media.worker.codecs.coder import Decoder, Encoder
 from media.worker.transcoder import Coding
@@ -222,12 +222,37 @@ def test_a_phone_that_changes_to_a_common_codec_is_passed_untouched_and_back(
 def test_a_call_too_many_is_refused_and_room_comes_back(inline: Inline) -> None:
     object.__setattr__(inline.roster._around, "coding", Coding(most=2))
     first = joined(inline, RtpPhone(), alaw())
+    caller, other = inline.alone(RtpPhone()), alaw()
+    callee = inline.open(other)
+    other.read(inline.ask(control.MakeOffer(callee, like=caller)).sdp)
     with pytest.raises(MediaFull, match="common codec"):
-        joined(inline, RtpPhone(), alaw())
+        inline.ask(control.Bridge(callee, other.sdp(), caller))
+    inline.ask(control.Join(caller, callee))  # in calls already: one is asked for another codec
+    assert [e.leg for e in inline.told if isinstance(e, Unmatched)] == [caller]
 
     inline.ask(control.Drop(first))
 
     joined(inline, RtpPhone(), alaw())
+
+
+def test_what_we_do_not_speak_goes_no_further_and_harms_nobody(inline: Inline) -> None:
+    plain, other = speaking(0, "PCMU/8000", (18, "G729/8000")), opus()
+    like = RtpPhone(formats=((0, "PCMU/8000"), (18, "G729/8000")))
+    one, two, third = inline.open(plain), inline.open(other), inline.open(like)
+    inline.ask(control.TakeOffer(one, plain.sdp()))
+    inline.ask(control.TakeOffer(third, like.sdp()))
+    plain.read(inline.ask(control.MakeAnswer(one, like=third)).sdp)  # may speak in both
+    other.read(inline.ask(control.MakeOffer(two, like=one)).sdp)
+    other.formats = ((107, "opus/48000/2"),)
+    inline.ask(control.TakeAnswer(two, other.sdp()))
+    inline.ask(control.Join(one, two))
+
+    for _ in range(5):
+        plain.send(b"\1" * 20, 18)  # as it did with whom it talked before
+    inline.spin(0.2)
+    assert other.take() == []
+    talk(inline, plain, "pcmu", 0, 20)
+    assert heard_tone(other.take(), "opus") > 0.5
 
 
 def test_a_held_call_stops_and_a_resumed_one_goes_on(inline: Inline) -> None:

@@ -10,7 +10,18 @@ import pytest
 
 from media import control
 from media.errors import AnswerRefused, LegGone, Misuse
-from media.values import Digit, Ended, Fed, Latched, Manner, Player, Silence, Silent, Tone
+from media.values import (
+    Digit,
+    Ended,
+    Fed,
+    Latched,
+    Manner,
+    Player,
+    Silence,
+    Silent,
+    Tone,
+    Unmatched,
+)
 from media.worker.leg import Leg
 from media.worker.path import Path
 from media.worker.rtcp import Sent, compound
@@ -137,11 +148,26 @@ def test_a_re_offer_from_another_place_is_followed(inline: Inline) -> None:
     leg = inline.alone(phone)
     phone.send()
     inline.spin_until(lambda: Latched(leg) in inline.told)
+    inline.ask(control.Feed(leg, Player(sounds=(Silence(100),), times=0)))
     phone.move()
     inline.ask(control.TakeOffer(leg, phone.sdp()))
     inline.ask(control.MakeAnswer(leg))
 
-    inline.ask(control.Feed(leg, Player(sounds=(Silence(100),))))
+    inline.spin_until(phone.take)  # at once, whether it speaks or not
+
+
+def test_a_re_offer_from_where_no_signalling_comes_from_is_followed_when_the_phone_speaks(
+    inline: Inline,
+) -> None:
+    phone = RtpPhone()
+    leg = inline.alone(phone)
+    phone.send()
+    inline.spin_until(lambda: Latched(leg) in inline.told)
+    phone.move()
+    inline.ask(control.TakeOffer(leg, phone.sdp(address="192.0.2.9")))
+    inline.ask(control.MakeAnswer(leg))
+
+    inline.ask(control.Feed(leg, Player(sounds=(Silence(100),), times=0)))
     inline.spin(0.1)
     assert phone.take() == []  # not before it is known to be there
     phone.send()
@@ -221,17 +247,54 @@ def test_digits_can_be_asked_for_before_anything_is_agreed(inline: Inline) -> No
     inline.ask(control.Digits(inline.open(RtpPhone()), True))
 
 
-def test_legs_without_a_codec_in_common_are_not_joined(inline: Inline) -> None:
-    one, other = inline.alone(RtpPhone()), inline.open(RtpPhone())
+def with_rare_codecs_alone(inline: Inline, phone: RtpPhone) -> str:
+    leg, like = inline.open(phone), inline.open(RtpPhone())
     rare = RtpPhone(formats=((18, "G729/8000"),))
-    inline.ask(control.TakeOffer(other, rare.sdp()))
-    like = inline.open(RtpPhone())
+    inline.ask(control.TakeOffer(leg, phone.sdp()))
     inline.ask(control.TakeOffer(like, rare.sdp()))
-    inline.ask(control.MakeAnswer(other, like=like))
+    phone.read(inline.ask(control.MakeAnswer(leg, like=like)).sdp)
+    inline.ask(control.Drop((like,)))
     rare.close()
+    return leg
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_of_legs_without_a_codec_in_common_the_one_with_the_rarer_is_asked_for_another(
+    inline: Inline, is_first: bool
+) -> None:
+    plain, rare = RtpPhone(), RtpPhone(formats=((18, "G729/8000"), (0, "PCMU/8000")))
+    one, other = inline.alone(plain), with_rare_codecs_alone(inline, rare)
+
+    inline.ask(control.Join(*((one, other) if is_first else (other, one))))
+
+    assert [e.leg for e in inline.told if isinstance(e, Unmatched)] == [other]
+    rare.send(b"\1" * 20, 18)
+    plain.send()
+    inline.spin()
+    assert (plain.take(), rare.take()) == ([], [])
+
+    rare.read(inline.ask(control.MakeOffer(other, like=one)).sdp)
+    rare.formats = ((0, "PCMU/8000"),)
+    inline.ask(control.TakeAnswer(other, rare.sdp()))
+    for speaker, listener in ((plain, rare), (rare, plain)):
+        speaker.send()
+        inline.spin_until(listener.take)
+
+
+def test_legs_are_answered_before_they_are_joined(inline: Inline) -> None:
+    for legs in ((inline.alone(RtpPhone()), inline.open(RtpPhone())),
+                 (inline.open(RtpPhone()), inline.alone(RtpPhone()))):  # fmt: skip
+        with pytest.raises(Misuse, match="answered"):
+            inline.ask(control.Join(*legs))
+
+
+def test_a_call_between_phones_without_a_codec_in_common_is_none(inline: Inline) -> None:
+    plain, rare = RtpPhone(), RtpPhone(formats=((18, "G729/8000"), (0, "PCMU/8000")))
+    caller, callee = with_rare_codecs_alone(inline, rare), inline.open(plain)
+    plain.read(inline.ask(control.MakeOffer(callee)).sdp)
 
     with pytest.raises(Misuse, match="codec"):
-        inline.ask(control.Join(one, other))
+        inline.ask(control.Bridge(callee, plain.sdp(), caller))
 
 
 def test_nothing_is_played_in_a_codec_we_do_not_speak(inline: Inline) -> None:
