@@ -122,7 +122,7 @@ def test_loss_is_concealed_and_the_pace_kept(inline: Inline) -> None:
     talk(inline, plain, "pcmu", 0, skip={10, 20, 21, 30})
 
     heard = other.take()
-    coder = inline.roster._legs[one]._coder
+    coder = inline.roster._legs[one]._onward._coder
     assert coder is not None and coder.concealed >= 4
     assert len(heard) >= 46
     assert heard_tone(heard, "pcma") > 0.8
@@ -133,7 +133,7 @@ def test_a_phone_that_pauses_is_silent_and_goes_on_with_a_marker(inline: Inline)
     one, _ = joined(inline, plain, other)
     talk(inline, plain, "pcmu", 0, 10)
     inline.spin(0.5)
-    coder = inline.roster._legs[one]._coder
+    coder = inline.roster._legs[one]._onward._coder
     assert coder is not None and coder._turn is None
     before = len(other.take())
 
@@ -153,7 +153,7 @@ def test_one_lone_packet_is_no_reason_to_wait_for_ever(inline: Inline) -> None:
 
     inline.spin(0.4)
 
-    coder = inline.roster._legs[one]._coder
+    coder = inline.roster._legs[one]._onward._coder
     assert coder is not None and coder._turn is None
     assert other.take() == []
 
@@ -262,7 +262,7 @@ def test_a_held_call_stops_and_a_resumed_one_goes_on(inline: Inline) -> None:
     for direction in ("sendonly", "sendrecv"):
         inline.ask(control.TakeOffer(one, plain.sdp(direction)))
         plain.read(inline.ask(control.MakeAnswer(one, like=None)).sdp)
-        is_coding = inline.roster._legs[one]._coder is not None
+        is_coding = inline.roster._legs[one]._onward._coder is not None
         assert is_coding == (direction == "sendrecv")
     other.take()
     talk(inline, plain, "pcmu", 0, 30)
