@@ -81,6 +81,9 @@ class CalleeLeg(Leg):
         else:
             super().hang_up(reason)
 
+    def is_begun_by(self, transaction: TransactionId) -> bool:
+        return transaction == self._transaction
+
     def _began(self, event: sip.Event) -> None:
         match event:
             case sip.ResponseReceived() if event.transaction == self._transaction:

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 from uuid import UUID
 
 import structlog
@@ -192,6 +193,8 @@ class Calls:
             if isinstance(event, sip.RequestReceived | sip.Acknowledged):
                 unwrap(event.request)
             leg.receive(event)
+            if _is_answer(event) and not leg.is_begun_by(event.transaction):
+                self.listeners.over(event.transaction)
             return True
         match event:
             case sip.ResponseReceived(response=response, dialog=Dialog() as dialog):
@@ -382,3 +385,8 @@ class Calls:
             c for c in self._live.values() if c is not beside and person in c.members.people()
         )
         return sum(1 for _ in theirs) >= most
+
+
+def _is_answer(event: sip.Event) -> TypeGuard[sip.ResponseReceived]:
+    """The final one to a request of ours."""
+    return isinstance(event, sip.ResponseReceived) and event.response.status >= 200

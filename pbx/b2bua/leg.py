@@ -149,6 +149,10 @@ class Leg:
             case _:
                 self._began(event)
 
+    def is_begun_by(self, transaction: TransactionId) -> bool:
+        """Whether it is that of our INVITE: another fork's answer may follow the first."""
+        return False
+
     def _began(self, event: sip.Event) -> None:
         """An event of the INVITE that made this leg."""
 

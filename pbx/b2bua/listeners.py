@@ -19,7 +19,7 @@ class Listeners:
     def __init__(self) -> None:
         self._by_transaction: dict[TransactionId, Leg] = {}
         self._by_dialog: dict[DialogId, Leg] = {}
-        self._of_call: dict[UUID, list[TransactionId | DialogId]] = {}
+        self._of_call: dict[UUID, dict[TransactionId | DialogId, None]] = {}
 
     def __len__(self) -> int:
         """Transactions and dialogs, and calls that have any."""
@@ -28,13 +28,19 @@ class Listeners:
     def listen(self, transaction: TransactionId, leg: Leg) -> None:
         """The leg wants to hear of this transaction."""
         self._by_transaction[transaction] = leg
-        self._of_call.setdefault(leg.call.id, []).append(transaction)
+        self._of_call.setdefault(leg.call.id, {})[transaction] = None
 
     def listen_dialog(self, dialog: Dialog, leg: Leg) -> None:
         """The leg wants to hear of this dialog."""
         if self._by_dialog.get(dialog.id) is not leg:
             self._by_dialog[dialog.id] = leg
-            self._of_call.setdefault(leg.call.id, []).append(dialog.id)
+            self._of_call.setdefault(leg.call.id, {})[dialog.id] = None
+
+    def over(self, transaction: TransactionId) -> None:
+        """Nothing more comes of it: a call of many hours asks many things."""
+        leg = self._by_transaction.pop(transaction, None)
+        if leg is not None:
+            self._of_call[leg.call.id].pop(transaction, None)
 
     def leg_in(self, dialog: DialogId) -> Leg | None:
         """Whose dialog it is."""
@@ -50,10 +56,11 @@ class Listeners:
 
     def move(self, leg: Leg, call: Call, to: Call) -> None:
         """The leg goes on in another call: what it waits for is forgotten with that one."""
-        theirs = self._of_call.get(call.id, [])
+        theirs = self._of_call.setdefault(call.id, {})
         moved = [key for key in theirs if self._waits_for(key) is leg]
-        self._of_call[call.id] = [key for key in theirs if key not in set(moved)]
-        self._of_call.setdefault(to.id, []).extend(moved)
+        for key in moved:
+            del theirs[key]
+        self._of_call.setdefault(to.id, {}).update(dict.fromkeys(moved))
 
     def forget(self, call: Call) -> None:
         """Nobody in it waits for anything any more."""

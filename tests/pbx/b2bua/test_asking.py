@@ -71,6 +71,23 @@ async def test_a_glare_is_asked_again_after_the_right_wait(
     assert record.cause == "caller-hung-up"
 
 
+async def test_a_call_of_many_hours_remembers_no_question_that_was_answered(
+    exchange: TestExchange,
+) -> None:
+    async with talking(exchange) as talk:
+        for phone, media in ((talk.outgoing, talk.alice_media), (talk.incoming, talk.bob_media)):
+            phone.answers_with = media.sdp()
+        await settled(talk)
+        before = len(exchange.calls.listeners)
+        for _ in range(5):
+            for leg in exchange.legs():
+                leg.asking.offer()
+            await settled(talk)
+            await settled(talk)
+        assert len(exchange.calls.listeners) == before
+        await talk.outgoing.bye()
+
+
 async def test_a_phone_that_asks_while_we_ask_is_told_so_and_may_ask_again(
     exchange: TestExchange,
 ) -> None:
