@@ -7,6 +7,7 @@ type and an unsafe value are all refused. There is no key that turns encryption 
 import os
 import stat
 import tomllib
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -49,9 +50,11 @@ class ExchangeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     def __post_init__(self) -> None:
         try:
-            host_name(self.domain)
+            name = host_name(self.domain)
         except CertsError:
             raise ValueError("domain: is a DNS name of letters, digits and hyphens") from None
+        # In the form in which hosts of URIs are compared, however it was typed.
+        msgspec.structs.force_setattr(self, "domain", name)
         if not 0 <= self.drain_seconds <= 86_400:
             raise ValueError("drain_seconds: is between 0 and 86400")
 
@@ -97,6 +100,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 raise ValueError(
                     f"storage.{key}: holds a password; put it into credentials/pgpass instead"
                 )
+
+    @property
+    def aliases(self) -> frozenset[str]:
+        """What else than the domain phones may take for it: the names and addresses that our
+        certificate is good for, and those that we advertise; no brackets around IPv6."""
+        names = self.certs.server_names(self.exchange.domain)
+        public = (ip_address(text) for text in self.media.advertise.values())
+        return frozenset((*names.hosts, *map(str, (*names.addresses, *public))))
 
 
 def _holds_password(url: str) -> bool:

@@ -84,10 +84,17 @@ class Registrar:
     """Turns REGISTER requests into bindings."""
 
     def __init__(
-        self, location: Location, domains: frozenset[str], config: RegistrarConfig | None = None
+        self,
+        location: Location,
+        domain: str,
+        config: RegistrarConfig | None = None,
+        *,
+        aliases: frozenset[str] = frozenset(),
     ) -> None:
+        """`aliases`: other names and addresses of ours; many a phone is told no more than the
+        address of its server, and takes it for the domain."""
         self._location = location
-        self._domains = domains
+        self._domain, self._domains = domain, aliases | {domain}
         self._config = config or RegistrarConfig()
 
     def register(
@@ -248,7 +255,8 @@ class Registrar:
             left = max(1, round(binding.expires_at - now))
             contact = f"<{binding.uri}>{binding.parameters};expires={left}"
             if wants_gruu and binding.instance is not None and gruu.is_urn(binding.instance):
-                contact += f";pub-gruu={quote(self._gruu(request, registrant, binding.instance))}"
+                public = gruu.public(registrant.name, self._domain, binding.instance)
+                contact += f";pub-gruu={quote(public)}"
             headers.add("Contact", contact)
             outbound = outbound or binding.reg_id is not None
         if "path" in request.supported:  # RFC 3327 §5.3; others are reached by it all the same
@@ -261,11 +269,6 @@ class Registrar:
             if config.flow_timer is not None:
                 headers.add("Flow-Timer", str(config.flow_timer))
         return response
-
-    def _gruu(self, request: Request, registrant: Registrant, instance: str) -> str:
-        to = request.to.uri
-        domain = to.host if isinstance(to, SipUri) else ""
-        return gruu.public(registrant.name, domain, instance)
 
 
 class _TooBrief(Exception):

@@ -262,7 +262,12 @@ class Telephony:
         ground, config = self.ground, self.ground.config
         stack = Stack(StackConfig(capabilities=CAPABILITIES))
         self.stack = stack
-        self.driver = Driver(stack, config.sip, lambda event: self.signalling.deliver(event))
+        self.driver = Driver(
+            stack,
+            config.sip,
+            lambda event: self.signalling.deliver(event),
+            config.media.advertise,
+        )
         agent = Agent(stack, self.driver.poke)
         self.registered = RegisteredPhones(self.location)
         self.sign_ins = self._signing_in()
@@ -285,13 +290,17 @@ class Telephony:
         self.lamps, self.notices = told.lamps, told.notices
         doorkeeper = self._doorkeeper(stack)
         stack.guard(doorkeeper)
-        domains = frozenset({config.exchange.domain})
         self.signalling = Signalling(
             Parts(
                 agent=agent,
                 doorkeeper=doorkeeper,
                 location=self.location,
-                registrar=Registrar(self.location, domains, config.registrar),
+                registrar=Registrar(
+                    self.location,
+                    config.exchange.domain,
+                    config.registrar,
+                    aliases=frozenset(f"[{a}]" if ":" in a else a for a in config.aliases),
+                ),
                 calls=self.calls,
                 directory=self.keeper.current,
                 changed=self._bindings_changed,
@@ -317,6 +326,7 @@ class Telephony:
             clock=ground.clock,
             config=config.calls,
             domain=config.exchange.domain,
+            aliases=config.aliases,
             legs_per_worker=config.media.pairs_per_worker,
             voicemail=self.voicemail,
             strangers=self.recorder.claimed,

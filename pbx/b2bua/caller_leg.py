@@ -246,8 +246,12 @@ def user_of(request: Request) -> str:
 
 
 def own_uri(facts: FlowFacts | None, request: Request | None = None, user: str = "pbx") -> str:
-    """Our Contact on a flow; `sips:` is mirrored where the Request-URI has it (§8.1.1.8)."""
+    """Our Contact on a flow; `sips:` is mirrored where the Request-URI has it (§8.1.1.8).
+
+    PJSIP and others go by it: at an address that they do not know us by they look for another
+    connection, and ACK and BYE never come."""
     address, port = facts.local if facts else ("127.0.0.1", 5061)
+    address = (facts.public if facts else "") or address
     host = f"[{address}]" if ":" in address else address
     if request is not None and request.uri_text.lower().startswith("sips:"):
         return f"sips:{user}@{host}:{port}"

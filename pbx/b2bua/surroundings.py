@@ -38,6 +38,8 @@ class Surroundings:
     clock: Clock
     config: CallsConfig
     domain: str
+    aliases: frozenset[str] = frozenset()
+    """Other names and addresses of ours, as they stand in URIs but without brackets."""
     strangers: Callable[[UUID, UUID | None], None] = lambda device, person: None
     """Hears of a device (and whose it is) that named a dialog of somebody else's."""
     legs_per_worker: int = 0

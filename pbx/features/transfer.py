@@ -260,8 +260,10 @@ def _goal(call: Call, transferor: Leg, other: Leg, referral: Referral) -> Goal:
 
 def _is_ours(call: Call, leg: Leg, host: str) -> bool:
     """Whether a URI that this leg's phone names points at us."""
-    facts = call.agent.facts(leg.flow)
-    return host.lower() == call.around.domain or (facts is not None and host == facts.local[0])
+    facts, host = call.agent.facts(leg.flow), host.lower()
+    if host == call.around.domain or host in call.around.aliases:
+        return True
+    return facts is not None and host in (facts.local[0], facts.public)
 
 
 def _route(call: Call, device: UUID, referral: Referral) -> Route:

@@ -26,6 +26,8 @@ class FlowFacts:
     cipher: str = ""
     certificate: str | None = None
     """The identity in the peer's verified certificate."""
+    public: str = ""
+    """What the peer knows our address as, where something translates between; empty: as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

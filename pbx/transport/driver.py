@@ -8,8 +8,9 @@ import asyncio
 import itertools
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import structlog
 from cryptography import x509
@@ -58,7 +59,14 @@ class _Ours:
 class Driver:
     """Flows, their limits and deadlines, and the stack they feed."""
 
-    def __init__(self, stack: Stack, config: SipConfig, deliver: Deliver) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        config: SipConfig,
+        deliver: Deliver,
+        advertise: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`advertise`: what peers know our local addresses as, where that is something else."""
         self.admission = Admission(config)
         self.memory = Memory(config.max_buffered_bytes)
         self.endings = Endings()
@@ -66,6 +74,7 @@ class Driver:
         self._stack = stack
         self._config = config
         self._deliver = deliver
+        self._advertise = advertise
         self._limits = Limits(config.max_head_bytes, config.max_body_bytes)
         self._loop = asyncio.get_running_loop()
         self.flows: dict[FlowId, Flow] = {}
@@ -146,7 +155,7 @@ class Driver:
         self.admission.heard(flow.id, self._loop.time())
 
     def flow_opened(self, flow: Flow) -> None:
-        facts = _facts(flow)
+        facts = _facts(flow, self._advertise)
         if flow.demands_certificate and facts.certificate is None:
             flow.cut(Ending.NO_IDENTITY)
             return
@@ -306,15 +315,17 @@ class Driver:
             del self._identities[identity]
 
 
-def _facts(flow: Flow) -> FlowFacts:
+def _facts(flow: Flow, advertise: Mapping[str, str]) -> FlowFacts:
     connection = flow.connection
+    local = connection.getsockname()[:2]
     suite = connection.cipher()
     identity = None
     if flow.demands_certificate:
         presented = connection.getpeercert(binary_form=True)
         identity = identity_of(x509.load_der_x509_certificate(presented)) if presented else None
     return FlowFacts(
-        local=connection.getsockname()[:2],
+        local=local,
+        public=advertise.get(local[0], ""),
         peer=flow.peer,
         listener=flow.listener,
         tls_version=connection.version() or "",

@@ -75,7 +75,7 @@ class Desk:
         self.signalling = Signalling(
             Parts(
                 agent=agent, doorkeeper=doorkeeper, location=location,
-                registrar=Registrar(location, frozenset({DOMAIN})),
+                registrar=Registrar(location, DOMAIN),
                 calls=Calls(around, serve, lambda _: None, lambda _: None),
                 lamps=cast(Lamps, None),  # nobody subscribes here
                 directory=lambda: directory, changed=lambda change, seconds: None,

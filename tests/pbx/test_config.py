@@ -91,6 +91,23 @@ def test_any_bytes_are_a_configuration_or_one_sentence(data: bytes) -> None:
         assert sentence.isprintable()
 
 
+def test_phones_may_take_our_names_and_addresses_for_the_domain() -> None:
+    text = b"""
+[exchange]
+domain = "PBX.Clinic.Example"
+[certs]
+names = ["sip.clinic.example"]
+addresses = ["192.0.2.10", "2001:DB8::10"]
+[media]
+advertise = {"192.0.2.10" = "203.0.113.1"}
+"""
+    config = parse(text, "pbx.toml")
+
+    assert config.exchange.domain == "pbx.clinic.example"  # as hosts of URIs are compared
+    names = {"pbx.clinic.example", "sip.clinic.example"}
+    assert config.aliases == names | {"192.0.2.10", "2001:db8::10", "203.0.113.1"}
+
+
 def test_a_file_that_is_not_there_is_a_sentence(tmp_path) -> None:
     with pytest.raises(ConfigError, match=r"cannot be read: No such file or directory\.$"):
         load(tmp_path / "none.toml")

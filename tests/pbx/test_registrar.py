@@ -9,7 +9,7 @@ from pbx.sip.headers import Headers
 from pbx.sip.message import Request
 from tests.support.quickness import least_seconds
 
-DOMAINS = frozenset({"clinic.example", "192.0.2.100"})
+DOMAIN, ALIASES = "clinic.example", frozenset({"192.0.2.100", "[2001:db8::1]"})
 INSTANCE = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-000a95a0e128>"'
 PHONE = Registrant("device-1", "1001")
 
@@ -20,7 +20,7 @@ class Desk:
     def __init__(self, **config: object) -> None:
         self.location = Location()
         self.config = RegistrarConfig(**config)  # type: ignore[arg-type]
-        self.registrar = Registrar(self.location, DOMAINS, self.config)
+        self.registrar = Registrar(self.location, DOMAIN, self.config, aliases=ALIASES)
         self.now = 1000.0
         self.cseq = 0
 
@@ -82,6 +82,7 @@ def test_a_user_agent_is_cut_to_a_length():
     [
         ("sip:clinic.example", "<sip:1001@clinic.example>", 200),
         ("sip:192.0.2.100", "<sip:1001@192.0.2.100>", 200),
+        ("sip:[2001:DB8:0::1]:5061", "<sip:1001@[2001:db8::1]>", 200),
         ("sips:clinic.example", "<sips:1001@clinic.example>", 200),
         ("sip:elsewhere.example", "<sip:1001@clinic.example>", 404),
         ("tel:+15550100", "<sip:1001@clinic.example>", 404),
@@ -344,6 +345,15 @@ def test_a_gruu_is_given_to_who_asks_for_it_and_names_an_instance():
     assert all("temp-gruu" not in contact.parameters for contact in done.response.contacts)
     assert "pub-gruu" not in str(desk.ask(f"{A};{INSTANCE}").response.headers.all("Contact"))
     assert desk.status(f"{A};{INSTANCE}", Require="gruu") == 200
+
+
+def test_a_gruu_is_of_our_domain_whatever_the_phone_calls_us():
+    desk = Desk()
+    done = desk.ask(
+        f"{A};{INSTANCE}", uri="sip:192.0.2.100", To="<sip:1001@192.0.2.100>", Supported="gruu"
+    )
+    [contact] = done.response.contacts
+    assert contact.parameters.get("pub-gruu") == GRUU
 
 
 def test_a_gruu_that_a_phone_sends_back_is_not_kept_beside_ours():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -86,10 +86,11 @@ class TestExchange:
     def __init__(
         self, folder: Path, database: Database, *, addresses: tuple[str, ...] = ("127.0.0.1",),
         workers: int = 1, media: dict[str, Any] | None = None, messages: Path | None = None,
-        **calls: Any,
+        advertise: Mapping[str, str] | None = None, **calls: Any,
     ) -> None:  # fmt: skip
         self.folder, self.database = folder, database
         self.addresses = addresses
+        self.advertise = advertise or {}
         self.directory = Directory(Entries(made_at=0))
         self._calls_config = CallsConfig(**calls)
         self._entered = AsyncExitStack()
@@ -124,7 +125,9 @@ class TestExchange:
     def _signalling(self) -> None:
         self.stack = Stack(StackConfig(capabilities=CAPABILITIES))
         config = msgspec.convert({"listen": self.addresses}, SipConfig)
-        self.driver = Driver(self.stack, config, lambda event: self.signalling.deliver(event))
+        self.driver = Driver(
+            self.stack, config, lambda event: self.signalling.deliver(event), self.advertise
+        )
         self.location = Location()
         self.phones = RegisteredPhones(self.location)
         agent = Agent(self.stack, self.driver.poke)
@@ -166,7 +169,7 @@ class TestExchange:
         self.signalling = Signalling(
             Parts(
                 agent=agent, doorkeeper=doorkeeper, location=self.location,
-                registrar=Registrar(self.location, frozenset({DOMAIN})), calls=self.calls,
+                registrar=Registrar(self.location, DOMAIN), calls=self.calls,
                 directory=lambda: self.directory, changed=self._changed, lamps=self.lamps,
             )
         )  # fmt: skip
