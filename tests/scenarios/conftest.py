@@ -1,12 +1,14 @@
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.calling import database, exchange
-from tests.support.capture import Capture, clear_findings, clear_rtp, plant
+from tests.support.capture import CANARY, KNOCK, Capture, Clear, clear_rtp, judge, plant
 from tests.support.loopback import private_loopback
+from tests.support.netns import ROUTER_OUTSIDE, NatNetwork
 
 __all__ = ["database", "exchange"]
 
@@ -43,19 +45,36 @@ def own_loopback() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-async def nothing_in_clear(own_loopback: None, open_path: Path) -> AsyncIterator[None]:
-    """Whatever the test does, no SIP, no key and no sound crosses its network in clear.
+@pytest.fixture(autouse=True)
+async def nothing_in_clear(request: pytest.FixtureRequest) -> AsyncIterator[Clear]:
+    """Whatever a scenario does, no SIP, no key and no sound crosses its network in clear.
 
-    Two packets in clear at the end are found by the same search, and they alone.
-    """
-    async with Capture(open_path / "whole.pcapng") as capture:
-        yield
+    Every scenario is watched but those that say of themselves that no phone is in them
+    (`phoneless`) and those that bring a network of their own, which is watched itself."""
+    clear = Clear()
+    if request.node.get_closest_marker("phoneless") or "network" in request.fixturenames:
+        yield clear
+        return
+    request.getfixturevalue("own_loopback")
+    folder: Path = request.getfixturevalue("open_path")
+    async with Capture(folder / "whole.pcapng") as capture:
+        yield clear
         plant()
         plant(clear_rtp())
-    packets = await capture.packets()
-    findings = clear_findings(iter(packets))
-    assert len(findings) == 2, findings
-    assert "SIP/2.0" in findings[0]
-    assert "RTP payload" in findings[1]
-    assert any(packet.protocol == "tcp" for packet in packets), "the phones were not seen"
+    judge(await capture.packets(), clear)
+
+
+@pytest.fixture
+async def network(open_path: Path) -> AsyncIterator[NatNetwork]:
+    """Phones behind a router that translates; watched where the exchange is."""
+    if os.geteuid() != 0:
+        pytest.skip("network namespaces need root")
+    with NatNetwork() as network:
+        inside, file = network.prefix("exchange"), open_path / "whole.pcapng"
+        async with Capture(file, interface="eth0", prefix=inside, address=ROUTER_OUTSIDE) as seen:
+            yield network
+            for datagram in (CANARY, clear_rtp()):
+                network.inside(
+                    "exchange", sys.executable, "-c", KNOCK, datagram.hex(), ROUTER_OUTSIDE
+                )
+        judge(await seen.packets(), Clear())

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.capture import Capture, clear_rtp, looks_clear, plant
 
-pytestmark = pytest.mark.usefixtures("own_loopback")
+pytestmark = [pytest.mark.phoneless, pytest.mark.usefixtures("own_loopback")]
 
 
 async def test_planted_sip_and_rtp_in_clear_are_found(tmp_path: Path) -> None:

@@ -109,6 +109,7 @@ async def test_a_session_ended_elsewhere_locks_the_screen(running: Running, phon
         await screen.shows("left with 0")
 
 
+@pytest.mark.phoneless
 async def test_without_colour_there_is_none(running: Running) -> None:
     with terminal(running) as screen:
         await screen.shows("process exchange")

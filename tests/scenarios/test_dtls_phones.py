@@ -11,7 +11,7 @@ from tests.support.exchange import DOMAIN, SECRET, TestExchange
 from tests.support.pjsua import PjsuaPhone
 from tests.support.rtp_phone import RtpPhone
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_in_clear")]
+pytestmark = pytest.mark.slow
 
 PJSIP_HZ, CAROL_HZ, DAVE_HZ = 440.0, 700.0, 1000.0
 ALICE = f"sip:1001@{DOMAIN}"

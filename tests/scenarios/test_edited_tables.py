@@ -16,7 +16,7 @@ from tests.support import privileges
 from tests.support.clinic import Clinic
 from tests.support.thief import message_in, opens
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.phoneless, pytest.mark.timeout(600)]
 
 REVIVED = {"ended_at": None, "until": None, "closed_at": None, "expires_at": 2**52}
 """What an attacker writes where something has ended or will end."""

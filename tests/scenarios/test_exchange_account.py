@@ -23,6 +23,7 @@ from storage.keyholder.surroundings import capabilities
 from tests.support.installation import SETTINGS
 
 pytestmark = [
+    pytest.mark.phoneless,
     pytest.mark.skipif(os.geteuid() != 0, reason="only root has several accounts"),
     pytest.mark.timeout(600),
 ]

@@ -12,7 +12,7 @@ from tests.support.ear import Ear
 from tests.support.exchange import TestExchange
 from tests.support.pjsua import PjsuaPhone
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_in_clear")]
+pytestmark = pytest.mark.slow
 
 ALICE_HZ, BOB_HZ = 440.0, 1000.0
 ACTIVE, HOLDS = 1, 2

@@ -15,7 +15,7 @@ from tests.support.ear import MUSIC_HZ, Ear
 from tests.support.exchange import TestExchange
 from tests.support.pjsua import PjsuaPhone
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_in_clear")]
+pytestmark = pytest.mark.slow
 
 HERTZ = {"alice": 880.0, "bob": 1000.0, "carol": 1250.0}
 

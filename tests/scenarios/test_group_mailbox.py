@@ -15,8 +15,6 @@ from tests.support.calling import database
 from tests.support.message_exchange import MessageExchange
 from tests.support.voicemail_calls import leave
 
-pytestmark = pytest.mark.usefixtures("nothing_in_clear")
-
 __all__ = ["database"]
 
 

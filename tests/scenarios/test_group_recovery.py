@@ -27,7 +27,6 @@ NAMES = {"1001": "alice", "1002": "bob", "1003": "carol"}
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.usefixtures("nothing_in_clear"),
 ]
 
 

@@ -16,7 +16,7 @@ from tests.support.pjsua import PjsuaPhone
 from tests.support.rtp_phone import RtpPhone
 from tests.support.sip_server import DOMAIN
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_in_clear")]
+pytestmark = pytest.mark.slow
 
 DESK, HALL = ("00000000-0000-1000-8000-00000000000" + end for end in "12")
 

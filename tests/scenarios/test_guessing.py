@@ -7,11 +7,15 @@ up, and what lifts the lock is a colleague's act with a row.
 import asyncio
 import time
 
+import pytest
+
 from pbx.access.roles import Role
 from storage.keyholder import acts, protocol
 from storage.keyholder.client import KeyHolder, Refused
 from storage.keyholder.journal import Event, parse_record
 from tests.support.clinic import Clinic, Member
+
+pytestmark = pytest.mark.phoneless
 
 GUESSES = 50
 

@@ -12,7 +12,7 @@ from tests.support.exchange import DOMAIN, SECRET, TestExchange
 from tests.support.pjsua import PjsuaPhone
 from tests.support.tone import seconds_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_in_clear")]
+pytestmark = pytest.mark.slow
 
 ALICE_HZ, BOB_HZ, CAROL_HZ = 440.0, 1000.0, 1250.0
 

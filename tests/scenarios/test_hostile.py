@@ -21,7 +21,6 @@ from tests.support.product import DOMAIN, Product
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(1200),
-    pytest.mark.usefixtures("nothing_in_clear"),
 ]
 
 MESSAGES = int(os.environ.get("HOSTILE_MESSAGES", "10000"))

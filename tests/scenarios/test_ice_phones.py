@@ -1,9 +1,8 @@
 """Phones that look for their path by ICE (RFC 8445); we are lite and answer.
 
-PJSIP makes no candidates of the loopback address: these calls go by an address of the machine's.
+PJSIP makes no candidates of the loopback address: these calls go by another address.
 """
 
-import socket
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,9 @@ import pytest
 from storage.database import Database
 from tests.support import tone
 from tests.support.baresip import BaresipPhone
+from tests.support.capture import Clear
 from tests.support.exchange import DOMAIN, SECRET, TestExchange
+from tests.support.netns import run
 from tests.support.pjsua import PjsuaPhone
 
 pytestmark = pytest.mark.slow
@@ -19,21 +20,23 @@ pytestmark = pytest.mark.slow
 PJSIP_HZ, CAROL_HZ = 440.0, 700.0
 
 
-def own_address() -> str:
-    """By which this machine would reach others; nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("198.51.100.1", 9))
-        except OSError:
-            pytest.skip("this machine has no address but the loopback's")
-        return str(probe.getsockname()[0])
+HERE = "198.51.100.7"  # RFC 5737
+
+
+@pytest.fixture
+def here(nothing_in_clear: Clear) -> str:
+    """An address, beside the loopback's, of the network that this test has to itself."""
+    run("ip", "link", "add", "here", "type", "veth", "peer", "name", "there")
+    run("ip", "addr", "add", f"{HERE}/24", "dev", "here")
+    for end in ("here", "there"):
+        run("ip", "link", "set", end, "up")
+    return HERE
 
 
 @pytest.mark.parametrize("keying", ["srtp-mand", "dtls_srtp"])
 async def test_baresip_and_pjsip_with_ice_call_each_other(
-    open_path: Path, database: Database, keying: str
+    open_path: Path, database: Database, keying: str, here: str
 ) -> None:
-    here = own_address()
     async with TestExchange(open_path / "x", database, addresses=(here,)) as exchange:
         await exchange.enrol("1001", "alice")
         await exchange.enrol("1003", "carol", md5=True)

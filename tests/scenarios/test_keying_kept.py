@@ -23,7 +23,6 @@ LINES = (Line(number="1001", username="alice"), Line(number="1002", username="bo
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.usefixtures("nothing_in_clear"),
 ]
 
 

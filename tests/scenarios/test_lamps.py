@@ -3,8 +3,6 @@
 from pathlib import Path
 from uuid import UUID
 
-import pytest
-
 from storage import messages
 from storage.deeds import Deed
 from storage.identifiers import new_id
@@ -16,8 +14,6 @@ from tests.support.baresip import BaresipPhone
 from tests.support.exchange import SECRET, TestExchange, clock
 from tests.support.pjsua import PjsuaPhone
 from tests.support.sip_server import DOMAIN
-
-pytestmark = pytest.mark.usefixtures("nothing_in_clear")
 
 SAID = "Voice-Message: {}/{} ("
 

@@ -17,7 +17,7 @@ from tests.support.phone_call import CallFailed
 from tests.support.pjsua import PjsuaPhone
 from tests.support.rtp_phone import RtpPhone
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_in_clear")]
+pytestmark = pytest.mark.slow
 
 ALICE_HZ, BOB_HZ = 440.0, 1000.0
 NOT_IN_SERVICE_HZ = 985.2

@@ -28,6 +28,7 @@ from tests.support.keyholder import text
 from tests.support.needles import Watched, half_a_request, memory_of, private_keys, written
 
 pytestmark = [
+    pytest.mark.phoneless,
     pytest.mark.skipif(os.geteuid() != 0, reason="only root reads another's memory"),
     pytest.mark.timeout(600),
 ]

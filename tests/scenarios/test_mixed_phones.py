@@ -10,7 +10,7 @@ from tests.support.baresip import BaresipPhone
 from tests.support.exchange import DOMAIN, SECRET, TestExchange
 from tests.support.pjsua import PjsuaPhone
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_in_clear")]
+pytestmark = pytest.mark.slow
 
 PJSIP_HZ, BARESIP_HZ = 440.0, 700.0
 

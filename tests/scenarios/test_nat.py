@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,19 +22,11 @@ WINDOW = 0.02
 BACK_WITHIN = 1.0
 
 
-@pytest.fixture
-def network() -> Iterator[NatNetwork]:
-    if os.geteuid() != 0:
-        pytest.skip("network namespaces need root")
-    with NatNetwork() as network:
-        yield network
-
-
 def outside_ports(network: NatNetwork) -> set[int]:
     """The source ports that the exchange sees sound from."""
     flows = network.inside("router", "conntrack", "-L", "-p", "udp")
     answers = re.findall(rf"src={EXCHANGE} dst=198\.51\.100\.1 sport=\d+ dport=(\d+)", flows)
-    return {int(port) for port in answers}
+    return {int(port) for port in answers} - {9}  # where the capture knocks
 
 
 def longest_gap(path: str, hertz: float, start: int) -> float:

@@ -17,7 +17,7 @@ import pytest
 from pbx.paths import Layout
 from tests.support.installation import SETTINGS
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.phoneless, pytest.mark.timeout(600)]
 
 PBX = (sys.executable, "-P", "-m", "pbx")
 

@@ -11,7 +11,7 @@ from tests.support import tone
 from tests.support.exchange import TestExchange
 from tests.support.pjsua import PjsuaPhone
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_in_clear")]
+pytestmark = pytest.mark.slow
 
 CAROL_HZ = 1000.0
 

@@ -26,7 +26,7 @@ from tests.support.pjsua import PjsuaPhone
 from tests.support.prompts import with_tones
 from tests.support.tone import until_heard
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_in_clear")]
+pytestmark = pytest.mark.slow
 
 PIN_HZ, EMPTY_HZ, REFUSED_HZ, BEEP_HZ = 440.0, 700.0, 1300.0, 1000.0
 TONES = {"vm-pin": PIN_HZ, "vm-none": EMPTY_HZ, "vm-refused": REFUSED_HZ}

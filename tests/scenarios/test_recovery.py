@@ -29,7 +29,6 @@ KILLS = int(os.environ.get("KILLS", "2"))
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600 + 60 * KILLS),
-    pytest.mark.usefixtures("nothing_in_clear"),
 ]
 LONG = "KILLS" in os.environ or "EVERY_STATE" in os.environ
 STATES = (

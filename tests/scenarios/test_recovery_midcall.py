@@ -35,7 +35,6 @@ KILLS = int(os.environ.get("MIDCALL_KILLS", "0"))
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(300 + 60 * KILLS),
-    pytest.mark.usefixtures("nothing_in_clear"),
 ]
 STATES = {
     "blind": (

@@ -20,7 +20,6 @@ from tests.support.two_way import in_front
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.usefixtures("nothing_in_clear"),
 ]
 
 LINES = (Line(number="1001", username="alice"), Line(number="1002", username="bob"))

@@ -56,7 +56,6 @@ async def test_pjsua_registers_refreshes_and_leaves(exchange: TestExchange) -> N
     assert actions.count("registration.started") == actions.count("registration.ended") == 1
 
 
-@pytest.mark.usefixtures("nothing_in_clear")
 async def test_baresip_registers_by_its_exception_and_leaves(
     exchange: TestExchange, tmp_path: Path
 ) -> None:
@@ -101,7 +100,6 @@ async def test_pjsua_does_not_talk_to_who_only_looks_like_us(
     assert registered(exchange) == 0
 
 
-@pytest.mark.usefixtures("nothing_in_clear")
 async def test_a_phone_with_a_certificate_needs_no_secret(
     exchange: TestExchange, tmp_path: Path
 ) -> None:

@@ -20,6 +20,8 @@ from tests.support.clinic import Clinic
 from tests.support.databases import sqlite_urls
 from tests.support.installation import SETTINGS, install, serving
 
+pytestmark = pytest.mark.phoneless
+
 
 @dataclass(frozen=True)
 class Copies:

@@ -25,6 +25,7 @@ from tests.support.needles import Watched, half_a_request, private_keys, written
 from tests.support.terminal import PBX, Line, Run, served
 
 pytestmark = [
+    pytest.mark.phoneless,
     pytest.mark.skipif(os.geteuid() != 0, reason="only root reads another's memory"),
     pytest.mark.timeout(600),
 ]

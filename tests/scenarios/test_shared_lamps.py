@@ -19,8 +19,6 @@ from tests.support.message_exchange import MessageExchange
 from tests.support.phone import Phone
 from tests.support.voicemail_calls import HERTZ, leave, sign_in
 
-pytestmark = pytest.mark.usefixtures("nothing_in_clear")
-
 __all__ = ["database"]
 
 

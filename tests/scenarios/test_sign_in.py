@@ -25,8 +25,6 @@ from tests.support.phone import Phone
 from tests.support.phone_call import CallFailed
 from tests.support.rtp_phone import RtpPhone
 
-pytestmark = pytest.mark.usefixtures("nothing_in_clear")
-
 __all__ = ["database"]
 
 

@@ -18,7 +18,7 @@ from tests.support.tone import until_heard
 from tests.support.voicemail_calls import leave
 
 __all__ = ["database"]
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_in_clear")]
+pytestmark = pytest.mark.slow
 
 PIN_HZ, NUMBER_HZ, IN_HZ, HELP_HZ = 440.0, 700.0, 1100.0, 1600.0
 TONES = {

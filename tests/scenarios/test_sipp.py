@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.capture import Clear
 from tests.support.exchange import SECRET, TestExchange
 from tests.support.sip_server import DOMAIN
 from tests.support.sipp_phone import Sipp, Tunnel
@@ -25,10 +26,13 @@ def tunnel_to(exchange: TestExchange, tmp_path: Path) -> Tunnel:
     return Tunnel(tmp_path, exchange.md5_port, exchange.ca_file, DOMAIN)
 
 
-async def test_sipp_registers_many_phones(exchange: TestExchange, tmp_path: Path) -> None:
+async def test_sipp_registers_many_phones(
+    exchange: TestExchange, tmp_path: Path, nothing_in_clear: Clear
+) -> None:
     names = [f"sipp{number:05d}" for number in range(PHONES)]
     await exchange.enrol("1100", *names, md5=True)
     async with tunnel_to(exchange, tmp_path) as tunnel:
+        nothing_in_clear.ports.add(tunnel.port)
         sipp = Sipp(tmp_path / "register", tunnel)
         rows = [(name, SECRET) for name in names]
         # so few at once that the shared connection is no stranger's for too many messages
@@ -39,11 +43,14 @@ async def test_sipp_registers_many_phones(exchange: TestExchange, tmp_path: Path
     assert (await exchange.ledger_actions()).count("registration.started") == PHONES
 
 
-async def test_sipp_calls_sipp(exchange: TestExchange, tmp_path: Path) -> None:
+async def test_sipp_calls_sipp(
+    exchange: TestExchange, tmp_path: Path, nothing_in_clear: Clear
+) -> None:
     """The callee takes its calls on the connection that it registered by."""
     await exchange.enrol("1101", "caller", md5=True)
     await exchange.enrol("1102", "callee", md5=True)
     async with tunnel_to(exchange, tmp_path) as tunnel:
+        nothing_in_clear.ports.add(tunnel.port)
         callee = Sipp(tmp_path / "callee", tunnel)
         scenario = Path(__file__).parents[1] / "support" / "sipp" / "callee.xml"
         await callee.start(

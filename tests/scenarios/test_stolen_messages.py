@@ -36,6 +36,8 @@ from tests.support.keyholder import evidence
 from tests.support.mailroom import Kept, Mailroom, mailroom, speak
 from tests.support.rtp_phone import RtpPhone
 
+pytestmark = pytest.mark.phoneless
+
 
 @pytest.fixture
 async def room(open_path: Path) -> AsyncIterator[Mailroom]:

@@ -34,6 +34,8 @@ from storage.sealed.primitives import OpenError
 from tests.support.clinic import Clinic
 from tests.support.databases import sqlite_urls
 
+pytestmark = pytest.mark.phoneless
+
 PARTIES = Parties(
     caller_number="+14155550142", caller_name="Wilhelmina Patient", dialled="1001", callee_name="Dr"
 )

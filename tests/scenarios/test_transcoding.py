@@ -8,7 +8,7 @@ from tests.support.exchange import DOMAIN, SECRET, TestExchange
 from tests.support.pjsua import PjsuaPhone
 
 # baresip decodes Opus in stereo: one channel's 48,000 samples and the other's in turn.
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_in_clear")]
+pytestmark = pytest.mark.slow
 
 PJSIP_HZ, CAROL_HZ = 440.0, 700.0
 

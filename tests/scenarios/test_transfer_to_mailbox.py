@@ -18,8 +18,6 @@ from tests.support.phone_call import Call
 from tests.support.rtp_phone import RtpPhone
 from tests.support.voicemail_calls import to_beep
 
-pytestmark = pytest.mark.usefixtures("nothing_in_clear")
-
 __all__ = ["database"]
 HERTZ = 700.0
 

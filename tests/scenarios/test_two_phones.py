@@ -21,7 +21,6 @@ from tests.support.quickstarted import DOMAIN, Running, quickstarted
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.usefixtures("nothing_in_clear"),
 ]
 
 ANNA_HZ, BEN_HZ = 440.0, 1000.0

@@ -17,7 +17,7 @@ from tests.support.media_worker import free_range
 from tests.support.phone import Phone
 from tests.support.rtp_phone import RtpPhone
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_in_clear")]
+pytestmark = pytest.mark.slow
 
 CALLS = int(os.environ.get("VANISHING_CALLS", "60"))
 PER_PHONE = 40

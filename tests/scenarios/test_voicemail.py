@@ -14,8 +14,6 @@ from tests.support.message_exchange import MessageExchange
 from tests.support.rtp_phone import RtpPhone
 from tests.support.voicemail_calls import HERTZ, leave, past_beep, sign_in, to_beep
 
-pytestmark = pytest.mark.usefixtures("nothing_in_clear")
-
 __all__ = ["database"]
 
 

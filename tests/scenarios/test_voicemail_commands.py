@@ -35,7 +35,7 @@ from tests.support.rtp_phone import RtpPhone
 from tests.support.terminal import PBX, Run, served, until
 from tests.support.tone import seconds_of
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.phoneless, pytest.mark.timeout(600)]
 HERTZ, SECONDS = 700.0, 2.0
 DOMAIN = "pbx.test"
 

@@ -22,8 +22,6 @@ from tests.support.keyholder import House
 from tests.support.message_exchange import PIN, Caller, MessageExchange
 from tests.support.voicemail_calls import HERTZ, leave
 
-pytestmark = pytest.mark.usefixtures("nothing_in_clear")
-
 __all__ = ["database"]
 
 

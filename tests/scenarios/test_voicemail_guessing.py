@@ -11,6 +11,8 @@ from storage.keyholder.acts import Role
 from storage.keyholder.protocol import Opened, Origin
 from tests.support.keyholder import House
 
+pytestmark = pytest.mark.phoneless
+
 GUESS, PIN = "998877", "739154"
 
 

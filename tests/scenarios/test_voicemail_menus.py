@@ -23,8 +23,6 @@ from tests.support.prompts import with_tones
 from tests.support.rtp_phone import RtpPhone
 from tests.support.voicemail_calls import HERTZ, leave, past_beep, sign_in, to_beep
 
-pytestmark = pytest.mark.usefixtures("nothing_in_clear")
-
 __all__ = ["database"]
 
 OWN = 450.0

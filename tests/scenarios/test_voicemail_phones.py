@@ -23,7 +23,7 @@ from tests.support.tone import read_wav, seconds_of, until_heard
 from tests.support.voicemail_calls import HERTZ, leave
 
 __all__ = ["database"]
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("nothing_in_clear")]
+pytestmark = pytest.mark.slow
 SPOKEN = 3.0
 MISSED = 1.5
 """Seconds that phones and worker may be held up on a busy machine; what they miss is silence."""

@@ -16,8 +16,6 @@ from tests.support.message_exchange import Caller, MessageExchange
 from tests.support.rtp_phone import RtpPhone
 from tests.support.voicemail_calls import HERTZ, leave, sign_in
 
-pytestmark = pytest.mark.usefixtures("nothing_in_clear")
-
 __all__ = ["database"]
 BOB, ALICE = 450.0, 620.0
 """What they say to one another."""

@@ -68,6 +68,25 @@ def clear_findings(packets: Iterator[Packet]) -> list[str]:
 
 
 @dataclass
+class Clear:
+    """What may cross the network in clear: SIPp speaks TCP to the stunnel before it."""
+
+    ports: set[int] = field(default_factory=set)
+
+    def allows(self, packet: Packet) -> bool:
+        return not self.ports.isdisjoint((packet.source_port, packet.target_port))
+
+
+def judge(packets: list[Packet], clear: Clear) -> None:
+    """The two packets that were planted at the end are found by the search, and they alone."""
+    findings = clear_findings(packet for packet in packets if not clear.allows(packet))
+    assert len(findings) == 2, findings
+    assert "SIP/2.0" in findings[0]
+    assert "RTP payload" in findings[1]
+    assert any(packet.protocol == "tcp" for packet in packets), "the phones were not seen"
+
+
+@dataclass
 class Capture:
     """`async with Capture(file) as capture: …` then `capture.packets()`."""
 
