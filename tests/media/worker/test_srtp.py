@@ -93,8 +93,27 @@ def test_a_context_knows_its_key_and_a_wrong_length_is_refused() -> None:
     assert one.is_keyed(suite, bytes(30))
     assert not one.is_keyed(suite, bytes(range(30)))
     assert not one.is_keyed(SUITES[0], bytes(30))
-    with pytest.raises((ValueError, Error)):
-        Context(suite, bytes(29), inbound=True)
+    for length in (0, 29, 31, 44):
+        with pytest.raises(ValueError, match="exactly"):
+            Context(suite, bytes(length), inbound=True)
+
+
+def test_each_context_has_the_key_it_was_made_with() -> None:
+    suite, packet = AES_CM_128_HMAC_SHA1_80, Packet()
+    keys = [secrets.token_bytes(suite.master_length) for _ in range(3)]
+    contexts = [Context(suite, bytes(key), inbound=False) for key in keys]
+
+    for key, ours in zip(keys, contexts, strict=True):
+        put(packet, rtp(1))
+        assert protect(ours.handle, packet.data, packet.length) == OK
+        wire = bytes(packet.view[: packet.length[0]])
+        for other in keys:
+            theirs = context(suite.name, other, inbound=True)
+            if other == key:
+                assert theirs.unprotect(wire) == rtp(1)
+            else:
+                with pytest.raises(Error):
+                    theirs.unprotect(wire)
 
 
 def test_the_buffer_forgets_its_last_packet() -> None:
