@@ -54,9 +54,9 @@ class MessageFiles:
 
     def create(self, content: bytes, beside: Beside, head: bytes) -> int:
         """Slot, file and header, durable; returns the locked file's descriptor."""
-        if self.space(0).is_full:
-            raise MessageRefused("disk-full")
         try:
+            if self.space(0).is_full:
+                raise MessageRefused("disk-full")
             descriptor = self._made(content, beside)
             try:
                 append(descriptor, head)

@@ -11,11 +11,15 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
+
 from media.errors import MessageRefused
 from media.recordings import Asker, AudioCodec, Deposit, Greeting
 from media.worker.levels import judge_of
 from media.worker.message_files import Beside, MessageFiles, append, fault_of
 from media.worker.vault import Sealed, Vault
+
+log = structlog.get_logger()
 
 CAPACITY = 24
 """Pieces that may wait for the disk: twelve seconds."""
@@ -110,6 +114,10 @@ class Writer:
             descriptor = self._files.create(self._to.content, beside, sealed.head)
         except MessageRefused as refusal:
             self._hears.refused(refusal.fault)
+            return
+        except Exception as failure:  # noqa: BLE001 - whoever asked must not wait for ever
+            log.error("a recording did not begin", kind=type(failure).__name__)
+            self._hears.refused("disk-error")
             return
         try:
             self._hears.started(sealed)

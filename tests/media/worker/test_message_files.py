@@ -81,6 +81,27 @@ def test_a_slot_without_its_file_is_cleared_away(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_whoever_asks_to_record_without_the_disk_is_answered(
+    vault: WorkerVault, tmp_path: Path
+) -> None:
+    """It is not mounted, say; or what a worker is given is not what anybody seals to."""
+    heard, answered = list[str](), threading.Semaphore(0)
+
+    def refused(fault: str) -> None:
+        heard.append(fault)
+        answered.release()
+
+    hears = Hears(
+        started=lambda sealed: None, stored=lambda *what: None, ended=lambda *what: None,
+        refused=refused,
+    )  # fmt: skip
+    gone = MessageFiles(tmp_path / "gone", 0, 0)
+    for to in (greeting(), Greeting(b"too short", b"")):
+        Writer(gone, vault, to, "pcmu", 1, hears).wait(30)
+        assert answered.acquire(timeout=30)
+    assert heard == ["disk-error", "disk-error"]
+
+
 def test_a_content_has_one_file(files: MessageFiles, vault: WorkerVault) -> None:
     to = greeting()
     sealed = vault.seal(to, "pcmu", 1)
