@@ -83,20 +83,25 @@ def sink_for_listening() -> BinaryIO | None:
     return sys.stdout.buffer
 
 
-def play(sound: Iterator[bytes]) -> None:
-    """To the audio device, by the player this machine has."""
+def player() -> tuple[str, ...]:
+    """For the audio device: whichever this machine has."""
     found = next((one for one in PLAYERS if shutil.which(one[0])), None)
     if found is None:
         raise CommandError(
             "There is no audio player here (aplay, pw-play); pipe the sound into one.",
             Exit.UNAVAILABLE,
         )
-    with subprocess.Popen(list(found), stdin=subprocess.PIPE, bufsize=0) as player:  # noqa: S603 - of PLAYERS
-        into = player.stdin or sys.stdout.buffer
+    return found
+
+
+def play(found: tuple[str, ...], sound: Iterator[bytes]) -> None:
+    """To the audio device, by this player."""
+    with subprocess.Popen(list(found), stdin=subprocess.PIPE, bufsize=0) as playing:  # noqa: S603 - of PLAYERS
+        into = playing.stdin or sys.stdout.buffer
         with suppress(BrokenPipeError):  # it has said why, or somebody has heard enough
             for part in sound:
                 into.write(part)
-    if player.returncode:
+    if playing.returncode:
         raise CommandError(
             f"{found[0]} could not play all of it; pipe the sound into another player.",
             Exit.UNAVAILABLE,

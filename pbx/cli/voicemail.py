@@ -13,7 +13,7 @@ from pbx.admin.wire.voicemail import Certificate, HoldView, MessageView, Statist
 from pbx.cli import secrets
 from pbx.cli.client import AdminClient
 from pbx.cli.moments import shown
-from pbx.cli.opened_message import OpenedMessage, play, private_file, sink_for_listening
+from pbx.cli.opened_message import OpenedMessage, play, player, private_file, sink_for_listening
 from pbx.cli.output import (
     CommandError,
     DataOption,
@@ -77,11 +77,12 @@ def listen(message: MessageArgument, purpose: PurposeOption, data: DataOption = 
     Example: pbx voicemail listen 0198c0de-0000-7000-8000-000000000000 --purpose "call back" | aplay
     """
     sink = sink_for_listening()
+    plays = player() if sink is None else ()
     desk = Desk.signed_in(data)
     with desk.client:
         opened = OpenedMessage(desk, message, "listening", purpose)
     if sink is None:
-        play(opened.sound())
+        play(plays, opened.sound())
         return
     for part in opened.sound():
         sink.write(part)

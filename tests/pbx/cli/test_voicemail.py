@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from pbx.access.roles import Role
-from pbx.cli.opened_message import play, private_file, sink_for_listening
+from pbx.cli.opened_message import play, player, private_file, sink_for_listening
 from pbx.cli.output import CommandError, Exit
 from pbx.cli.voicemail import AT_A_TIME
 from storage import messages
@@ -254,21 +254,21 @@ def test_the_player_of_this_machine_hears_all_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard = tmp_path / "heard"
-    player = tmp_path / "aplay"
-    player.write_text(f"#!/bin/sh\nexec /bin/cat > {heard}\n")
-    player.chmod(0o755)
+    program = tmp_path / "aplay"
+    program.write_text(f"#!/bin/sh\nexec /bin/cat > {heard}\n")
+    program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    play(iter([b"RIFF", b"sound"]))
+    play(player(), iter([b"RIFF", b"sound"]))
 
     assert heard.read_bytes() == b"RIFFsound"
-    player.write_text("#!/bin/sh\nexit 1\n")  # it has no device, say
+    program.write_text("#!/bin/sh\nexit 1\n")  # it has no device, say
     with pytest.raises(CommandError, match="could not play") as refused:
-        play(iter([b"RIFF", bytes(1 << 20)]))
+        play(player(), iter([b"RIFF", bytes(1 << 20)]))
     assert refused.value.code == Exit.UNAVAILABLE
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(CommandError, match="no audio player here"):
-        play(iter([b"RIFF"]))
+        player()
 
 
 def test_a_file_is_private_and_never_over_another(tmp_path: Path) -> None:
