@@ -65,7 +65,7 @@ async def list_deleted(plane: GivenPlane, caller: GivenCaller) -> list[MessageVi
 async def undelete(
     plane: GivenPlane, caller: GivenCaller, telephony: GivenTelephony, message: FromPath[UUID]
 ) -> Changed:
-    await plane.run(messages.undelete, caller.deed, message)
+    await plane.run(telephony.voicemail.purge.undelete, caller.deed, message)
     async with plane.database.read() as connection:
         found = await messages.get(connection, message)
     telephony.voicemail.changed(found.mailbox)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -19,6 +20,7 @@ import structlog
 
 from media.client import MediaError
 from storage import messages, retention
+from storage.conflicts import Conflict, WrongState
 from storage.database import Database
 from storage.deeds import Deed
 from storage.errors import StorageError
@@ -29,6 +31,7 @@ from storage.ledger.actions import Action, Outcome
 from storage.ledger.committer import Committer
 from storage.ledger.entry import SYSTEM, Actor
 from storage.ledger.unit import Unit
+from storage.messages import MessageState
 from storage.retention import Due
 
 log = structlog.get_logger()
@@ -41,7 +44,7 @@ class Purged(msgspec.Struct, frozen=True, kw_only=True):
     hidden: int = 0
     destroyed: int = 0
     refused: int = 0
-    """On hold at the key holder, or too young."""
+    """On hold at the key holder, too young, or brought back at the last moment."""
     left: int = 0
     """Still due: no more were asked for, or key holder, media worker or ledger went away."""
 
@@ -71,6 +74,8 @@ class Purge:
         self.progress = Progress()
         self.changed: Callable[[UUID], None] = lambda mailbox: None
         self._lock = asyncio.Lock()
+        self.destroying: UUID | None = None
+        """It is too late to bring this one back."""
         self._refused: set[UUID] = set()
         """By the key holder, since the start: these come last, so that they hold up no other."""
 
@@ -102,8 +107,10 @@ class Purge:
         hidden = destroyed = refused = 0
         try:
             for due in itertools.islice(hide, most):
-                await self._hide(due)
-                hidden, self.progress.done = hidden + 1, self.progress.done + 1
+                with suppress(Conflict):  # somebody else was first
+                    await self._hide(due)
+                    hidden += 1
+                self.progress.done += 1
             for due in itertools.islice(destroy, None if most is None else most - hidden):
                 if await self.destroy(due):
                     destroyed += 1
@@ -128,7 +135,30 @@ class Purge:
         self.changed(due.mailbox)
 
     async def destroy(self, due: Due, session: bytes = b"") -> bool:
-        """Row, secret, certificate, file; False: the key holder will not."""
+        """Row, secret, certificate, file; False: the key holder will not, or it was brought back
+        since it was found due."""
+        self.destroying = due.message
+        try:
+            return await self._is_hidden(due.message) and await self._destroy(due, session)
+        finally:
+            self.destroying = None
+
+    async def _is_hidden(self, message: UUID) -> bool:
+        """Looked up as a unit of work: whoever brings it back does so before, or is refused."""
+
+        async def work(unit: Unit) -> bool:
+            state = (await messages.get(unit.connection, message)).state
+            return state in (MessageState.DELETED, MessageState.DESTROYED)
+
+        return await self._committer.run(work)
+
+    async def undelete(self, unit: Unit, deed: Deed, message: UUID) -> None:
+        """Back to its readers, unless its secret is being destroyed."""
+        if message == self.destroying:
+            raise WrongState("message", "is being destroyed")
+        await messages.undelete(unit, deed, message)
+
+    async def _destroy(self, due: Due, session: bytes) -> bool:
         deed = Deed(SYSTEM, new_id(self._clock), self._clock())
         subject = messages.subject(due.message)
         evidence = await intend(
