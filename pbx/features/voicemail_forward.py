@@ -11,7 +11,15 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from media.client import Deposit, MediaError, Recorded, Recording, Resealing, Ticketed
+from media.client import (
+    Deposit,
+    MediaError,
+    MessageRefused,
+    Recorded,
+    Recording,
+    Resealing,
+    Ticketed,
+)
 from pbx.directory import TenancyEntry
 from pbx.features.dialogue import Dialogue
 from pbx.features.voicemail_login import Listener
@@ -52,8 +60,10 @@ async def forward(
     if key is None:
         await dialogue.tell("vm-not-possible")
         return
-    if await dialogue.ask("vm-comment", seconds=6, times=1) == "1":
-        await _comment(dialogue, voicemail, listener, message, (mailbox, key))
+    wants_comment = await dialogue.ask("vm-comment", seconds=6, times=1) == "1"
+    if wants_comment and not await _comment(dialogue, voicemail, listener, message, (mailbox, key)):
+        await dialogue.tell("vm-not-possible")
+        return
     sent = await _send(dialogue, voicemail, listener, message, (mailbox, key))
     await dialogue.tell("vm-sent" if sent else "vm-fault")
 
@@ -117,20 +127,28 @@ async def _send(
 
 async def _comment(
     dialogue: Dialogue, voicemail: Voicemail, listener: Listener, message: Message, to: Recipient
-) -> None:
+) -> bool:
+    """Whether it was recorded; without it nothing is sent."""
     mailbox, key = to
     try:
         draft = await voicemail.deposits.begin(mailbox, key, _sender(listener, message))
     except NotPossible:
-        await dialogue.tell("vm-not-possible")
-        return
+        return False
     try:
         await dialogue.say("vm-record")
         seal = Deposit(draft.content, str(mailbox), msgspec.msgpack.encode(key))
         await dialogue.media.record(dialogue.leg, Recording(seal=seal, limit_ms=COMMENT_MS))
-        await recorded(dialogue, COMMENT_MS)
+    except MessageRefused:
+        await voicemail.deposits.abandon(draft)
+        return False
+    except BaseException:
+        voicemail.deposits.conclude(draft)
+        raise
+    try:
+        taken = await recorded(dialogue, COMMENT_MS)
     finally:
         voicemail.deposits.conclude(draft)
+    return taken is not None and taken.is_complete
 
 
 async def recorded(dialogue: Dialogue, limit_ms: int) -> Recorded | None:

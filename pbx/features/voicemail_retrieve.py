@@ -43,7 +43,7 @@ from storage.intents import intend
 from storage.keyholder.client import KeyHolderError, KeyHolderUnavailable, Refused
 from storage.ledger.actions import Action, Outcome
 from storage.ledger.unit import Unit
-from storage.messages import Counts, Message, MessageState
+from storage.messages import VISIBLE, Counts, Message, MessageState
 
 log = structlog.get_logger()
 
@@ -53,6 +53,8 @@ FILE_FAULTS = frozenset(
      "digest", "slot"}
 )  # fmt: skip
 MOST_ROUNDS = 1_000
+LONGEST_MINUTES = 32
+"""Longer than any message."""
 
 
 async def own_messages(call: Call) -> None:
@@ -145,8 +147,8 @@ class Listening:
                 case "1":
                     plays = await self._again(message)
                 case "2":
-                    await self._do(messages.save, message)
-                    await self._dialogue.tell("vm-saved-it")
+                    if await self._do(messages.save, message):
+                        await self._dialogue.tell("vm-saved-it")
                     return self._next()
                 case "3":
                     return await self._delete(message)
@@ -171,9 +173,9 @@ class Listening:
     async def _open(self, message: Message) -> bool:
         """Row, ticket, sound; whether it plays."""
         ground, listener = self._ground, self._listener
-        message = await self._adopted(message)
+        message = await self._present(message)
         self._messages[self._at] = message
-        if message.slot is None or message.adopted_at is None:
+        if message.state not in VISIBLE or message.slot is None or message.adopted_at is None:
             await self._dialogue.tell("vm-fault")
             return False
         deed = self._deed()
@@ -195,15 +197,20 @@ class Listening:
         except MessageRefused as refusal:
             await self._not_opened(deed, message, Outcome.FAILED, refusal.fault)
             return False
-        await self._run(messages.heard, deed, message.id)
+        try:
+            await self._run(messages.heard, deed, message.id)
+        except Conflict:  # deleted in this moment
+            await self._dialogue.media.release(self._dialogue.leg)
+            await self._dialogue.tell("vm-fault")
+            return False
         self._voicemail.changed(message.mailbox)
         return True
 
-    async def _adopted(self, message: Message) -> Message:
-        """One that came a moment ago may still wait for the key holder."""
-        if message.adopted_at is not None:
-            return message
-        await self._voicemail.adoption.run()
+    async def _present(self, message: Message) -> Message:
+        """As it is now: somebody else may have deleted it meanwhile, and one that came a moment ago
+        may still wait for the key holder."""
+        if message.adopted_at is None:
+            await self._voicemail.adoption.run()
         async with self._ground.database.read() as connection:
             return await messages.get(connection, message.id)
 
@@ -224,14 +231,14 @@ class Listening:
         return await self._try_media("restart") or await self._open(message)
 
     async def _until_key_or_end(self) -> str:
-        deadline = asyncio.get_running_loop().time() + 1_900
-        while (event := await self._dialogue.hear(deadline)) is not None:
-            if isinstance(event, Digit):
-                await self._touch()
-                return event.digit
-            if isinstance(event, Played):
-                await self._touch()
-                return ""
+        """Whoever hears a long message is not idle."""
+        for _ in range(LONGEST_MINUTES):
+            deadline = asyncio.get_running_loop().time() + 60
+            while (event := await self._dialogue.hear(deadline)) is not None:
+                if isinstance(event, Digit | Played):
+                    await self._touch()
+                    return event.digit if isinstance(event, Digit) else ""
+            await self._touch()
         return ""
 
     async def _pause(self) -> bool:
@@ -249,10 +256,10 @@ class Listening:
         return True
 
     async def _delete(self, message: Message) -> str:
-        await self._do(messages.delete, message, "owner")
-        if await self._dialogue.ask("vm-deleted", seconds=4, times=1) == "3":
-            await self._do(messages.undelete, message)
-            await self._dialogue.tell("vm-undeleted")
+        is_ours = await self._do(messages.delete, message, "owner")
+        if is_ours and await self._dialogue.ask("vm-deleted", seconds=4, times=1) == "3":
+            if await self._do(messages.undelete, message):
+                await self._dialogue.tell("vm-undeleted")
             return self._next()
         del self._messages[self._at]
         await self._dialogue.media.release(self._dialogue.leg)
@@ -291,12 +298,15 @@ class Listening:
         except KeyHolderUnavailable:
             return
 
-    async def _do(self, verb: object, message: Message, *arguments: str) -> None:
+    async def _do(self, verb: object, message: Message, *arguments: str) -> bool:
+        """Whether it is so; somebody else may have been first."""
         try:
             await self._run(verb, self._deed(), message.id, *arguments)
         except Conflict:
             await self._dialogue.tell("vm-fault")
+            return False
         self._voicemail.changed(message.mailbox)
+        return True
 
     async def _run(self, verb: object, deed: Deed, message: UUID, *arguments: str) -> None:
         async def work(unit: Unit) -> None:

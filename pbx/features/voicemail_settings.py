@@ -65,16 +65,21 @@ async def _record(
         await dialogue.tell("vm-fault")
         return
     for _ in range(TRIES):
-        content = primitives.random(16)
-        with voicemail.recovery.sparing(content):
-            taken = await _take(dialogue, voicemail, content, kind)
-            pressed = "" if taken is None else await _verdict(dialogue, taken)
-            if taken is not None and pressed == "1":
-                await _keep(voicemail, listener, mailbox, kind, taken)
-                await dialogue.tell("vm-done")
-                return
-        voicemail.remove(content)
-        if pressed != "3":
+        content, is_kept = primitives.random(16), False
+        try:
+            with voicemail.recovery.sparing(content):
+                taken = await _take(dialogue, voicemail, content, kind)
+                pressed = "" if taken is None else await _verdict(dialogue, taken)
+                if taken is not None and pressed == "1":
+                    before = await _keep(voicemail, listener, mailbox, kind, taken)
+                    is_kept = True
+                    await _settle(voicemail, taken, before)
+        finally:
+            if not is_kept:  # whoever hangs up wants it as little
+                voicemail.remove(content)
+        if is_kept:
+            await dialogue.tell("vm-done")
+        if is_kept or pressed != "3":
             return
 
 
@@ -108,8 +113,8 @@ async def _verdict(dialogue: Dialogue, taken: Recorded) -> str:
 
 async def _keep(
     voicemail: Voicemail, listener: Listener, mailbox: UUID, kind: GreetingKind, taken: Recorded
-) -> None:
-    """It counts from now on, and is what callers hear."""
+) -> greetings.Greeting | None:
+    """It counts from now on; answers the one before it."""
     ground = voicemail.ground
     deed = Deed(listener.actor, new_id(ground.clock), ground.clock())
     new = greetings.Greeting(
@@ -122,12 +127,16 @@ async def _keep(
         await greetings.choose(unit, deed, mailbox, GreetingChoice(kind.value))
         return before
 
-    before = await ground.committer.run(work)
+    return await ground.committer.run(work)
+
+
+async def _settle(voicemail: Voicemail, taken: Recorded, before: greetings.Greeting | None) -> None:
+    """It is what callers hear."""
     if before is not None:
         voicemail.remove(before.content)
     await voicemail.greetings.refresh()
     try:
-        await ground.media.settle([taken.content])
+        await voicemail.ground.media.settle([taken.content])
     except MediaError:
         log.warning("a slot beside its file was not removed")
 
