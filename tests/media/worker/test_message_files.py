@@ -84,7 +84,7 @@ def test_a_slot_without_its_file_is_cleared_away(
 def test_whoever_asks_to_record_without_the_disk_is_answered(
     vault: WorkerVault, tmp_path: Path
 ) -> None:
-    """It is not mounted, say; or what a worker is given is not what anybody seals to."""
+    """It is not mounted, say; or what is given is no key."""
     heard, answered = list[str](), threading.Semaphore(0)
 
     def refused(fault: str) -> None:
@@ -99,7 +99,7 @@ def test_whoever_asks_to_record_without_the_disk_is_answered(
     for to in (greeting(), Greeting(b"too short", b"")):
         Writer(gone, vault, to, "pcmu", 1, hears).wait(30)
         assert answered.acquire(timeout=30)
-    assert heard == ["disk-error", "disk-error"]
+    assert heard == ["disk-error", "key"]
 
 
 def test_a_content_has_one_file(files: MessageFiles, vault: WorkerVault) -> None:
