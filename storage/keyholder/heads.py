@@ -8,6 +8,7 @@ put back from older copies.
 from uuid import UUID
 
 from storage.keyholder import signing
+from storage.keyholder.alarms import Alarms
 from storage.keyholder.core import Core, No
 from storage.keyholder.journal import GENESIS, Entry, Event
 from storage.keyholder.protocol import Head, SignHead
@@ -19,9 +20,9 @@ MOST_LEAVES = 10_000
 
 
 class Heads:
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, alarms: Alarms) -> None:
         self._core = core
-        self.alarms: set[str] = set()
+        self._alarms = alarms
 
     async def sign(self, request: SignHead) -> Head:
         async with self._core.books.turn:
@@ -84,10 +85,10 @@ class Heads:
         if known.sequence > last.sequence:
             if settings.restored is not None and known.signed_at <= settings.restored:
                 return
-            self.alarms.add("a signed ledger head is newer than the key store: both rolled back?")
+            self._alarms.add("a signed ledger head is newer than the key store: both rolled back?")
             raise No("rolled back")
         if known.sequence == last.sequence and known.chain != last.chain:
-            self.alarms.add("a signed ledger head differs from the key store")
+            self._alarms.add("a signed ledger head differs from the key store")
             raise No("two heads of one sequence")
 
     def _is_ours(self, known: SignedHead, writer: UUID, settings: Settings) -> bool:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from storage.keyholder import acts, protocol, recovery
 from storage.keyholder.administering import Administering, Written
+from storage.keyholder.alarms import Alarms
 from storage.keyholder.asking import Ask
 from storage.keyholder.attempts import Attempts, Counted, Slowed
 from storage.keyholder.books import CannotWrite
@@ -41,14 +42,14 @@ class Holder:
     def __init__(self, core: Core, keystore: KeyStore, directory: Path) -> None:
         self._core = core
         self._keystore = keystore
-        self.alarms: set[str] = set()
+        self.alarms = Alarms()
         self._attempts = Attempts(core)
         self._keyring = Keyring(core)
         self._logins = Logins(core, self._attempts)
-        self._heads = Heads(core)
+        self._heads = Heads(core, self.alarms)
         self._administering = Administering(core, self._attempts)
         self._add_special_acts(Upkeep(core, self._keyring, keystore, directory))
-        self._messages = Messages(core, self._keyring)
+        self._messages = Messages(core, self._keyring, self.alarms)
         self._due = Due(core)
         self._pages = Pages(core.books.journal)
         self._operations: OrderedDict[UUID, None] = OrderedDict()
@@ -199,7 +200,7 @@ class Holder:
         settings, state = self._core.settings(), self._core.store.state
         waiting = sum(1 for _ in self._core.store.all(Share))
         position = self._core.books.journal.position
-        alarms = tuple(sorted(self.alarms | self._heads.alarms | self._messages.alarms))
+        alarms = tuple(self.alarms)
         return protocol.KeyReport(
             state=State.READY,
             keystore=self._keystore.name,

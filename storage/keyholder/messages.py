@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from storage.keyholder import decisions, protocol, signing, slots, vouchers
+from storage.keyholder.alarms import Alarms
 from storage.keyholder.clock import DAY, SECOND
 from storage.keyholder.core import Core, No
 from storage.keyholder.deposit_keys import DepositKeys
@@ -33,6 +34,8 @@ INDEXED_AN_HOUR = 5_000
 """Numbers indexed in an hour: the calls of a large site, and for all North American numbers more
 than a hundred years."""
 HOUR = 3_600 * SECOND
+MANY_DESTROYED = 100
+"""In an hour, or a tenth of those held: more, on the exchange's word, are an alarm."""
 DELETION_WINDOW = DAY
 """No message is destroyed younger than this on the exchange's word alone."""
 
@@ -48,7 +51,7 @@ class Pass:
 
 
 class Messages:
-    def __init__(self, core: Core, keyring: Keyring) -> None:
+    def __init__(self, core: Core, keyring: Keyring, alarms: Alarms) -> None:
         self._core = core
         self._keyring = keyring
         self._tickets: OrderedDict[bytes, Pass] = OrderedDict()
@@ -56,7 +59,9 @@ class Messages:
         self._indexed = (0, 0)
         """The hour, and how many numbers were indexed in it."""
         self.deposit_keys = DepositKeys(core, keyring)
-        self.alarms: set[str] = set()
+        self._destroyed = (0, 0)
+        """The hour, and how many messages were destroyed in it on the exchange's word alone."""
+        self._alarms = alarms
         self._holding = {
             content: secret.id
             for secret in core.store.all(MessageSecret)
@@ -173,6 +178,8 @@ class Messages:
                 raise No("on hold")
             if now < secret.adopted + DELETION_WINDOW:
                 self._check_wish(request)
+            else:
+                self._count_destroyed(now)
             statement = self._certificate(request, secret, now)
             await self._bury(request, secret, Tombstone(request.message, now, statement))
         return protocol.Statement(statement)
@@ -183,6 +190,14 @@ class Messages:
             raise No("too young to be destroyed without a session of its mailbox")
         _, person = self._core.session(request.session)
         self._may_open(person, request.message)
+
+    def _count_destroyed(self, now: int) -> None:
+        """Retention lets a few go every day; whoever took the exchange over could destroy all."""
+        hour = now // HOUR
+        count = self._destroyed[1] + 1 if hour == self._destroyed[0] else 1
+        self._destroyed = (hour, count)
+        if count > max(MANY_DESTROYED, len(self._holding) // 10):
+            self._alarms.add("unusually many messages were destroyed in an hour")
 
     async def _bury(
         self, request: protocol.DestroyMessage, secret: MessageSecret, tomb: Tombstone
@@ -258,7 +273,7 @@ class Messages:
             self._indexed = (hour, 0)
         spent = self._indexed[1] + count
         if spent > INDEXED_AN_HOUR:
-            self.alarms.add("more numbers were to be indexed in an hour than a site calls")
+            self._alarms.add("more numbers were to be indexed in an hour than a site calls")
             raise No("too many numbers this hour")
         self._indexed = (hour, spent)
 

@@ -454,3 +454,24 @@ async def test_while_its_weeks_key_is_there_a_certificate_names_a_day_to_come(
 
     tomorrow = messages._date(house.core.clock() + DAY)
     assert facts["last backup that could open it lapses"] == tomorrow
+
+
+async def test_unusually_many_destructions_in_an_hour_are_an_alarm(
+    house: House, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They take nobody's proof: whoever took the exchange over could destroy every message."""
+    monkeypatch.setattr(messages, "MANY_DESTROYED", 1)
+    others = [await deposited(house, box, box.doctor) for _ in range(3)]
+    house.time.pass_(86_400)
+
+    async def destroyed(message: UUID) -> list[str]:
+        await house.ask(DestroyMessage(message, "", None, evidence()), Statement)
+        return list(house.holder.alarms)
+
+    assert await destroyed(box.message) == []
+    house.time.pass_(3_600)
+    assert await destroyed(others[0].message) == []
+    assert await destroyed(others[1].message) == [
+        "unusually many messages were destroyed in an hour"
+    ]
+    assert len(await destroyed(others[2].message)) == 1
