@@ -188,6 +188,17 @@ async def roles_of(connection: AsyncConnection, person: UUID, now: int) -> froze
     return frozenset(Role(role) for role in (await connection.scalars(query)).all())
 
 
+async def roles_held(connection: AsyncConnection, now: int) -> dict[UUID, frozenset[Role]]:
+    """The same of everybody who has one."""
+    query = select(table.c.person_id, table.c.role).where(
+        table.c.state == GrantState.ACTIVE, or_(table.c.until.is_(None), table.c.until > now)
+    )
+    held: dict[UUID, frozenset[Role]] = {}
+    for row in (await connection.execute(query)).all():
+        held[row.person_id] = held.get(row.person_id, frozenset()) | {Role(row.role)}
+    return held
+
+
 async def held_or_awaited(connection: AsyncConnection, person: UUID) -> frozenset[Role]:
     query = select(table.c.role).where(
         table.c.person_id == person,

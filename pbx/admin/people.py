@@ -1,11 +1,13 @@
 """People: who works here, and until when."""
 
+from collections.abc import Iterable
+
 from litestar import get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from pbx.access.errors import RuleBroken
 from pbx.access.policy import PersonKind, check_end, check_future, check_not_oneself
-from pbx.access.roles import Privilege
+from pbx.access.roles import Privilege, Role
 from pbx.admin import endings, resolve
 from pbx.admin.followed import reinstated
 from pbx.admin.given import GivenCaller, GivenPlane
@@ -23,7 +25,7 @@ from pbx.admin.wire.people import (
     PersonView,
     Resumption,
 )
-from storage import people
+from storage import grants, people
 from storage.conflicts import Stale
 from storage.keyholder import acts
 from storage.keyholder.protocol import Waiting
@@ -38,13 +40,18 @@ async def list_people(
     plane: GivenPlane, caller: GivenCaller, after: FromQuery[str | None] = None
 ) -> list[PersonView]:
     last = None if after is None else await resolve.person(plane, after)
-    return [_view(found) for found in await plane.run(plane.people.listed, caller.deed, last)]
+    found = await plane.run(plane.people.listed, caller.deed, last)
+    async with plane.database.read() as connection:
+        held = await grants.roles_held(connection, caller.deed.at)
+    return [_view(person, held.get(person.facts.id, ())) for person in found]
 
 
 @get("/v1/people/{who:str}", opt=needs(Privilege.PERSON_READ, Action.PERSON_READ), summary="One")
 async def show_person(plane: GivenPlane, caller: GivenCaller, who: FromPath[str]) -> PersonView:
     person = await resolve.person(plane, who)
-    return _view(await plane.run(plane.people.show, caller.deed, person))
+    found = await plane.run(plane.people.show, caller.deed, person)
+    async with plane.database.read() as connection:
+        return _view(found, await grants.roles_of(connection, person, caller.deed.at))
 
 
 @post("/v1/people", opt=needs(Privilege.PERSON_ADD, Action.PERSON_ADDED), summary="Add a person")
@@ -225,7 +232,7 @@ async def _about(
     return answer
 
 
-def _view(person: Person) -> PersonView:
+def _view(person: Person, roles: Iterable[Role]) -> PersonView:
     facts = person.facts
     return PersonView(
         id=facts.id,
@@ -238,6 +245,7 @@ def _view(person: Person) -> PersonView:
         until=facts.until,
         ended_at=facts.ended_at,
         version=facts.version,
+        roles=sorted(roles),
     )
 
 

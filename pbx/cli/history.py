@@ -9,6 +9,7 @@ import typer
 from pbx.admin.wire.rules import ChangeView
 from pbx.cli.moments import shown
 from pbx.cli.output import DataOption, JsonOption, as_json, say
+from pbx.cli.person import logins_of
 from pbx.cli.session import signed_in
 
 
@@ -31,12 +32,14 @@ def history(
     with signed_in(data) as client:
         path = f"/v1/history/{quote(kind, safe='')}/{quote(what, safe='')}"
         found = client.get(path, list[ChangeView])
+        logins = {} if json else logins_of(client)
     if json:
         as_json(found)
         return
     for change in found:
         say(f"{shown(change.occurred_at)}  {change.action} ({change.outcome})")
-        say(f"  by {change.actor or change.actor_kind}, operation {change.operation}")
+        by = logins.get(change.actor, change.actor) if change.actor else change.actor_kind
+        say(f"  by {by}, operation {change.operation}")
         if change.before is not None:
             say(f"  before {_json(change.before)}")
         if change.after is not None:

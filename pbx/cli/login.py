@@ -10,7 +10,7 @@ from pbx.admin.wire.sessions import SignedIn, WhoAmI
 from pbx.cli import secrets
 from pbx.cli.enrolment import show_enrolment
 from pbx.cli.moments import shown
-from pbx.cli.output import DataOption, JsonOption, as_json, initialised, say
+from pbx.cli.output import DataOption, JsonOption, as_json, initialised, say, say_words
 from pbx.cli.proofs import Desk, tell
 from pbx.cli.session import keep, sign_out, signed_in
 from storage.keyholder import acts, vouchers
@@ -88,7 +88,8 @@ def whoami(data: DataOption = None, json: JsonOption = False) -> None:
         as_json(answer)
         return
     say(f"{answer.name} ({answer.login})")
-    say(f"roles: {', '.join(answer.roles) or 'none'}", f"may:   {', '.join(answer.may)}")
+    say_words("roles: ", answer.roles)
+    say_words("may:   ", answer.may)
 
 
 def enrol(login: LoginArgument, data: DataOption = None, json: JsonOption = False) -> None:

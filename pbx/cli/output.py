@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pbx.cli import tables
 from pbx.cli.failures import CommandError as CommandError
 from pbx.cli.remote import remote
 from pbx.exits import Exit as Exit
@@ -68,6 +70,15 @@ def say(*lines: str) -> None:
         sys.stdout.write(f"{line}\n")
 
 
+def say_words(label: str, words: Iterable[str]) -> None:
+    """A list of words behind its label, on as many lines as the terminal needs."""
+    text = label + (", ".join(words) or "none")
+    if sys.stdout.isatty():
+        width = Console(file=sys.stdout).width
+        text = fill(text, width, subsequent_indent=" " * len(label), break_on_hyphens=False)
+    say(text)
+
+
 def warn(sentence: str) -> None:
     sys.stderr.write(f"pbx: {printable(sentence)}\n")
 
@@ -85,13 +96,22 @@ def as_table(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None
 ) -> None:
     """A table that fits the terminal, or on lines of any length for programs; never markup."""
+    cells = [tuple(printable("" if cell is None else str(cell)) for cell in row) for row in rows]
+    if sys.stdout.isatty():
+        console = Console(file=sys.stdout)
+        shown = tables.lines(columns, cells, console.width)
+        if title:
+            console.print(Text(title, style="italic"))
+        for number, line in enumerate(shown):
+            is_head = number == 0 and any(columns)
+            console.print(Text(line, style="bold" if is_head else ""), soft_wrap=True)
+        return
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable("" if cell is None else str(cell))) for cell in row))
-    width = None if sys.stdout.isatty() else PIPED_WIDTH
-    Console(file=sys.stdout, width=width).print(table)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    Console(file=sys.stdout, width=PIPED_WIDTH).print(table)
 
 
 def confirm(question: str, *, yes: bool) -> None:

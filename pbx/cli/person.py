@@ -10,6 +10,7 @@ import typer
 from pbx.access.policy import PersonKind
 from pbx.admin.wire.fields import Changed
 from pbx.admin.wire.people import Departure, PersonView
+from pbx.admin.wire.sessions import WhoAmI
 from pbx.cli import reach
 from pbx.cli.client import AdminClient
 from pbx.cli.moments import UntilOption, moment, shown, until
@@ -37,12 +38,15 @@ app.command()(reach.dnd)
 app.command()(reach.forward)
 app.command("call-waiting")(reach.call_waiting)
 
+ME = "me"
 AWAY = "The key holder is away: its part waits, and the exchange lets the person in no more."
 
 WhoArgument = Annotated[str, typer.Argument(help="A log-in name or identifier.")]
 
 
 def person_of(client: AdminClient, who: str) -> PersonView:
+    if who == ME:
+        who = str(client.get("/v1/session", WhoAmI).person)
     return client.get(f"/v1/people/{quote(who, safe='')}", PersonView)
 
 
@@ -100,7 +104,7 @@ def add(
 
 @app.command("list")
 def list_(data: DataOption = None, json: JsonOption = False) -> None:
-    """List everybody.
+    """List everybody, with the roles they hold.
 
     Example: pbx person list --json
     """
@@ -110,8 +114,19 @@ def list_(data: DataOption = None, json: JsonOption = False) -> None:
         as_json(found)
         return
     as_table(
-        ("LOG-IN", "NAME", "KIND", "STATE", "LAST ACTIVE", "UNTIL"),
-        ((p.login, p.name, p.kind, p.state, shown(p.active_at), shown(p.until)) for p in found),
+        ("LOG-IN", "NAME", "KIND", "STATE", "LAST ACTIVE", "UNTIL", "ROLES"),
+        (
+            (
+                p.login,
+                p.name,
+                p.kind,
+                p.state,
+                shown(p.active_at),
+                shown(p.until),
+                " ".join(p.roles),
+            )
+            for p in found
+        ),
     )
 
 
@@ -134,6 +149,7 @@ def show(who: WhoArgument, data: DataOption = None, json: JsonOption = False) ->
         "kind": found.kind,
         "state": found.state,
         "enrolled": "yes" if found.enrolled else "no",
+        "roles": ", ".join(found.roles) or "none",
         "last active": shown(found.active_at),
         "until": shown(found.until),
         "ended": shown(found.ended_at),

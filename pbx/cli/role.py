@@ -39,7 +39,7 @@ SHORT = {
 
 @app.command()
 def matrix(data: DataOption = None, json: JsonOption = False) -> None:
-    """Print who may do what. What is not marked is denied.
+    """Print who may do what. What is not marked is denied; CODE asks for a second factor.
 
     Example: pbx role matrix
     """
@@ -49,7 +49,7 @@ def matrix(data: DataOption = None, json: JsonOption = False) -> None:
         as_json(lines)
         return
     as_table(
-        ("", *SHORT.values(), "2ND FACTOR"),
+        ("", *SHORT.values(), "CODE"),
         (
             (
                 line.privilege,

@@ -23,6 +23,8 @@ class PersonView(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None
     ended_at: int | None
     version: int
+    roles: list[str]
+    """Those in force, as the exchange knows them."""
 
 
 class NewPerson(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
