@@ -57,7 +57,7 @@ from pbx.admin import (
 from pbx.admin.context import AdminContext
 from pbx.admin.models import Problem, Status
 from pbx.admin.plane import Caller, Plane
-from pbx.admin.problems import refusals
+from pbx.admin.problems import in_words, refusals
 from pbx.admin.refreshing import changes_reach_phones
 from pbx.admin.refusals import refusals_leave_rows
 from pbx.admin.rules import caller_of, check_declared, guard, public
@@ -194,7 +194,7 @@ def _rule(found: dict[str, Any]) -> str:
     field, rule = str(found.get("key", "")), str(found.get("message", ""))
     if not field or not rule.startswith("Expected "):
         return field
-    return f"{field} (e{rule[1:].replace('`', '')})"
+    return f"{field} ({in_words(rule)})"
 
 
 def _unknown(_request: AdminRequest, error: Exception) -> Response[Problem]:

@@ -9,11 +9,11 @@ from uuid import UUID
 from litestar import get, post
 from litestar.params import FromPath, JSONBody
 
-from pbx.access.errors import RuleBroken
 from pbx.access.policy import check_future
 from pbx.access.roles import Privilege
 from pbx.admin import epochs, resolve
 from pbx.admin.given import GivenCaller, GivenPlane
+from pbx.admin.numbering import check_number
 from pbx.admin.performed import performed
 from pbx.admin.plane import Caller, Plane
 from pbx.admin.rules import needs
@@ -28,7 +28,6 @@ from pbx.admin.wire.phones import (
     Undoing,
     UndoView,
 )
-from pbx.dialplan.codes import is_kept
 from storage import extensions, tenures
 from storage.conflicts import NotFound, Stale, WrongState
 from storage.extensions import Extension
@@ -71,8 +70,7 @@ async def show_extension(
 async def assign_extension(
     plane: GivenPlane, caller: GivenCaller, number: FromPath[Number], data: JSONBody[Assignment]
 ) -> Performed:
-    if is_kept(number):
-        raise RuleBroken("this number is kept: for emergency calls, or as a code")
+    check_number(number)
     if data.until is not None:
         check_future(data.until, caller.deed.at)
     extension, present, closes = await _prepared(plane, caller, number, data)

@@ -11,11 +11,11 @@ from litestar import delete, get, post
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET
 
-from pbx.access.errors import RuleBroken
 from pbx.access.policy import check_future
 from pbx.access.roles import Privilege
 from pbx.admin import resolve
 from pbx.admin.given import GivenCaller, GivenPlane
+from pbx.admin.numbering import check_number
 from pbx.admin.plane import Caller, Plane
 from pbx.admin.rules import needs
 from pbx.admin.wire.fields import Changed, Number, Version
@@ -28,7 +28,6 @@ from pbx.admin.wire.groups import (
     NewMember,
     OldMember,
 )
-from pbx.dialplan.codes import is_kept
 from storage import tenures
 from storage.conflicts import NotFound, Stale, WrongState
 from storage.groups import Group, Member, Settings
@@ -51,8 +50,7 @@ async def show_group(plane: GivenPlane, caller: GivenCaller, number: FromPath[Nu
 
 @post("/v1/groups", opt=needs(CHANGE, Action.GROUP_ADDED), summary="Make a ring group")
 async def add_group(plane: GivenPlane, caller: GivenCaller, data: JSONBody[NewGroup]) -> Changed:
-    if is_kept(data.number):
-        raise RuleBroken("this number is kept: for emergency calls, or as a code")
+    check_number(data.number)
     if data.until is not None:
         check_future(data.until, caller.deed.at)
     settings = Settings(

@@ -1,5 +1,6 @@
 """Which failure is which answer: one table, so that every noun answers alike."""
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -35,6 +36,24 @@ def sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
+def in_words(rule: str) -> str:
+    """A rule of a field as people say it; msgspec writes "Expected `str` of length >= 3"."""
+    rule = rule.partition(" - at ")[0]
+    for form, words in RULES:
+        if found := form.fullmatch(rule):
+            return words.format(*found.groups())
+    return f"e{rule[1:].replace('`', '')}"
+
+
+RULES: Final = (
+    (re.compile(r"Expected `str` of length >= (\d+)"), "at least {0} characters"),
+    (re.compile(r"Expected `str` of length <= (\d+)"), "at most {0} characters"),
+    (re.compile(r"Expected `array` of length >= (\d+)"), "at least {0}"),
+    (re.compile(r"Expected `array` of length <= (\d+)"), "at most {0}"),
+    (re.compile(r"Expected `int` >= (-?\d+)"), "at least {0}"),
+    (re.compile(r"Expected `int` <= (-?\d+)"), "at most {0}"),
+    (re.compile(r"Expected `str` matching regex .*"), "not in the form that it has"),
+)
 refusals: Final[dict[int | type[Exception], Any]] = {
     NotSignedIn: _as(401, "not-signed-in"),
     StepUpNeeded: _as(403, "step-up"),

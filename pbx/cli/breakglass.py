@@ -1,5 +1,6 @@
 """`pbx breakglass`: somebody else's mailbox for half an hour, by two people, and nobody alone."""
 
+from contextlib import suppress
 from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
@@ -125,7 +126,12 @@ def end(
     """
     desk = Desk.signed_in(data)
     with desk.client:
-        found = [view for view in _all(desk.client) if _is_meant(view, mailbox, who)]
+        views = _all(desk.client)
+        found = [view for view in views if _is_meant(view, mailbox, who)]
+        if not found:
+            with suppress(CommandError):  # a number or label, to whoever may look it up
+                named = str(_named(desk.client, mailbox).mailbox)
+                found = [view for view in views if _is_meant(view, named, who)]
         if len(found) != 1:
             raise CommandError("Nothing of this is open; see: pbx breakglass list", Exit.USAGE)
         view = found[0]

@@ -6,6 +6,7 @@ import msgspec
 import typer
 
 from pbx.admin.wire.fields import Performed
+from pbx.admin.wire.reach import ReachView
 from pbx.admin.wire.sessions import SignedIn, WhoAmI
 from pbx.cli import secrets
 from pbx.cli.enrolment import show_enrolment
@@ -149,18 +150,19 @@ def second_factor(data: DataOption = None, json: JsonOption = False) -> None:
 
 def pin(
     extension: Annotated[
-        list[str] | None, typer.Option(help="Your numbers, which the PIN must not resemble.")
+        list[str] | None, typer.Option(help="More numbers that the PIN must not resemble.")
     ] = None,
     data: DataOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Set your own PIN for the telephone.
+    """Set your own PIN for the telephone. It must not resemble your extension.
 
-    Example: pbx pin --extension 1042
+    Example: pbx pin
     """
     desk = Desk.signed_in(data)
-    numbers = extension or []
     with desk.client:
+        own = desk.client.get("/v1/own/reach", list[ReachView])
+        numbers = sorted({*(extension or ()), *(reach.number for reach in own)})
         new = secrets.chosen("New PIN (6 to 12 digits)", "A PIN", 6)
         act = acts.SetPin(extensions=tuple(numbers))
         answer, _ = desk.perform("/v1/own/pin", act, {"extensions": numbers}, new_pin=new)

@@ -5,6 +5,7 @@ import json
 from pbx.access.policy import DAY
 from pbx.access.roles import Role
 from pbx.cli.output import Exit
+from tests.support import privileges
 from tests.support.clinic import Clinic
 from tests.support.command_line import Command, signed_in
 
@@ -116,6 +117,56 @@ async def test_enrolling_and_ones_own_factors(clinic: Clinic, command: Command) 
     assert (await clinic.try_sign_in(root)).is_success, "the old one still counts"
     code, _, error = await command(root, "password", typed="")
     assert (code, error) == (Exit.USAGE, "pbx: Present password: expected on standard input.\n")
+
+
+async def test_who_somebody_is_says_what_they_may_do(clinic: Clinic, acting: Command) -> None:
+    await clinic.staffed()
+    root = clinic.members["root"]
+    anna = await clinic.with_role("anna", Role.FRONT_DESK)
+    await clinic.hire("ben", await clinic.present(root))
+
+    _, shown, _ = await acting(root, "person", "show", "anna")
+    assert ["roles", "front-desk"] in [line.split() for line in shown.splitlines()]
+    _, shown, _ = await acting(root, "person", "show", "me", "--json")
+    assert json.loads(shown)["roles"] == ["system-administrator"]
+    _, shown, _ = await acting(root, "person", "list", "--json")
+    assert {one["login"]: one["roles"] for one in json.loads(shown)} == {
+        "root": ["system-administrator"],
+        "manager": ["practice-manager"],
+        "anna": ["front-desk"],
+        "ben": [],
+    }
+    code, _, error = await acting(anna, "person", "show", "me")
+    assert code == Exit.REFUSED, error
+    _, shown, _ = await acting(root, "history", "person", "ben")
+    assert "by root, operation" in shown
+
+
+async def test_a_pin_does_not_resemble_ones_extension_though_nobody_names_it(
+    clinic: Clinic, acting: Command
+) -> None:
+    await clinic.staffed()
+    anna = await clinic.with_role("anna", Role.FRONT_DESK)
+    number = await privileges.extension(clinic, anna)
+
+    code, _, error = await acting(anna, "pin", typed=f"{number}7\n", proves=True)
+    assert (code, "extension" in error) == (Exit.USAGE, True), error
+    code, _, error = await acting(anna, "pin", typed="739154\n", proves=True)
+    assert code == Exit.DONE, error
+
+
+async def test_sessions_alone_lists_ones_own_and_names_everybody_elses(
+    clinic: Clinic, acting: Command
+) -> None:
+    await clinic.staffed()
+    root = clinic.members["root"]
+
+    code, own, error = await acting(root, "sessions")
+    _, everybodys, _ = await acting(root, "sessions", "--all")
+
+    assert code == Exit.DONE, error
+    assert [line.split()[0] for line in own.splitlines()] == ["PERSON", "you"]
+    assert {line.split()[0] for line in everybodys.splitlines()} == {"PERSON", "root", "manager"}
 
 
 async def test_sessions_are_listed_and_ended(clinic: Clinic, acting: Command) -> None:
