@@ -60,6 +60,7 @@ class Bound(Struct, frozen=True):
 
     binding: Binding
     is_new: bool
+    """Or on another flow than before: what was sent to the old one may be lost."""
     is_first: bool
     """The device had no binding before: a registration started."""
 
@@ -115,7 +116,7 @@ class Location:
         entries = self._by_device.setdefault(binding.device, [])
         is_first = not entries
         entry = self._entry_of(old) if old is not None else None
-        is_new = entry is None
+        is_new = entry is None or entry.binding.flow != binding.flow
         if entry is None:
             entry = _Entry(binding, self._ring)
             entries.append(entry)

@@ -4,8 +4,8 @@ A row and its ledger row, which carries the file's digest, are committed togethe
 both is no message. Nothing here opens a message; that takes the key holder.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -113,6 +113,8 @@ class Counts:
     old: int = 0
     urgent_new: int = 0
     urgent_old: int = 0
+    hidden: int = field(default=0, compare=False)
+    """Not counted: deleted, perhaps while a phone was away whose lamp still burns for them."""
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(
@@ -120,6 +122,7 @@ class Counts:
             self.old + other.old,
             self.urgent_new + other.urgent_new,
             self.urgent_old + other.urgent_old,
+            self.hidden + other.hidden,
         )
 
 
@@ -265,14 +268,17 @@ async def counts(connection: AsyncConnection, mailbox: UUID) -> Counts:
 async def counts_of(connection: AsyncConnection, mailboxes: Collection[UUID]) -> dict[UUID, Counts]:
     """The same of several mailboxes at one look."""
     query = select(table.c.mailbox_id, table.c.state, table.c.is_urgent).where(
-        table.c.mailbox_id.in_(mailboxes), table.c.state.in_(VISIBLE)
+        table.c.mailbox_id.in_(mailboxes), table.c.state.in_((*VISIBLE, MessageState.DELETED))
     )
-    urgent: dict[UUID, tuple[list[bool], list[bool]]] = {box: ([], []) for box in mailboxes}
+    urgent = {box: {state: list[bool]() for state in MessageState} for box in mailboxes}
     for row in (await connection.execute(query)).all():
-        urgent[row.mailbox_id][row.state != MessageState.NEW].append(row.is_urgent)
-    return {
-        box: Counts(len(new), len(old), sum(new), sum(old)) for box, (new, old) in urgent.items()
-    }
+        urgent[row.mailbox_id][MessageState(row.state)].append(row.is_urgent)
+    return {box: _counted(by_state) for box, by_state in urgent.items()}
+
+
+def _counted(urgent: Mapping[MessageState, list[bool]]) -> Counts:
+    new, old = urgent[MessageState.NEW], urgent[MessageState.SAVED]
+    return Counts(len(new), len(old), sum(new), sum(old), len(urgent[MessageState.DELETED]))
 
 
 async def not_adopted(connection: AsyncConnection, limit: int = 100) -> list[Message]:

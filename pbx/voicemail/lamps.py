@@ -101,6 +101,8 @@ class Lamps:
     _deaf: set[UUID] = field(default_factory=set)
     """Devices that refused a NOTIFY they had not asked for."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _dark: frozenset[UUID] = frozenset()
+    """Phones whose lamps are switched off."""
     _alarmed: frozenset[UUID] = frozenset()
     """People whose lamps burn because nobody can hear messages."""
 
@@ -131,6 +133,16 @@ class Lamps:
         """Somebody else may have the extension now, or a lamp was switched."""
         for held in tuple(self._by_dialog.values()):
             self._tell_or_look(held)
+        devices = self.ground.directory().devices.values()
+        dark = frozenset(one.id for one in devices if not one.shows_lamp)
+        switched, self._dark = dark ^ self._dark, dark
+        subscribed = {held.device for held in self._by_dialog.values()}
+        for device in switched - subscribed:
+            unknown = [one for one in self._mailboxes_of(device) if one not in self._known]
+            for mailbox in unknown:
+                self._look(mailbox)
+            if not unknown:
+                self._tell_device(device, is_back=False)
 
     def _tell_or_look(self, held: Subscription) -> None:
         unknown = [one for one in self._mailboxes_of(held.device) if one not in self._known]
@@ -319,7 +331,7 @@ class Lamps:
     def _tell_unasked(self, device: UUID, *, is_back: bool) -> None:
         """RFC 3842 phones that are set to take it show this without a subscription."""
         body = self._body(device)
-        if is_back and body == summary(NOTHING, self.ground.domain):
+        if is_back and body == summary(NOTHING, self.ground.domain) and not self._burned(device):
             return  # a phone that starts shows nothing anyway
         for contact in self.ground.phones.contacts_of(device):
             transaction = self.ground.agent.request(contact.flow, self._unasked(contact, body))
@@ -356,6 +368,12 @@ class Lamps:
             if holder is not None and holder.person in self._alarmed:
                 counts += ALARM
         return summary(counts, self.ground.domain)
+
+    def _burned(self, device: UUID) -> bool:
+        """Whether there was something to show of late, which it may have missed the end of."""
+        return any(
+            self._known[box].hidden for box in self._mailboxes_of(device) if box in self._known
+        )
 
     def mailbox_of(self, device: UUID) -> UUID | None:
         """Whose messages its lamp tells of, before all."""

@@ -112,6 +112,42 @@ async def test_a_phone_that_never_subscribed_is_told_when_it_registers_and_at_ch
         assert "Voice-Message: 2/0" in (await told(alice))[0]
 
 
+async def test_the_lamp_of_a_phone_that_was_away_when_its_last_message_went_goes_out(
+    exchange: TestExchange,
+) -> None:
+    async with exchange.phone("alice") as alice:
+        await alice.ping()
+        assert alice.notified.empty(), "who has no message and never had one is told nothing"
+        message = await leave(exchange, mailbox(exchange))
+        assert "Messages-Waiting: yes" in (await told(alice))[0]
+        alice.close()
+        await alice.closed.wait()
+        await do(exchange, messages.delete, message, "owner")
+        exchange.lamps.changed(mailbox(exchange))
+        await exchange.lamps.idle()
+
+        await exchange.connect(alice)
+        await alice.register()
+
+        assert "Messages-Waiting: no" in (await told(alice))[0]
+
+
+async def test_a_lamp_that_is_switched_off_goes_out_and_on_again_unasked(
+    exchange: TestExchange,
+) -> None:
+    entries = exchange.directory.entries
+    async with exchange.phone("alice") as alice:
+        await leave(exchange, mailbox(exchange))
+        assert "Messages-Waiting: yes" in (await told(alice))[0]
+        for shows, said in ((False, "no"), (True, "yes")):
+            devices = tuple(
+                msgspec.structs.replace(one, shows_lamp=shows) for one in entries.devices
+            )
+            exchange.directory = Directory(msgspec.structs.replace(entries, devices=devices))
+            exchange.lamps.directory_changed()
+            assert f"Messages-Waiting: {said}" in (await told(alice))[0]
+
+
 async def test_a_phone_that_wants_none_is_left_alone_until_it_registers_again(
     exchange: TestExchange,
 ) -> None:
