@@ -90,6 +90,8 @@ class Keying:
         inbound = self._path.context
         self._outbound = self._context(ours.suite, ours.master, inbound=False)
         if inbound is None or not inbound.is_keyed(theirs.suite, theirs.master):
+            if inbound is not None:  # it may have begun anew in both directions
+                self._stream.begin_anew()
             inbound = self._context(theirs.suite, theirs.master, inbound=True)
             self._open_with(inbound)
         self._control.key(inbound, self._outbound)

@@ -1,8 +1,8 @@
 """What a leg hears: one RTP stream of ours, whatever feeds it (RFC 3550 §5.1).
 
-Our own SSRC for the leg's whole life; sequence and timestamp go on where they were when the feeding
-changes from a peer to a prompt to another peer. libsrtp refuses a sequence that falls back, and a
-phone's jitter buffer would stumble over anything else.
+Our own SSRC while the phone keeps its key; sequence and timestamp go on where they were when the
+feeding changes from a peer to a prompt to another peer. libsrtp refuses a sequence that falls back,
+and a phone's jitter buffer would stumble over anything else.
 """
 
 import secrets
@@ -44,11 +44,8 @@ class Stream:
     def __init__(self, endpoint: Endpoint, packet: Packet, now: float) -> None:
         self.endpoint = endpoint
         self._packet = packet
-        # RFC 3711 §3.3.1: a first sequence below 2^15 leaves no doubt about the roll-over counter.
-        first, timestamp, ssrc = struct.unpack("!HII", secrets.token_bytes(10))
-        self._position: Position = (first & 0x7FFF, timestamp, now)
         self._feeder: Callable[[], Position | None] | None = None
-        self.ssrc: int = ssrc
+        self.ssrc, self._position = _beginning(now)
         self.clock = 8000
         self.packets = 0
         self.octets = 0
@@ -61,6 +58,13 @@ class Stream:
         """From now on protected by this context; on hold nothing is sent, RTCP excepted."""
         self.context = context
         self.handle = context.handle if context and may_send else None
+
+    def begin_anew(self) -> None:
+        """As another source, whoever feeds it: the phone may have forgotten how often the numbers
+        of the last one went around (RFC 3711 §3.3.1), and of this one they never did."""
+        _, _, sent_at = self.position()
+        self._feeder = None
+        self.ssrc, self._position = _beginning(sent_at)
 
     def position(self) -> Position:
         """The numbers last sent, and when: the feeder knows while a path leads here."""
@@ -119,3 +123,9 @@ class Stream:
         if self.endpoint.transmit(packet.view[: packet.length[0]]):
             self.packets += 1
             self.octets += size
+
+
+def _beginning(now: float) -> tuple[int, Position]:
+    # RFC 3711 §3.3.1: a first sequence below 2^15 leaves no doubt about the roll-over counter.
+    first, timestamp, ssrc = struct.unpack("!HII", secrets.token_bytes(10))
+    return ssrc, (first & 0x7FFF, timestamp, now)

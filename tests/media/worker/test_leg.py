@@ -5,6 +5,7 @@ import secrets
 import socket
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -356,6 +357,41 @@ def test_another_key_for_the_same_leg_is_a_rekey(inline: Inline) -> None:
 
     inline.spin_until(lambda: inline.stats(leg).received == 1)
     assert inline.stats(leg).rekeys == 1
+
+
+@pytest.mark.parametrize("is_fed", [True, False])
+def test_a_phone_that_takes_a_new_key_and_forgets_all_about_the_old_hears_us(
+    inline: Inline, is_fed: bool
+) -> None:
+    """As after a hold in a long call: it counts from nought how often numbers went around."""
+    phone, other = RtpPhone(), RtpPhone()
+    leg, partner = inline.alone(phone), inline.alone(other)
+    if is_fed:
+        inline.ask(control.Join(leg, partner))
+    else:
+        inline.ask(control.Feed(leg, Player(sounds=(Silence(100),), times=0)))
+    stream = inline.roster._legs[leg].stream
+    ssrc, position = stream.ssrc, stream._position
+    stream._position = (0xFFFE, *position[1:])
+    for _ in range(4):  # once around
+        other.send()
+        inline.spin(0.02)
+    assert {heard.ssrc for heard in phone.take()} == {ssrc}
+
+    phone.key = secrets.token_bytes(30)
+    phone.outbound = context(phone.suite, phone.key, inbound=False)
+    inline.ask(control.TakeOffer(leg, phone.sdp()))
+    phone.read(inline.ask(control.MakeAnswer(leg)).sdp)  # and opens with a context of its own
+    for _ in range(4):
+        phone.send()
+        other.send()
+        inline.spin(0.02)
+
+    heard = phone.take()
+    assert len(heard) >= 3
+    assert {one.ssrc for one in heard} == {stream.ssrc} != {ssrc}
+    assert [b.sequence - a.sequence for a, b in pairwise(heard)] == [1] * (len(heard) - 1)
+    assert phone.refused == 0
 
 
 def test_a_phone_whose_rtcp_moves_is_found_again(inline: Inline) -> None:
