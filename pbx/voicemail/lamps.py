@@ -97,6 +97,8 @@ class Lamps:
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _looked_at: float = 0.0
     _by_dialog: dict[DialogId, Subscription] = field(default_factory=dict)
+    _by_device: dict[UUID, list[Subscription]] = field(default_factory=dict)
+    """The same, oldest first: a clinic that comes back asks for each phone's."""
     _by_transaction: dict[TransactionId, Subscription | UUID] = field(default_factory=dict)
     _deaf: set[UUID] = field(default_factory=set)
     """Devices that refused a NOTIFY they had not asked for."""
@@ -231,12 +233,13 @@ class Lamps:
     # -- subscriptions
 
     def _begin(self, device: UUID, dialog: Dialog, event: sip.RequestReceived) -> Subscription:
-        theirs = [held for held in self._by_dialog.values() if held.device == device]
+        theirs = self._by_device.get(device, [])
         for oldest in theirs[: max(0, len(theirs) - PER_DEVICE + 1)]:
             self._end(oldest, "rejected")
         package = Event.parse(event.request.headers.first("Event") or PACKAGE)
         held = Subscription(device, dialog, event.flow, package, 0.0)
         self._by_dialog[dialog.id] = held
+        self._by_device.setdefault(device, []).append(held)
         return held
 
     def _last(self, held: Subscription, seconds: int) -> None:
@@ -265,6 +268,10 @@ class Lamps:
         if held.timer is not None:
             held.timer.cancel()
         if self._by_dialog.pop(held.dialog.id, None) is not None:
+            theirs = self._by_device[held.device]
+            theirs.remove(held)
+            if not theirs:
+                del self._by_device[held.device]
             self.ground.agent.drop(held.dialog)
 
     def _tell(self, held: Subscription) -> None:
@@ -322,7 +329,7 @@ class Lamps:
             self._tell_device(device, is_back=is_back)
 
     def _tell_device(self, device: UUID, *, is_back: bool) -> None:
-        held = [one for one in self._by_dialog.values() if one.device == device]
+        held = tuple(self._by_device.get(device, ()))
         for one in held:
             self._tell(one)
         if not held and device not in self._deaf:
