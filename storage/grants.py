@@ -120,11 +120,7 @@ class Grants:
 
     async def end_all(self, unit: Unit, deed: Deed, person: UUID, reason: str) -> list[UUID]:
         """Ends every grant of a person, pending ones too; a row each."""
-        query = select(table).where(
-            table.c.person_id == person,
-            table.c.state.in_([GrantState.ACTIVE, GrantState.PENDING]),
-        )
-        grants = [_facts(row) for row in (await unit.connection.execute(query)).all()]
+        grants = await open_of(unit.connection, person)
         for facts in grants:
             await self._end(unit, deed, facts, reason)
         return [facts.id for facts in grants]
@@ -205,6 +201,15 @@ async def held_or_awaited(connection: AsyncConnection, person: UUID) -> frozense
         table.c.state.in_([GrantState.ACTIVE, GrantState.PENDING]),
     )
     return frozenset(Role(role) for role in (await connection.scalars(query)).all())
+
+
+async def open_of(connection: AsyncConnection, person: UUID) -> list[GrantFacts]:
+    """A person's grants that are in force, or wait for a second person."""
+    query = select(table).where(
+        table.c.person_id == person,
+        table.c.state.in_([GrantState.ACTIVE, GrantState.PENDING]),
+    )
+    return [_facts(row) for row in (await connection.execute(query)).all()]
 
 
 async def holders(connection: AsyncConnection, role: Role, now: int) -> frozenset[UUID]:

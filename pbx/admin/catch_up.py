@@ -7,11 +7,13 @@ Nothing is ever given this way.
 """
 
 from collections.abc import Iterable
+from uuid import UUID
 
 import structlog
 
 from pbx.admin import endings, epochs
 from pbx.admin.glass import glass_ends, glass_mended
+from pbx.admin.grants_compared import compare_grants
 from pbx.admin.plane import Plane
 from storage import mailboxes, tenures
 from storage.conflicts import NotFound
@@ -39,8 +41,10 @@ async def catch_up(plane: Plane) -> int:
             await glass_mended(plane, ending)
         count = len(ended)
         waiting: list[str] = []
-        for view in await plane.keyholder.people():
-            count += await _person(plane, view, waiting)
+        people = await plane.keyholder.people()
+        proposals = frozenset(one.id for one in await plane.keyholder.proposals())
+        for view in people:
+            count += await _person(plane, view, proposals, waiting)
         for mailbox in await plane.keyholder.mailboxes():
             count += await _mailbox(plane, mailbox, waiting)
             plane.look_at = min((plane.look_at, *glass_ends(mailbox)))
@@ -55,7 +59,9 @@ async def catch_up(plane: Plane) -> int:
     return count
 
 
-async def _person(plane: Plane, view: PersonView, waiting: list[str]) -> int:
+async def _person(
+    plane: Plane, view: PersonView, proposals: frozenset[UUID], waiting: list[str]
+) -> int:
     async with plane.database.read() as connection:
         try:
             state = (await facts_of(connection, view.id)).state
@@ -74,7 +80,8 @@ async def _person(plane: Plane, view: PersonView, waiting: list[str]) -> int:
             "Somebody's access has ended here and not at the key holder; "
             f"prove it with: pbx person {VERBS[state]} {view.id}"
         )
-    return 0
+        return 0
+    return await compare_grants(plane, view, proposals, waiting)
 
 
 async def _mailbox(plane: Plane, view: MailboxView, waiting: list[str]) -> int:

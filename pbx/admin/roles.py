@@ -15,11 +15,12 @@ from pbx.admin.rules import needs, public
 from pbx.admin.wire.fields import Performed, Proved
 from pbx.admin.wire.people import GrantView, MatrixLine, NewGrant
 from storage import grants
-from storage.grants import Grant
+from storage.grants import Grant, GrantState
 from storage.keyholder import acts
 from storage.keyholder.protocol import Waiting
 from storage.ledger.actions import Action
 from storage.ledger.entry import Subject
+from storage.ledger.unit import Unit
 
 
 @get("/v1/roles", opt=public(), summary="The whole role table")
@@ -102,7 +103,20 @@ async def revoke_grant(
     answer = await plane.perform(
         caller, act, data.proof, action=Action.GRANT_ENDED, subject=subject
     )
-    await plane.run(plane.grants.revoke, caller.deed, grant, "asked")
+
+    async def work(unit: Unit) -> None:
+        present = await grants.grant_facts(unit.connection, grant)
+        if present.state in (GrantState.ACTIVE, GrantState.PENDING):
+            await plane.grants.revoke(unit, caller.deed, grant, "asked")
+        else:  # it was the key holder's alone
+            after = {"state": present.state, "reason": "asked"}
+            unit.record(caller.deed.entry(Action.GRANT_ENDED, subject, after=after))
+
+    try:
+        await plane.committer.run(work)
+    except BaseException:
+        plane.is_behind = True  # the key holder has ended it; ours follows at the next look
+        raise
     return performed(caller, answer)
 
 

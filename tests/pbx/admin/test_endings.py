@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import time
+from uuid import UUID
 
 from sqlalchemy import text
 
@@ -290,6 +291,82 @@ async def test_what_the_key_holder_has_ended_ends_here(clinic: Clinic) -> None:
         await clinic.lifecycle.tick()
         assert (await clinic.do(root, "GET", "/v1/people/anna"))["state"] == verb
     assert await statuses(clinic, [anna.token]) == [401]
+
+
+async def told(clinic: Clinic, by: Member, act: acts.AnyAct) -> object:
+    """To the key holder alone, as before a crash of ours."""
+    handle = base64.urlsafe_b64decode(by.token + "=")
+    sealed = await clinic.proof(by, act)
+    proof = protocol.Proof(sealed, protocol.Origin("command-line", "uid 0"), handle)
+    return await clinic.plane.keyholder.perform(act, proof, protocol.Evidence(clinic.id()))
+
+
+async def roles(clinic: Clinic, who: Member) -> list[str]:
+    root = await clinic.present(clinic.members["root"])
+    found: list[str] = (await clinic.do(root, "GET", f"/v1/people/{who.login}"))["roles"]
+    return found
+
+
+async def test_a_role_that_the_key_holder_has_taken_is_taken_here(clinic: Clinic) -> None:
+    """Asked again it would only say that there is no such grant: it would stay for ever."""
+    anna = await everything_of(clinic)
+    root = await clinic.present(clinic.members["root"])
+    [grant] = await clinic.do(root, "GET", "/v1/grants?person=anna")
+    await told(clinic, root, acts.RevokeRole(grant=UUID(grant["id"]), person=anna.id))
+    assert await roles(clinic, anna) == ["physician"]
+    clinic.pass_(61)
+    clinic.plane.is_behind = True
+
+    await clinic.lifecycle.tick()
+
+    assert await roles(clinic, anna) == []
+    assert clinic.plane.alarms() == []
+
+
+async def test_a_request_that_nobody_approved_in_time_can_be_made_again(clinic: Clinic) -> None:
+    await clinic.staffed()
+    root = await clinic.present(clinic.members["root"])
+    anna = await clinic.with_role("anna")
+
+    async def asked() -> int:
+        await clinic.present(root)
+        grant, start = clinic.id(), clinic.now
+        act = acts.GrantRole(grant, anna.id, Role.FRONT_DESK, start)
+        body = {"id": grant, "person": anna.id, "role": "front-desk", "reason": "covers"}
+        body |= {"start": start, "until": None, "proof": await clinic.proof(root, act)}
+        return (await clinic.ask(root, "POST", "/v1/grants", body)).status_code
+
+    assert (await asked(), await asked()) == (201, 403)
+    clinic.pass_(86_400 + 61)
+    await clinic.lifecycle.tick()
+
+    assert await asked() == 201
+
+
+async def test_a_role_that_the_key_holder_alone_knows_is_shown(clinic: Clinic) -> None:
+    """A row of ours that was altered hides nobody's role."""
+    anna = await everything_of(clinic)
+    root = await clinic.present(clinic.members["root"])
+    [grant] = await clinic.do(root, "GET", "/v1/grants?person=anna")
+    async with clinic.plane.database.begin() as connection:
+        await connection.execute(
+            text("UPDATE role_grant SET state = 'ended' WHERE person_id = :id"),
+            {"id": anna.id.bytes},
+        )
+    clinic.pass_(61)
+    clinic.plane.is_behind = True
+
+    await clinic.lifecycle.tick()
+
+    [alarm] = clinic.plane.alarms()
+    assert f"pbx role revoke {grant['id']}" in alarm
+    await clinic.present(root)
+    act = acts.RevokeRole(grant=UUID(grant["id"]), person=anna.id)
+    body = {"proof": await clinic.proof(root, act)}
+    await clinic.do(root, "POST", f"/v1/grants/{grant['id']}/revocation", body)
+    clinic.plane.is_behind = True
+    await clinic.lifecycle.tick()
+    assert clinic.plane.alarms() == []
 
 
 async def test_a_mailbox_open_at_the_key_holder_alone_is_an_alarm_and_closed_one_over_here(
