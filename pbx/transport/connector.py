@@ -13,6 +13,7 @@ from cryptography import x509
 
 from certs.diagnose import Cause, cause_of
 from certs.names import ServerNames, host_name, ip_address
+from pbx.transport.channel import Channel
 from pbx.transport.errors import LocalError, PeerError
 from pbx.transport.listener import keep_alive
 from pbx.transport.resolver import Resolver, Target
@@ -35,7 +36,7 @@ class Connector:
         self._resolver = resolver
         self._context = context
 
-    async def connect(self, peer: Peer) -> ssl.SSLSocket:
+    async def connect(self, peer: Peer) -> Channel:
         """The first target that answers with the right certificate; else why the last did not."""
         failure = LocalError("No target of the peer can be reached.")
         for target in await self._resolver.targets(peer.host, peer.port):
@@ -54,7 +55,7 @@ class Connector:
                 failure = LocalError(f"The peer cannot be reached: {reason}.")
         raise failure
 
-    async def _try(self, target: Target, host: str) -> ssl.SSLSocket:
+    async def _try(self, target: Target, host: str) -> Channel:
         loop = asyncio.get_running_loop()
         family = socket.AF_INET6 if ":" in target.address else socket.AF_INET
         plain = socket.socket(family)
@@ -62,9 +63,7 @@ class Connector:
             plain.setblocking(False)
             keep_alive(plain)
             await loop.sock_connect(plain, (target.address, target.port))
-            connection = self._context.wrap_socket(
-                plain, server_hostname=host, do_handshake_on_connect=False
-            )
+            connection = Channel(plain, self._context, host)
         except BaseException:
             plain.close()
             raise
@@ -77,9 +76,9 @@ class Connector:
         return connection
 
 
-def check_name(connection: ssl.SSLSocket, host: str) -> None:
+def check_name(connection: Channel, host: str) -> None:
     """OpenSSL has checked the name its way, which lets wildcards pass; SIP does not."""
-    presented = connection.getpeercert(binary_form=True)
+    presented = connection.certificate()
     names = ServerNames.of(x509.load_der_x509_certificate(presented)) if presented else None
     if names is None or not _carries(names, host):
         raise PeerError(Cause.WRONG_NAME)
@@ -92,7 +91,7 @@ def _carries(names: ServerNames, host: str) -> bool:
         return host_name(host) in names.hosts
 
 
-async def _handshake(connection: ssl.SSLSocket) -> None:
+async def _handshake(connection: Channel) -> None:
     while True:
         try:
             connection.do_handshake()
@@ -103,7 +102,7 @@ async def _handshake(connection: ssl.SSLSocket) -> None:
             await _ready(connection, writing=True)
 
 
-async def _ready(connection: ssl.SSLSocket, *, writing: bool) -> None:
+async def _ready(connection: Channel, *, writing: bool) -> None:
     loop, ready = asyncio.get_running_loop(), asyncio.Event()
     add = loop.add_writer if writing else loop.add_reader
     remove = loop.remove_writer if writing else loop.remove_reader

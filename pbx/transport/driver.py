@@ -20,6 +20,7 @@ from certs.names import identity_of
 from pbx.sip.events import Event
 from pbx.sip.flows import Endpoint, FlowFacts, FlowId
 from pbx.transport.admission import Admission, Memory, address_key
+from pbx.transport.channel import Channel
 from pbx.transport.config import SipConfig
 from pbx.transport.contract import Stack
 from pbx.transport.endings import Endings
@@ -92,7 +93,7 @@ class Driver:
         """A listener whose connections come here; it is opened and closed by the caller."""
         return Listener(name, context, self._accepted)
 
-    def adopt(self, connection: ssl.SSLSocket, name: str) -> FlowId:
+    def adopt(self, connection: Channel, name: str) -> FlowId:
         """A connection of ours, to a peer whose certificate was checked, becomes a flow."""
         flow = self._flow(connection, connection.getpeername()[:2], _Ours(name))
         flow.start_open()
@@ -179,7 +180,7 @@ class Driver:
         if ending is not None:
             flow.close(ending)
         elif flow.is_amid_message and flow.state is State.OPEN:
-            self._watch.partial.begin(flow.id, now)
+            self._watch.begin(self._watch.partial, flow.id, now)
         else:
             self._watch.partial.end(flow.id)
 
@@ -189,7 +190,7 @@ class Driver:
         elif flow.unsent > self._config.max_unsent_bytes:
             flow.cut(Ending.NOT_READING)
         elif flow.unsent:
-            self._watch.unread.begin(flow.id, self._loop.time())
+            self._watch.begin(self._watch.unread, flow.id, self._loop.time())
         else:
             self._watch.unread.end(flow.id)
 
@@ -230,7 +231,7 @@ class Driver:
         self._watch.accepted(flow.id, now)
         flow.start()
 
-    def _flow(self, connection: ssl.SSLSocket, peer: Endpoint, origin: Origin) -> Flow:
+    def _flow(self, connection: Channel, peer: Endpoint, origin: Origin) -> Flow:
         number, limits = FlowId(next(self._ids)), self._limits
         flow = Flow(number, connection, peer, origin, self, limits, self.room)
         self.flows[flow.id] = flow
@@ -321,7 +322,7 @@ def _facts(flow: Flow, advertise: Mapping[str, str]) -> FlowFacts:
     suite = connection.cipher()
     identity = None
     if flow.demands_certificate:
-        presented = connection.getpeercert(binary_form=True)
+        presented = connection.certificate()
         identity = identity_of(x509.load_der_x509_certificate(presented)) if presented else None
     return FlowFacts(
         local=local,

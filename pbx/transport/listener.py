@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from pbx.sip.flows import Endpoint
+from pbx.transport.channel import Channel
 from pbx.transport.errors import LocalError
 
 _log = structlog.get_logger()
@@ -65,11 +66,11 @@ class Listener:
         self._context = context
         self.demands_certificate = context.verify_mode is ssl.CERT_REQUIRED
 
-    def wrap(self, plain: socket.socket) -> ssl.SSLSocket:
+    def wrap(self, plain: socket.socket) -> Channel:
         """TLS around a connection, by today's context; OSError if it is gone already."""
         plain.setblocking(False)
-        plain.getpeername()  # raises if it is gone; `wrap_socket` would leave a socket unclosed
-        return self._context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+        plain.getpeername()  # raises if it is gone
+        return Channel(plain, self._context)
 
     def close(self) -> None:
         """Accept no more; connections that are here stay."""

@@ -35,7 +35,11 @@ class Watch:
         )
 
     def accepted(self, flow_id: FlowId, now: float) -> None:
-        self.handshake.begin(flow_id, now)
+        self.begin(self.handshake, flow_id, now)
+
+    def begin(self, interval: Interval[FlowId], flow_id: FlowId, now: float) -> None:
+        """From now on somebody looks, also at phones that were long here."""
+        interval.begin(flow_id, now)
         if self._timer is None:
             self._timer = self._loop.call_later(_SWEEP, self._sweep)
 
@@ -51,7 +55,7 @@ class Watch:
     def ending(self, flow_id: FlowId, now: float) -> None:
         for interval in (self.handshake, self.silence, self.login, self.partial):
             interval.end(flow_id)
-        self.goodbye.begin(flow_id, now)
+        self.begin(self.goodbye, flow_id, now)
 
     def gone(self, flow_id: FlowId) -> None:
         self.unread.end(flow_id)
