@@ -57,6 +57,9 @@ OPUS = Codec("opus", 48_000, 2)
 CODED = (PCMU, PCMA, G722, OPUS)
 """What we can make of each other, cheapest first."""
 CODED_KINDS = frozenset(codec.kind for codec in CODED)
+NO_SILENCE = "annexb=no"
+"""RFC 7261 §2.1: where one end of a G.729 call does without silence descriptors, so does the
+other."""
 FREE = 107
 """Where numbers of ours begin; phones seldom use them."""
 
@@ -105,7 +108,8 @@ def common(offered: Formats, wanted: Iterable[Codec]) -> Formats:
     for codec in wanted:
         number = number_of(offered, codec)
         if number is not None and number not in found:
-            found[number] = offered[number]
+            spares = codec.name == "g729" and NO_SILENCE in codec.fmtp.replace(" ", "").lower()
+            found[number] = replace(offered[number], fmtp=NO_SILENCE) if spares else offered[number]
     return found
 
 

@@ -235,6 +235,25 @@ def test_an_answer_like_another_leg_takes_that_legs_codecs_under_the_phones_numb
     assert b"m=audio 20000 RTP/SAVP 102\r\n" in leg.make_answer({8: PCMA})
 
 
+@pytest.mark.parametrize(
+    ("theirs", "others", "said"),
+    [
+        ("", "annexb = no", "annexb=no"),
+        ("annexb=no", "", "annexb=no"),
+        ("annexb=yes", "", "annexb=yes"),
+    ],
+)
+def test_silence_of_g729_is_described_to_no_phone_that_does_without(
+    theirs: str, others: str, said: str
+) -> None:
+    leg = negotiation()
+    leg.take_offer(offer(CM, *([f"a=fmtp:18 {theirs}"] if theirs else []), formats="18"))
+
+    text = leg.make_answer({18: Codec("g729", fmtp=others)}).decode()
+
+    assert f"a=fmtp:18 {said}\r\n" in text
+
+
 def test_without_a_common_codec_one_is_taken_that_we_can_make_over() -> None:
     leg = negotiation()
     leg.take_offer(offer("a=rtpmap:96 opus/48000/2", CM, formats="96 9 101"))
