@@ -203,6 +203,12 @@ class CallerLeg(Leg):
             self._is_answered_late.set()
         super()._acknowledged(event)
 
+    def _unacknowledged(self, event: sip.TimedOut) -> None:
+        if event.transaction == self._transaction:
+            self.vanish("no-ack")
+        else:
+            super()._unacknowledged(event)
+
     def vanish(self, cause: str) -> None:
         self._is_acknowledged.set()
         self._is_answered_late.set()

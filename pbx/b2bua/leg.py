@@ -145,7 +145,7 @@ class Leg:
             case sip.SessionExpired():
                 self.vanish("session-expired")
             case sip.TimedOut(timer="ACK"):
-                self.vanish("no-ack")
+                self._unacknowledged(event)
             case _:
                 self._began(event)
 
@@ -198,6 +198,12 @@ class Leg:
     def _acknowledged(self, event: sip.Acknowledged) -> None:
         if self.is_in(event.dialog):
             self.session.acknowledged(event)
+
+    def _unacknowledged(self, event: sip.TimedOut) -> None:
+        """Our answer to a re-INVITE may have gone the way of the connection that it was asked by:
+        the phone is asked by the one that it has now. If it is gone, that shows."""
+        self.session.unacknowledged()
+        self.asking.offer()
 
     def acknowledge(self, event: sip.ResponseReceived) -> None:
         """The 2xx of a re-INVITE of ours."""

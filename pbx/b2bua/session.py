@@ -123,6 +123,10 @@ class Session:
             self._offered_late = False
             self._leg.tell(Acknowledged(self._leg, event.request.body))
 
+    def unacknowledged(self) -> None:
+        """The ACK of a re-INVITE never came: nobody waits for an answer in it any more."""
+        self._offered_late = False
+
     async def take_late_answer(self, sdp: bytes) -> None:
         """The ACK of a re-INVITE that had no offer carries the phone's answer (RFC 3261 §14.2);
         raises `AnswerRefused`."""
