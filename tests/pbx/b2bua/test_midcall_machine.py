@@ -37,6 +37,12 @@ TARGETS = (
 )  # fmt: skip
 SMALL = ("INFO", "OPTIONS", "UPDATE", "PRACK", "MESSAGE", "NOTIFY", "CANCEL", "SUBSCRIBE")
 
+PCMU, G722, G729, OPUS = (
+    (0, "PCMU/8000"), (9, "G722/8000"), (18, "G729/8000"), (96, "opus/48000/2")
+)  # fmt: skip
+SPOKEN = ((PCMU,), (G729, PCMU), (PCMU, G729), (OPUS, G729), (OPUS,), (G729,), (G722, PCMU))
+"""Some of these have nothing in common, and one of them we cannot make over."""
+
 sides = st.sampled_from(("alice", "bob"))
 steps = st.one_of(
     st.tuples(st.just("reinvite"), sides, st.sampled_from(DIRECTIONS)),
@@ -47,6 +53,9 @@ steps = st.one_of(
     st.tuples(st.just("refer"), sides, st.sampled_from(TARGETS)),
     st.tuples(st.just("old-number"), sides, st.sampled_from(("INVITE", "UPDATE", "REFER", "BYE"))),
     st.tuples(st.just("overlap"), sides, st.sampled_from(("INVITE", "UPDATE"))),
+    st.tuples(st.just("codecs"), sides, st.sampled_from(SPOKEN)),
+    st.tuples(st.just("answers"), sides, st.sampled_from(SPOKEN)),
+    st.tuples(st.just("roam"), sides, st.sampled_from(("INVITE", "UPDATE", "INFO"))),
     st.tuples(st.just("bye"), sides, st.none()),
 )
 moods = st.lists(st.sampled_from((200, 200, 200, 491, 488)), min_size=1, max_size=4)
@@ -124,15 +133,17 @@ class Party:
         self.media.close()
 
 
-async def one_call(house: House, script: list[Any], moods: list[int], target: str) -> None:
+async def one_call(
+    house: House, script: list[Any], moods: list[int], target: str, spoken: list[Any]
+) -> None:
     exchange = house.exchange
     async with (
         exchange.phone("alice") as alice,
         exchange.phone("bob") as bob,
         exchange.phone("carol") as carol,
     ):
-        helper = asyncio.create_task(be_carol(carol, target))
-        ours, theirs = RtpPhone(), RtpPhone()
+        helper = asyncio.create_task(be_carol(carol, target, spoken[1]))
+        ours, theirs = RtpPhone(formats=spoken[0]), RtpPhone(formats=spoken[0])
         outgoing = alice.invite("1002", ours.sdp())
         async with asyncio.timeout(PATIENCE):
             incoming = await bob.incoming.get()
@@ -143,10 +154,12 @@ async def one_call(house: House, script: list[Any], moods: list[int], target: st
         parties = {"alice": Party(outgoing, ours, moods), "bob": Party(incoming, theirs, moods)}
         for name, side, what in script:
             async with asyncio.timeout(PATIENCE):
-                await step(parties[side], name, what)
+                await step(exchange, parties[side], name, what)
             for party in parties.values():
-                party.media.send()
+                for number, _ in (PCMU, G729, OPUS):
+                    party.media.send(b"\x01" * 20, number)
                 party.media.take()
+        assert all(link.is_up for link in exchange.media._links.values()), "the worker is gone"
         await over(exchange)
         for party in parties.values():
             party.media.take()
@@ -166,7 +179,7 @@ async def over(exchange: TestExchange) -> None:
     assert not any(call.legs for call in await exchange.media.calls())
 
 
-async def be_carol(phone: Phone, target: str) -> None:
+async def be_carol(phone: Phone, target: str, spoken: Any) -> None:
     while True:
         incoming: Incoming = await phone.incoming.get()
         if target == "busy":
@@ -174,14 +187,14 @@ async def be_carol(phone: Phone, target: str) -> None:
             continue
         incoming.ring()
         if target == "answers":
-            media = RtpPhone()
+            media = RtpPhone(formats=spoken)
             media.read(incoming.invite.body)
             incoming.answers_with = media.sdp()
             incoming.answer(media.sdp())
             media.close()
 
 
-async def step(party: Party, name: str, what: Any) -> None:
+async def step(exchange: TestExchange, party: Party, name: str, what: Any) -> None:
     call, media = party.call, party.media
     match name:
         case "reinvite":
@@ -216,6 +229,16 @@ async def step(party: Party, name: str, what: Any) -> None:
             assert response.status >= 400
         case "overlap":
             await overlap(call, what, media.sdp())
+        case "codecs":
+            media.formats = what
+            await call.reinvite(media.sdp())
+        case "answers":
+            media.formats = what
+        case "roam":
+            call.phone.start(call.message(what, b"" if what == "INFO" else media.sdp()))
+            call.phone.close()
+            await exchange.connect(call.phone)
+            assert (await call.phone.register()).status == 200
         case "bye":
             await call.ask(call.message("BYE"))
 
@@ -240,11 +263,16 @@ async def overlap(call: Call, method: str, body: bytes) -> None:
     max_examples=EXAMPLES, deadline=None, print_blob=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
-@given(script=st.lists(steps, max_size=12), moods=moods, target=targets)
+@given(
+    script=st.lists(steps, max_size=12),
+    moods=moods,
+    target=targets,
+    spoken=st.lists(st.sampled_from(SPOKEN), min_size=2, max_size=2),
+)
 def test_whatever_phones_say_in_a_call_it_ends_and_leaves_nothing(
-    house: House, script: list[Any], moods: list[int], target: str
+    house: House, script: list[Any], moods: list[int], target: str, spoken: list[Any]
 ) -> None:
     try:
-        house.run(one_call(house, script, moods, target))
+        house.run(one_call(house, script, moods, target, spoken))
     except CallFailed as failure:
         raise AssertionError(f"the call did not begin: {failure}") from failure
