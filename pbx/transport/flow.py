@@ -253,10 +253,14 @@ class Flow:
             self.state = State.OPEN
             self._loop.add_reader(self._fd, self._attend, self._read)
             self._owner.flow_opened(self)
-            if self._connection.unsent:
-                self._await_room(self._resume)
-            if self._connection.has_more and self.state is State.OPEN:
-                self._read()  # its first words came with the last of the handshake
+            if self.state is State.OPEN:
+                self._begin()
+
+    def _begin(self) -> None:
+        if self._connection.unsent:
+            self._await_room(self._resume)
+        if self._connection.has_more:
+            self._read()  # its first words came with the last of the handshake
 
     def _fail(self, cause: Cause) -> None:
         """OpenSSL has sent the alert that says why; closing at once could overtake it."""

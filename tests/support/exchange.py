@@ -138,7 +138,8 @@ class TestExchange:
         around = Surroundings(
             agent=agent, phones=self.phones, media=self.media,
             directory=lambda: self.directory, snapshots=self.snapshots, clock=clock,
-            config=self._calls_config, domain=DOMAIN, voicemail=self.voicemail,
+            config=self._calls_config, domain=DOMAIN, aliases=frozenset({f"sip.{DOMAIN}"}),
+            voicemail=self.voicemail,
             strangers=self.recorder.claimed, refused=self.recorder.claimed,
             set_reach=self._set_reach,
             sign_ins=self.sign_ins,

@@ -193,6 +193,9 @@ async def test_somebody_whose_codec_we_cannot_play_in_is_put_through_all_the_sam
         (f"<sip:1003@{DOMAIN}?Replaces=nonsense>", 400),
         (f"<sip:911@{DOMAIN};user=phone>", 403),
         ("<tel:+15550100>", 404),
+        (f"<sip:1009@SIP.{DOMAIN}>", 404),  # another name of ours: there is no such number
+        ("<sip:1009@127.0.0.1>", 404),
+        ("<sip:1009@elsewhere.example>", 403),
         (f"<sip:{DOMAIN}>", 416),
     ],
 )
