@@ -24,13 +24,20 @@ def _loaded(file: Path | None, data: Path | None) -> tuple[Path, Config]:
 
 
 @app.command()
-def check(file: FileArgument = None, data: DataOption = None) -> None:
+def check(file: FileArgument = None, data: DataOption = None, json: JsonOption = False) -> None:
     """Check the configuration without starting anything.
 
     Example: pbx config check /etc/pbx-new.toml
     """
-    path, _ = _loaded(file, data)
-    say(f"{path}: nothing wrong.")
+    if not json:
+        say(f"{_loaded(file, data)[0]}: nothing wrong.")
+        return
+    try:
+        _loaded(file, data)
+    except CommandError as wrong:
+        as_json({"wrong": [wrong.sentence]})
+        raise
+    as_json({"wrong": []})
 
 
 @app.command()

@@ -13,6 +13,7 @@ from storage.keyholder.asking import Ask
 from storage.keyholder.attempts import Attempts, Counted, Slowed
 from storage.keyholder.books import CannotWrite
 from storage.keyholder.core import Core, No
+from storage.keyholder.deposit_keys import DepositKeys
 from storage.keyholder.due import Due
 from storage.keyholder.factors import WeakSecret
 from storage.keyholder.heads import Heads
@@ -49,7 +50,8 @@ class Holder:
         self._heads = Heads(core, self.alarms)
         self._administering = Administering(core, self._attempts)
         self._add_special_acts(Upkeep(core, self._keyring, keystore, directory))
-        self._messages = Messages(core, self._keyring, self.alarms)
+        self.deposit_keys = DepositKeys(core, self._keyring)
+        self._messages = Messages(core, self._keyring, self.deposit_keys, self.alarms)
         self._due = Due(core)
         self._pages = Pages(core.books.journal)
         self._operations: OrderedDict[UUID, None] = OrderedDict()
@@ -84,8 +86,8 @@ class Holder:
             protocol.AskTicket: messages.ticket,
             protocol.OpenMessage: messages.open,
             protocol.DestroyMessage: messages.destroy,
-            protocol.SpentKeys: messages.deposit_keys.spent,
-            protocol.DestroyDepositKey: messages.deposit_keys.destroy,
+            protocol.SpentKeys: self.deposit_keys.spent,
+            protocol.DestroyDepositKey: self.deposit_keys.destroy,
             protocol.OpenRecordsKey: messages.open_records,
             protocol.IndexNumbers: messages.index,
             protocol.LookUpNumber: messages.look_up,

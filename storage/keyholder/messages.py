@@ -51,14 +51,16 @@ class Pass:
 
 
 class Messages:
-    def __init__(self, core: Core, keyring: Keyring, alarms: Alarms) -> None:
+    def __init__(
+        self, core: Core, keyring: Keyring, deposit_keys: DepositKeys, alarms: Alarms
+    ) -> None:
         self._core = core
         self._keyring = keyring
         self._tickets: OrderedDict[bytes, Pass] = OrderedDict()
         self._look_ups: OrderedDict[bytes, list[int]] = OrderedDict()
         self._indexed = (0, 0)
         """The hour, and how many numbers were indexed in it."""
-        self.deposit_keys = DepositKeys(core, keyring)
+        self._deposit_keys = deposit_keys
         self._destroyed = (0, 0)
         """The hour, and how many messages were destroyed in it on the exchange's word alone."""
         self._alarms = alarms
@@ -102,7 +104,7 @@ class Messages:
                 entry = _entry(Event.MESSAGE_ADOPTED, request.evidence, request.message)
                 await self._core.books.write(entry, draft.change())
                 self._holding[request.content] = request.message
-            self.deposit_keys.adopted(request.key)
+            self._deposit_keys.adopted(request.key)
         return protocol.Wrapped(slot)
 
     async def ticket(self, request: protocol.AskTicket) -> protocol.Ticket:
@@ -220,7 +222,7 @@ class Messages:
         backup, lapses = settings.last_backup, now
         if backup is not None and backup >= secret.adopted:
             lapses = max(now, backup + self._core.config.backup_days * DAY)
-        lapses = max(lapses, *map(self.deposit_keys.gone_by, secret.deposits), now)
+        lapses = max(lapses, *map(self._deposit_keys.gone_by, secret.deposits), now)
         facts = {
             "what": f"voicemail message {request.message}",
             "content": " ".join(str(content_id(content)) for content in secret.contents),

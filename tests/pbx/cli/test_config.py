@@ -22,6 +22,14 @@ def test_check_names_line_key_and_rule_with_exit_2(capsys, tmp_path) -> None:
     )
 
 
+def test_check_speaks_json_to_programs(capsys, tmp_path) -> None:
+    path = tmp_path / "pbx.toml"
+    for text, code in (("", Exit.DONE), ("[metrics]\nport = 'x'\n", Exit.USAGE)):
+        path.write_text(text)
+        assert cli.run(["config", "check", str(path), "--json"]) == code
+        assert len(json.loads(capsys.readouterr().out)["wrong"]) == (code == Exit.USAGE)
+
+
 def test_show_includes_the_defaults(capsys, tmp_path) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "pbx.toml").write_text("[metrics]\nport = 0\n")

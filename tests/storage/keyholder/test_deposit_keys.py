@@ -81,3 +81,13 @@ async def test_keys_are_named_when_they_would_be_let_go_and_not_before(
 
     assert first == box.key.id
     assert await spent() == [second]
+
+
+async def test_a_certificate_counts_on_the_day_after_the_key_may_go(house: House, box: Box) -> None:
+    keys, week = house.holder.deposit_keys, 7 * 86_400
+
+    assert keys.gone_by(box.key.id) == box.key.until + 8 * 86_400_000_000
+    house.time.pass_(5 * week)
+    assert keys.gone_by(box.key.id) == house.core.clock() + 86_400_000_000
+    await house.ask(DestroyDepositKey(box.key.id, evidence()), Done)
+    assert keys.gone_by(box.key.id) == 0
