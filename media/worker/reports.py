@@ -27,6 +27,7 @@ class Reports:
         self._heard_at = 0.0
         self._told = (0, 0)
         self._said_packets = 0
+        self._about, self._lost_before = stream.ssrc, 0
         self.received = self.sent = self.refused = 0
         self.lost_there = 0
         self.jitter_there = 0
@@ -63,7 +64,9 @@ class Reports:
         return rtcp.goodbye(self._stream.ssrc, self._cname)
 
     def _learn(self, block: ReportBlock, wall: float) -> None:
-        self.lost_there = max(block.lost, 0)
+        if block.ssrc != self._about:  # we began anew, and so does its count
+            self._about, self._lost_before = block.ssrc, self.lost_there
+        self.lost_there = self._lost_before + max(block.lost, 0)
         self.jitter_there = block.jitter
         if block.last_report:
             units = rtcp.middle_of_ntp(wall) - block.last_report - block.delay & 0xFFFFFFFF

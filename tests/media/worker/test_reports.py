@@ -81,6 +81,19 @@ def test_the_round_trip_is_what_is_left_without_the_phones_delay(world: World) -
     assert (world.reports.lost_there, world.reports.jitter_there) == (4, 80)
 
 
+def test_what_was_lost_before_the_stream_began_anew_is_lost_still(world: World) -> None:
+    for lost, all_of_it in ((4, 4), (5, 5)):
+        block = ReportBlock(world.stream.ssrc, 0, lost, 0, 80, 0, 0)
+        world.reports.receive(compound(7, "phone", world.wall, None, (block,)))
+        assert world.reports.lost_there == all_of_it
+
+    world.stream.begin_anew()
+    for lost, all_of_it in ((0, 5), (2, 7), (3, 8)):
+        block = ReportBlock(world.stream.ssrc, 0, lost, 0, 80, 0, 0)
+        world.reports.receive(compound(7, "phone", world.wall, None, (block,)))
+        assert world.reports.lost_there == all_of_it
+
+
 @pytest.mark.parametrize("last", [0, 12345])
 def test_a_report_without_sense_of_time_gives_no_round_trip(world: World, last: int) -> None:
     block = ReportBlock(world.stream.ssrc, 0, -4, 0, 80, last, 0)
