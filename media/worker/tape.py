@@ -13,7 +13,7 @@ from media.worker.codecs.conversion import PLACED
 from media.worker.vault import SEGMENT_MS
 
 MS = 1000
-SLACK = 0.15
+SLACK = 0.2
 """How much later than its time a packet may come."""
 SPREAD = 0.1
 """Recordings that began together do not all go to the disk together. With a piece and the slack it

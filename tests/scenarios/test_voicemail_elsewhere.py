@@ -56,6 +56,11 @@ async def test_a_lobby_lets_nobody_in_until_its_policy_says_so(exchange: Message
     await allow(exchange, "login")
     async with exchange.calling("lobby", "*97") as lobby:
         lobby.speak()
+        await typed(lobby, "vm-number", "7777")  # nobody's, which is not said
+        await typed(lobby, "vm-pin", PIN)
+        await lobby.prompted("vm-refused")
+        await lobby.prompted("vm-pin")
+        lobby.press("*")  # somebody else
         await typed(lobby, "vm-number", "1002")
         await typed(lobby, "vm-pin", PIN)
         await lobby.hears(HERTZ, 0.5)
