@@ -19,6 +19,7 @@ MEASURED = {
     "test_voicemail_elsewhere",
     "test_voicemail_menus",
     "test_voicemail_reply",
+    "test_voicemail_trouble",
 }
 """Those that drive features which nothing but a call can drive."""
 
