@@ -36,6 +36,7 @@ from media.client import (
 )
 from media.prompts import prepare
 from media.worker.rtcp import ReportBlock, Sent, compound, reports
+from pbx.processes.hardening import put_ahead
 from tests.support.media_desk import Desk, place, samples, talk
 from tests.support.media_worker import ROOT, WorkerProcess
 from tests.support.rtp_phone import Heard, RtpPhone, context
@@ -350,6 +351,9 @@ async def test_a_leg_that_falls_silent_is_told(desk: Desk) -> None:
 
 async def test_strangers_at_20000_packets_a_second_do_not_disturb_the_tone(desk: Desk) -> None:
     a, b = RtpPhone(), RtpPhone(GCM)
+    for worker in desk.workers:
+        assert worker.process is not None
+        put_ahead(worker.process.pid)  # as `pbx serve` does
     caller, _ = await desk.call(a, b)
     wire = a.send()
     await until(b, 1)
