@@ -162,7 +162,20 @@ async def test_the_key_holder_goes_away_while_somebody_listens(exchange: Message
 async def test_without_the_disk_of_messages_a_listener_is_told_and_goes_on(
     exchange: MessageExchange,
 ) -> None:
-    await leave(exchange, seconds=1.1)
+    async with exchange.calling("alice", "*981002") as caller:
+        caller.speak()
+        await to_beep(caller)
+        await caller.say(HERTZ, 1.1)
+        caller.press("#")
+        await caller.prompted("vm-review")
+        with unmounted(exchange):
+            caller.press("2")  # what was said is not there to be heard
+            await caller.prompted("vm-fault")
+        await caller.prompted("vm-review")
+        caller.press("1")
+        await caller.prompted("vm-left")
+        await caller.hang_up()
+    await exchange.kept()
     await exchange.office.chores()
     async with exchange.calling("bob", "*97") as bob:
         await sign_in(bob)
@@ -292,6 +305,10 @@ async def test_a_greeting_takes_the_place_of_the_one_before_and_a_wrong_pin_chan
             await past_beep(bob)
             await bob.say(OWN, 0.6)
             bob.press("#")
+            await bob.prompted("vm-keep")
+            with unmounted(exchange):
+                bob.press("2")
+                await bob.prompted("vm-fault")
             await bob.prompted("vm-keep")
             bob.press("1")
             await bob.prompted("vm-done")
