@@ -209,8 +209,13 @@ async def heard(unit: Unit, deed: Deed, message: UUID) -> None:
 
 
 async def save(unit: Unit, deed: Deed, message: UUID) -> None:
-    """Kept on purpose."""
-    await _enter(unit, deed, message, VISIBLE, MessageState.SAVED, Action.MESSAGE_SAVED)
+    """Kept on purpose; who says so again does not make it be kept for longer."""
+    row = await _row(unit.connection, message)
+    is_again = row.state == MessageState.SAVED
+    await _enter(
+        unit, deed, message, VISIBLE, MessageState.SAVED, Action.MESSAGE_SAVED,
+        **({"state_at": row.state_at} if is_again else {}),
+    )  # fmt: skip
 
 
 async def delete(unit: Unit, deed: Deed, message: UUID, policy: str) -> None:
@@ -334,7 +339,9 @@ async def _enter(
     if row.state not in tuple(allowed):
         raise WrongState("message", f"is {row.state}")
     await unit.connection.execute(
-        update(table).where(table.c.id == message).values(state=state, state_at=deed.at, **values)
+        update(table)
+        .where(table.c.id == message)
+        .values({"state": state, "state_at": deed.at, **values})
     )
     unit.record(
         deed.entry(

@@ -1,7 +1,8 @@
 """How long messages are kept: after listening, by mailbox, by the owner's role, or by default.
 
-A message that nobody has heard is never due, nor is anything of a mailbox on legal hold. What is
-due is first hidden, and destroyed when the time in which it can be brought back is over.
+Whoever brings a message back gives it that time again, from then on. A message that nobody has
+heard is never due, nor is anything of a mailbox on legal hold. What is due is first hidden, and
+destroyed when the time in which it can be brought back is over.
 """
 
 from collections.abc import Mapping
@@ -93,7 +94,8 @@ async def to_hide(connection: AsyncConnection, now: int) -> list[Due]:
     found = []
     for row in (await connection.execute(query)).all():
         days, rule = inforce.days(row.mailbox_id)
-        if row.mailbox_id not in inforce.held and row.heard_at + days * DAY <= now:
+        since = max(row.heard_at, row.state_at)
+        if row.mailbox_id not in inforce.held and since + days * DAY <= now:
             found.append(Due(row.id, row.mailbox_id, row.content, rule))
     return found
 

@@ -32,6 +32,22 @@ async def test_what_was_heard_is_due_after_its_days_and_the_unheard_never(stores
     assert later.message == one.id
 
 
+async def test_who_brings_a_message_back_gives_it_its_time_again_and_who_saves_it_twice_does_not(
+    stores: Stores,
+) -> None:
+    back, kept = await heard(stores), await heard(stores)
+    stores.clock.now += 60 * DAY
+    await stores.do(messages.save, kept.id)
+    await stores.do(messages.delete, back.id, "owner")
+    await stores.do(messages.undelete, back.id)
+
+    at_first = await stores.ask(retention.to_hide, stores.clock() + 30 * DAY)
+    later = await stores.ask(retention.to_hide, stores.clock() + 90 * DAY)
+
+    assert [due.message for due in at_first] == [kept.id]
+    assert {due.message for due in later} == {kept.id, back.id}
+
+
 async def test_a_mailbox_may_have_days_of_its_own(stores: Stores) -> None:
     one, _ = await heard(stores), await heard(stores, OTHER)
     await stores.do(greetings.keep_for, BOX, 0, 10)
