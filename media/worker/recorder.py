@@ -154,9 +154,10 @@ class Recorder:
         assert isinstance(self._codec, Codec)  # noqa: S101 - as `_hear` found
         if {codec.name, self._codec.name} == {"pcmu", "pcma"}:
             table = g711.ULAW_TO_ALAW if codec.name == "pcmu" else g711.ALAW_TO_ULAW
-            turned = bytearray(voice).translate(table)
+            theirs = bytearray(voice)
+            turned = theirs.translate(table)
             self._take(timestamp, memoryview(turned))
-            turned[:] = bytes(len(turned))
+            turned[:] = theirs[:] = bytes(len(turned))
         else:
             self.finish("codec")
 

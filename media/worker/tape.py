@@ -37,6 +37,8 @@ class Tape:
         self._base: int | None = None
         """The timestamp at the tape's beginning."""
         self._pieces: dict[int, bytearray] = {}
+        self._ends: dict[int, int] = {}
+        """How far those of Opus are written: one that grew would leave copies behind."""
         self._given = 0
         self._until = 0
         """Where the newest voice ends. It is ahead of our clock when the first packet came late:
@@ -72,8 +74,7 @@ class Tape:
     def due(self, now: float) -> Iterator[bytearray]:
         """The pieces that are over."""
         while now >= self.next_due or self.is_ripe:
-            yield self._piece(self._given)
-            self._pieces.pop(self._given)
+            yield self._over(self._given)
             self._given += 1
 
     def end(self) -> None:
@@ -85,14 +86,13 @@ class Tape:
         end = max(round((now - self.began) * MS), self._until)
         milliseconds = end - self._given * SEGMENT_MS
         milliseconds = min(max(milliseconds // 20 * 20, 0), SEGMENT_MS)
-        left = self._piece(self._given)
+        left = self._over(self._given)
         if self._codec != "opus":
             cut = milliseconds * len(self._blank) // SEGMENT_MS
             left[cut:] = bytes(len(left) - cut)
             del left[cut:]
         for later in self._pieces.values():
-            if later is not left:
-                later[:] = bytes(len(later))
+            later[:] = bytes(len(later))
         self._pieces.clear()
         return left, milliseconds
 
@@ -102,7 +102,8 @@ class Tape:
             number, offset = divmod(place, len(self._blank))
             part = voice[: len(self._blank) - offset]
             if number >= self._given:
-                self._piece(number)[offset : offset + len(part)] = part
+                # A bytearray that is assigned to copies first, and nobody wipes the copy.
+                memoryview(self._piece(number))[offset : offset + len(part)] = part
             place += len(part)
             voice = voice[len(part) :]
 
@@ -110,14 +111,28 @@ class Tape:
         number, offset = divmod(at, SEGMENT_MS)
         if number < self._given:
             return
+        end = self._ends.get(number, 0)
+        start = end + PLACED.size
+        if start + len(voice) <= MAX_OPUS:
+            piece = memoryview(self._piece(number))
+            piece[end:start] = PLACED.pack(offset, len(voice))
+            piece[start : start + len(voice)] = voice
+            self._ends[number] = start + len(voice)
+
+    def _over(self, number: int) -> bytearray:
+        """The piece as far as it goes; nothing of it stays here."""
         piece = self._piece(number)
-        if len(piece) + PLACED.size + len(voice) <= MAX_OPUS:
-            piece += PLACED.pack(offset, len(voice))
-            piece += voice
+        del self._pieces[number]
+        if self._codec != "opus":
+            return piece
+        end = self._ends.pop(number, 0)
+        made = bytearray(memoryview(piece)[:end])
+        piece[:end] = bytes(end)
+        return made
 
     def _piece(self, number: int) -> bytearray:
         if number not in self._pieces:
-            self._pieces[number] = bytearray(self._blank)
+            self._pieces[number] = bytearray(self._blank or MAX_OPUS)
         return self._pieces[number]
 
 

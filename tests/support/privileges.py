@@ -5,10 +5,10 @@ A route without an entry here fails the tests that walk the application.
 """
 
 from tests.support.uses import factors, groups, roles
-from tests.support.uses.audit import ledger_export
+from tests.support.uses.audit import ledger_export, review_item
 from tests.support.uses.calls import recorded
 from tests.support.uses.extensions import assign, extension, held, release, undo
-from tests.support.uses.glass import approve_glass, break_glass
+from tests.support.uses.glass import approve_glass, break_glass, nurse, patient_box
 from tests.support.uses.mailboxes import join, owned, part, share, shared
 from tests.support.uses.messages import message
 from tests.support.uses.people import leave, newcomer, suspend
@@ -33,11 +33,14 @@ __all__ = [
     "ledger_export",
     "message",
     "newcomer",
+    "nurse",
     "owned",
     "part",
+    "patient_box",
     "phone",
     "recorded",
     "release",
+    "review_item",
     "roles",
     "share",
     "shared",
