@@ -181,6 +181,16 @@ def test_what_is_answered_is_open_no_more():
     assert dialog.admit(theirs("INVITE", 4)) is None
 
 
+def test_what_is_lost_with_its_connection_is_open_no_more_and_an_old_one_ends_nothing():
+    dialog = confirmed_uas()
+    one, two = (theirs("INVITE", number, OFFER) for number in (2, 3))
+    assert dialog.admit(one) is None
+    dialog.lost(one)
+    assert dialog.admit(two) is None
+    dialog.lost(one)
+    assert dialog.admit(theirs("INVITE", 4, OFFER)).status == 500
+
+
 @pytest.mark.parametrize("ours", [True, False])
 @pytest.mark.parametrize(
     ("method", "body", "settled"),
