@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, or_, select
+from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.conflicts import NotFound, Taken, WrongState
@@ -174,21 +174,21 @@ class Grants:
         return Grant(_facts(row), self._fields.open(row.reason_sealed, cell))
 
 
+def in_force(now: int) -> ColumnElement[bool]:
+    """Which grants count at `now`: given, and not ended."""
+    has_time = or_(table.c.until.is_(None), table.c.until > now)
+    return and_(table.c.state == GrantState.ACTIVE, has_time)
+
+
 async def roles_of(connection: AsyncConnection, person: UUID, now: int) -> frozenset[Role]:
     """The roles a person holds at `now`, by grants that have begun and not ended."""
-    query = select(table.c.role).where(
-        table.c.person_id == person,
-        table.c.state == GrantState.ACTIVE,
-        or_(table.c.until.is_(None), table.c.until > now),
-    )
+    query = select(table.c.role).where(table.c.person_id == person, in_force(now))
     return frozenset(Role(role) for role in (await connection.scalars(query)).all())
 
 
 async def roles_held(connection: AsyncConnection, now: int) -> dict[UUID, frozenset[Role]]:
     """The same of everybody who has one."""
-    query = select(table.c.person_id, table.c.role).where(
-        table.c.state == GrantState.ACTIVE, or_(table.c.until.is_(None), table.c.until > now)
-    )
+    query = select(table.c.person_id, table.c.role).where(in_force(now))
     held: dict[UUID, frozenset[Role]] = {}
     for row in (await connection.execute(query)).all():
         held[row.person_id] = held.get(row.person_id, frozenset()) | {Role(row.role)}
@@ -219,9 +219,8 @@ async def holders(connection: AsyncConnection, role: Role, now: int) -> frozense
         .join(people, people.c.id == table.c.person_id)
         .where(
             table.c.role == role,
-            table.c.state == GrantState.ACTIVE,
             people.c.state == "active",
-            or_(table.c.until.is_(None), table.c.until > now),
+            in_force(now),
         )
     )
     return frozenset((await connection.scalars(query)).all())
@@ -229,11 +228,7 @@ async def holders(connection: AsyncConnection, role: Role, now: int) -> frozense
 
 async def in_force_by_installation(connection: AsyncConnection, now: int) -> int:
     """How many roles are held now that no second person ever approved."""
-    query = select(func.count()).where(
-        table.c.by_installation,
-        table.c.state == GrantState.ACTIVE,
-        or_(table.c.until.is_(None), table.c.until > now),
-    )
+    query = select(func.count()).where(table.c.by_installation, in_force(now))
     return int(await connection.scalar(query) or 0)
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage import greetings, holds, policies
+from storage import grants, greetings, holds, policies
 from storage.keyholder.acts import Role
 from storage.messages import MessageState
 from storage.models.extensions import tenure
@@ -125,10 +125,7 @@ async def _roles(connection: AsyncConnection, now: int) -> dict[UUID, frozenset[
     query = (
         select(tenure.c.mailbox_id, role_grant.c.role)
         .join(role_grant, role_grant.c.person_id == tenure.c.person_id)
-        .where(
-            role_grant.c.state == "active",
-            (role_grant.c.until.is_(None)) | (role_grant.c.until > now),
-        )
+        .where(grants.in_force(now))
     )
     found: dict[UUID, frozenset[Role]] = {}
     for row in (await connection.execute(query)).all():

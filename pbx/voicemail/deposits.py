@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 
-from media.client import Recorded, Resealed, Stored
+from media.client import LeftRecording, Recorded, Resealed, Stored
 from storage import messages
 from storage.deeds import Deed
 from storage.deposits import (
@@ -195,8 +195,7 @@ class Deposits:
         finally:
             self._drafts.pop(draft.content, None)
         recorded = draft.recorded
-        shortest = SHORTEST if recorded is not None and recorded.is_complete else 1
-        if recorded is None or draft.is_unwanted or recorded.milliseconds < shortest:
+        if recorded is None or draft.is_unwanted or is_too_short(recorded):
             await self.abandon(draft)
             return
         await self.keep(self._message(draft, recorded), OpenDeposit(draft.begun), draft.actor)
@@ -323,6 +322,12 @@ class Deposits:
 
     def _deed(self, new: NewMessage, actor: Actor) -> Deed:
         return Deed(actor, new.id, self._clock())
+
+
+def is_too_short(recording: Recorded | LeftRecording) -> bool:
+    """To be kept. Of what was cut off nobody knows how much had been said: whatever is durable
+    is kept."""
+    return recording.milliseconds < (SHORTEST if recording.is_complete else 1)
 
 
 def _kept(key: RecordsKey) -> HourKey:

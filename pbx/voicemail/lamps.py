@@ -138,20 +138,21 @@ class Lamps:
         devices = self.ground.directory().devices.values()
         dark = frozenset(one.id for one in devices if not one.shows_lamp)
         switched, self._dark = dark ^ self._dark, dark
-        subscribed = {held.device for held in self._by_dialog.values()}
-        for device in switched - subscribed:
-            unknown = [one for one in self._mailboxes_of(device) if one not in self._known]
-            for mailbox in unknown:
-                self._look(mailbox)
-            if not unknown:
+        for device in switched - self._by_device.keys():
+            if not self._looks_first(device, None):
                 self._tell_device(device, is_back=False)
 
     def _tell_or_look(self, held: Subscription) -> None:
-        unknown = [one for one in self._mailboxes_of(held.device) if one not in self._known]
-        for mailbox in unknown:
-            self._look(mailbox, held.device)
-        if not unknown:
+        if not self._looks_first(held.device, held.device):
             self._tell(held)
+
+    def _looks_first(self, device: UUID, told: UUID | None) -> bool:
+        """Whether its mailboxes have to be looked at before anything is said: then they are, for
+        the one device that is told, or all of theirs."""
+        unknown = [one for one in self._mailboxes_of(device) if one not in self._known]
+        for mailbox in unknown:
+            self._look(mailbox, told)
+        return bool(unknown)
 
     def alarm(self, people: frozenset[UUID]) -> None:
         """These are to look after voicemail: their lamps burn until nobody is named any more."""

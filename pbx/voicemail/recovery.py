@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from media.client import LeftRecording, MediaClient, MediaError
-from pbx.voicemail.deposits import SHORTEST, Deposits
+from pbx.voicemail.deposits import Deposits, is_too_short
 from storage import greetings, messages
 from storage.database import Database
 from storage.deposits import Begun, OpenDeposit
@@ -124,7 +124,7 @@ class Recovery:
             self.cut += 1
             await self._deposits.cut(held, file.segments)
         is_half = held.begun.is_copy and not file.is_complete
-        if file.kind != "deposit" or is_half or file.milliseconds < _shortest(file):
+        if file.kind != "deposit" or is_half or is_too_short(file):
             await self._deposits.lost(held)
             await self._remove(file.content)
             return
@@ -151,11 +151,6 @@ class Recovery:
             await self._media.remove([content])
         except MediaError:
             log.warning("a file that nobody wants was not removed")
-
-
-def _shortest(file: LeftRecording) -> int:
-    """Of what was cut off nobody knows how much had been said: whatever is durable is kept."""
-    return SHORTEST if file.is_complete else 1
 
 
 def _is_cut(file: LeftRecording, held: OpenDeposit) -> bool:

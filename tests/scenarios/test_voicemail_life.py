@@ -11,19 +11,15 @@ import pytest
 from pbx.directory import Directory
 from storage import messages, retention
 from storage.database import Database
-from storage.deeds import Deed
-from storage.identifiers import new_id
 from storage.keyholder import acts
 from storage.keyholder.acts import Role
 from storage.keyholder.client import Refused
 from storage.keyholder.signing import SignedStatement, is_signed
-from storage.ledger.entry import SYSTEM
-from storage.ledger.unit import Unit
 from storage.messages import Message, MessageState
 from tests.support.calling import database
 from tests.support.keyholder import evidence
 from tests.support.message_exchange import MessageExchange
-from tests.support.voicemail_calls import leave
+from tests.support.voicemail_calls import do, leave
 
 __all__ = ["database"]
 DAYS = 86_400
@@ -33,14 +29,6 @@ DAYS = 86_400
 async def exchange(open_path: Path, database: Database) -> AsyncIterator[MessageExchange]:
     async with MessageExchange(open_path, database, ring_seconds=5) as running:
         yield running
-
-
-async def do(exchange: MessageExchange, verb: object, *arguments: object) -> None:
-    async def work(unit: Unit) -> None:
-        deed = Deed(SYSTEM, new_id(exchange.now), exchange.now())
-        await verb(unit, deed, *arguments)  # type: ignore[operator]
-
-    await exchange.committer.run(work)
 
 
 async def opens(exchange: MessageExchange, message: Message) -> bool:

@@ -11,19 +11,15 @@ import pytest
 
 from storage import messages
 from storage.database import Database
-from storage.deeds import Deed
 from storage.errors import StorageError
-from storage.identifiers import new_id
 from storage.keyholder.protocol import Edge, SessionView
-from storage.ledger.entry import SYSTEM
-from storage.ledger.unit import Unit
 from storage.messages import Message, MessageState
 from storage.retention import Due
 from tests.support.calling import database
 from tests.support.disk_shim import environment
 from tests.support.keyholder import evidence
 from tests.support.message_exchange import PIN, Caller, MessageExchange
-from tests.support.voicemail_calls import HERTZ, leave, past_beep, sign_in, to_beep
+from tests.support.voicemail_calls import HERTZ, do, leave, past_beep, sign_in, to_beep
 
 pytestmark = pytest.mark.usefixtures("nothing_in_clear")
 
@@ -37,16 +33,6 @@ OWN = 450.0
 async def exchange(open_path: Path, database: Database) -> AsyncIterator[MessageExchange]:
     async with MessageExchange(open_path, database, ring_seconds=5) as running:
         yield running
-
-
-async def do(exchange: MessageExchange, verb: object, *arguments: object) -> None:
-    """Somebody else, by command."""
-
-    async def work(unit: Unit) -> None:
-        deed = Deed(SYSTEM, new_id(exchange.now), exchange.now())
-        await verb(unit, deed, *arguments)  # type: ignore[operator]
-
-    await exchange.committer.run(work)
 
 
 async def heard(exchange: MessageExchange) -> int:

@@ -1,5 +1,9 @@
 """What lean phones do with a mailbox, step by step."""
 
+from storage.deeds import Deed
+from storage.identifiers import new_id
+from storage.ledger.entry import SYSTEM
+from storage.ledger.unit import Unit
 from tests.support.message_exchange import PIN, Caller, MessageExchange
 
 HERTZ = 700.0
@@ -36,3 +40,13 @@ async def sign_in(caller: Caller, pin: str = PIN) -> None:
     caller.speak()
     await caller.prompted("vm-pin")
     caller.press(pin + "#")
+
+
+async def do(exchange: MessageExchange, verb: object, *arguments: object) -> None:
+    """What somebody else does meanwhile, by command."""
+
+    async def work(unit: Unit) -> None:
+        deed = Deed(SYSTEM, new_id(exchange.now), exchange.now())
+        await verb(unit, deed, *arguments)  # type: ignore[operator]
+
+    await exchange.committer.run(work)
