@@ -8,7 +8,6 @@ from pbx import logs
 from tests.support.clinic import clinic, field_key
 from tests.support.databases import database, database_urls, postgres_cluster, sqlite_template
 from tests.support.directories import open_path
-from tests.support.greenlets import keep_those_of_threads
 from tests.support.installation import installation
 from tests.support.measuring import pytest_runtest_protocol
 from tests.support.stores import stores
@@ -35,5 +34,3 @@ logs.configure(process="test", shape="json")
 # How long an example takes, or how long it takes to think of one, says how busy the machine is.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
-
-keep_those_of_threads()
