@@ -132,7 +132,8 @@ def suspend_person(draft: Draft, identifier: UUID, *, leave: bool, now: int) -> 
     if decisions.is_indispensable(draft.all(Person), identifier, now):
         raise No("nobody could administer without this person")
     if not leave:
-        draft.put(msgspec.structs.replace(person, standing=Standing.SUSPENDED, invitation=None))
+        held = Standing.SUSPENDED
+        draft.put(msgspec.structs.replace(person, standing=held, invitation=None, pending=None))
         return
     draft.put(
         Person(person.id, person.login, Standing.LEFT, person.created, last_seen=person.last_seen)

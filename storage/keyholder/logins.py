@@ -190,9 +190,12 @@ class Logins:
             await self._attempts.failed(ask.origin, person, ask.entry(Event.REFUSED))
 
     def _enrolled(self, ask: Ask, identifier: UUID) -> Person | None:
-        """The new factors are the person's from now on; the old ones and the PIN are gone."""
+        """The new factors are the person's from now on; the old ones and the PIN are gone. A new
+        app alone (`ReplaceTotp`) was begun in a session, and is confirmed in one."""
         person = self._core.store.get(Person, identifier)
         if person is None or person.pending is None or not self._may_enrol(person):
+            return None
+        if person.invitation is None and person.standing is not Standing.INVITED:
             return None
         confirmed = self._confirmed(ask, person.pending)
         if confirmed is None:
@@ -219,8 +222,9 @@ class Logins:
         stretched = await self._core.stretcher.stretch(ask.secrets.new_password)
 
         def change(proved: Person, held: Factors) -> Person:
+            # Who knew the old password may have begun a new app with it: that is over too.
             return msgspec.structs.replace(
-                proved, factors=msgspec.structs.replace(held, password=stretched)
+                proved, factors=msgspec.structs.replace(held, password=stretched), pending=None
             )
 
         return await self._change_own(ask, person, change)

@@ -1,5 +1,6 @@
 """storage/keyholder/logins.py"""
 
+import base64
 from uuid import uuid4
 
 import msgspec
@@ -401,3 +402,38 @@ async def test_a_security_key_is_added_and_removed_by_password_and_code(
     assert isinstance(added, Done)
     assert removed.person == admin.id
     assert await desk.log_in() == Refusal()
+
+
+async def _begun(house: House, admin: Someone) -> Someone:
+    """Somebody who knew password and code for a moment has begun a new app, and waits."""
+    answer, asker = await house.step_up(admin, acts.ReplaceTotp(), password=admin.password)
+    assert isinstance(answer, Done)
+    secret = asker.open(answer.answer, Enrolment).totp_secret
+    totp = base64.b32decode(secret + "=" * (-len(secret) % 8))
+    return Someone(admin.id, admin.login, admin.password, totp, session=admin.session)
+
+
+async def test_a_new_app_that_was_begun_is_confirmed_in_a_session_alone(
+    house: House, admin: Someone
+) -> None:
+    thief = await _begun(house, admin)
+
+    answer, _ = await house.perform(
+        acts.ConfirmEnrolment(admin.login), password=thief.password, totp=house.code(thief)
+    )
+
+    assert answer == Refusal()
+    await house.done(thief, acts.ConfirmTotp())
+
+
+async def test_a_new_app_that_was_begun_before_the_password_changed_counts_no_more(
+    house: House, admin: Someone
+) -> None:
+    thief = await _begun(house, admin)
+    await house.done(admin, acts.ChangePassword(), password=admin.password, new_password=STRONG)
+
+    answer, _ = await house.step_up(thief, acts.ConfirmTotp())
+
+    assert answer == Refusal()
+    admin.password = STRONG
+    assert isinstance(await house.log_in(admin), Opened)
