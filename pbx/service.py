@@ -77,12 +77,12 @@ def worker(setting: Setting) -> int:
     from storage.keyholder.line import Line
     from storage.sealed.vault import Vault
 
-    lifeline, layout = setting.lifeline, setting.layout
+    lifeline, layout, systemd = setting.lifeline, setting.layout, setting.systemd
     line = Line(layout.keyholder_worker_socket)
 
     def ready() -> None:
         lifeline.ready()
-        setting.systemd.ready("serving")
+        systemd.ready("serving")
 
     # Pings are answered by the loop that relays: a worker that hangs is noticed.
     watch = {lifeline.fileno(): lifeline.answer} if lifeline.is_held else {}
@@ -98,6 +98,7 @@ def worker(setting: Setting) -> int:
             ready=ready,
             reloaded=lifeline.ready,
             watch=watch,
+            beat=(systemd.watchdog / 2, systemd.alive) if systemd.watchdog else None,
         )
     return Exit.DONE
 

@@ -147,7 +147,7 @@ class Supervisor:
         every = min(PING_EVERY, (self._systemd.watchdog or 2 * PING_EVERY) / 2)
         while True:
             for child in self._children:
-                child.ping()
+                child.ping(every)
             self._tell_news()
             self._systemd.alive()
             await asyncio.sleep(every)

@@ -64,6 +64,14 @@ def test_what_a_unit_starts_is_a_process_of_ours(name: str, tmp_path: Path) -> N
     assert "cannot be read" in done.stderr
 
 
+def test_no_unit_is_given_up_and_one_that_hangs_is_replaced() -> None:
+    """systemd's own limit is five starts in ten seconds, and then never again."""
+    for unit in UNITS:
+        assert values(unit, "StartLimitIntervalSec") == ["0"], unit.name
+        assert values(unit, "Restart") == ["on-failure"], unit.name
+        assert values(unit, "WatchdogSec") == ["30"], unit.name
+
+
 def test_each_unit_may_write_where_its_process_must() -> None:
     own = INSTALLED
     wanted = {

@@ -44,12 +44,14 @@ def run(
     ready: Callable[[], None] = lambda: None,
     reloaded: Callable[[], None] | None = None,
     watch: Mapping[int, Callable[[], None]] | None = None,
+    beat: tuple[float, Callable[[], None]] | None = None,
 ) -> None:
     """Serve one worker's slice of ports until SIGTERM; `peers` are the accounts that may ask.
 
     `messages` is the directory of sealed files, and `vault` seals and opens them. SIGHUP reads the
     prompts again, then `reloaded` is called. `watch` has descriptors of whoever started us and
-    what to do when one is readable; what that raises ends the worker.
+    what to do when one is readable; what that raises ends the worker. `beat` is called every so
+    many seconds by the loop that relays.
     """
     limits.raise_files(config)
     limits.forbid_dumps()
@@ -69,6 +71,8 @@ def run(
     coder.warm()
     _settle_memory()
     ready()
+    if beat is not None:
+        _keep_beating(loop, *beat)
     if parts.room is not None:
         parts.room.warm()
         sys.setswitchinterval(SWITCH)
@@ -138,6 +142,11 @@ def _made(
 
     told.append(Server(loop, directory / SOCKET_NAME, peers, roster.act, hello))
     return Parts(loop, sounds, crossing, room, roster, told[0])
+
+
+def _keep_beating(loop: Loop, every: float, beat: Callable[[], None]) -> None:
+    beat()
+    loop.at(loop.now() + every, lambda: _keep_beating(loop, every, beat))
 
 
 def _settle_memory() -> None:

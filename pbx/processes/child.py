@@ -58,7 +58,7 @@ class Child:
         self._process: asyncio.subprocess.Process | None = None
         self._watch: Watch | None = None
         self._restarts = 0
-        self._started = self._heard = time.monotonic()
+        self._started, self._silent = time.monotonic(), 0.0
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -102,12 +102,16 @@ class Child:
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(number)
 
-    def ping(self) -> None:
-        """Asks for a sign of life; kills a process that has given none for too long."""
+    def ping(self, since: float) -> None:
+        """Asks for a sign of life; kills a process that has given none for too long.
+
+        `since` the last time, in seconds: while everything stood still, we too, nobody was silent.
+        """
         if self._watch is None or self.state not in {"starting", "ready", "reloading"}:
             return
+        self._silent += since
         limit = SILENT_FOR if self.state == "ready" else STARTS_WITHIN
-        if time.monotonic() - self._heard > limit:
+        if self._silent > limit:
             log.error("a process hangs and is killed", process=self.role.name)
             self.send(signal.SIGKILL)
         elif self.state != "starting":
@@ -135,7 +139,7 @@ class Child:
     async def _live(self) -> int:
         """One life of the process, from start to exit code."""
         watch = self._watch = Watch()
-        self._started = self._heard = time.monotonic()
+        self._started, self._silent = time.monotonic(), 0.0
         self._enter("starting")
         loop = asyncio.get_running_loop()
         try:
@@ -188,7 +192,7 @@ class Child:
             # Readable and empty: the child has closed its end; its exit is awaited elsewhere.
             asyncio.get_running_loop().remove_reader(self._watch.fileno())
         for message in messages:
-            self._heard = time.monotonic()
+            self._silent = 0.0
             match message:
                 case Ready(facts):
                     self.facts = facts

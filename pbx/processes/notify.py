@@ -36,15 +36,16 @@ class Systemd:
         self._send("STOPPING=1")
 
     def alive(self) -> None:
-        self._send("WATCHDOG=1")
+        # Said again soon: not for this does a loop that relays voice wait.
+        self._send("WATCHDOG=1", patience=0.0)
 
-    def _send(self, *lines: str) -> None:
+    def _send(self, *lines: str, patience: float = 0.5) -> None:
         if self.address is None:
             return
         name = f"\0{self.address[1:]}" if self.address.startswith("@") else self.address
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
             # A manager that does not read must not stop us from serving calls.
-            channel.settimeout(0.5)
+            channel.settimeout(patience)
             try:
                 channel.connect(name)
                 channel.send("\n".join(lines).encode())

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +20,7 @@ from tests.support.installation import serving
 pytestmark = pytest.mark.timeout(600)  # real processes, on a machine that may be busy
 
 CHILDREN = ("keyholder", "worker-0", "exchange")
+READ = "configuration and certificates were read again"
 
 
 def process(supervisor: Supervisor, name: str) -> Process:
@@ -128,6 +130,25 @@ async def test_a_child_that_hangs_is_replaced(installation: Layout, monkeypatch)
 
         await until(lambda: process(served.supervisor, "worker-0").restarts >= 1)
         assert not is_alive(pid)
+
+
+async def test_nobody_hung_while_everything_stood_still(
+    installation: Layout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A container is paused, a machine is moved: afterwards it is much later at once."""
+    monkeypatch.setattr("pbx.supervisor.PING_EVERY", 0.005)
+    async with serving(installation) as served:
+        later = SimpleNamespace(monotonic=lambda: time.monotonic() + 3_600)
+        monkeypatch.setattr("pbx.processes.child.time", later)
+
+        for _ in range(5):  # each of them is asked for signs of life meanwhile
+            said = []
+            os.kill(os.getpid(), signal.SIGHUP)
+            await until(
+                lambda said=said: said.append(capsys.readouterr().err) or READ in "".join(said)
+            )
+
+        assert [p.restarts for p in served.supervisor.snapshot()] == [0, 0, 0]
 
 
 async def test_the_exchange_knows_how_every_process_is_doing(installation: Layout) -> None:

@@ -601,6 +601,23 @@ async def test_whoever_started_the_worker_can_end_it_by_its_descriptor(tmp_path:
     assert not (tmp_path / "control.sock").exists()
 
 
+async def test_the_loop_that_relays_gives_signs_of_life(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from media.config import MediaConfig\n"
+        "from media.worker.process import run\n"
+        "run(Path(sys.argv[1]), 0, MediaConfig(), peers=frozenset(),"
+        " beat=(0.01, lambda: print('alive', flush=True)))"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, str(tmp_path), cwd=ROOT, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert [await process.stdout.readline() for _ in range(5)] == [b"alive\n"] * 5
+
+    process.terminate()
+    assert await process.wait() == 0
+
+
 def test_prompts_are_spoken_once_and_a_clinics_recording_goes_first(tmp_path: Path) -> None:
     assert prepare(tmp_path / "made") == []
     spoken = (tmp_path / "made" / "goodbye.pcmu").read_bytes()
