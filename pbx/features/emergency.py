@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 
-from media.client import Fed, MediaError, Player, Prompt, Silence
+from media.client import Fed, MediaError, OfferRefused, Player, Prompt, Silence
 from pbx.b2bua.call import Call
 from pbx.b2bua.endings import CallOver
 from pbx.b2bua.events import Heard
@@ -28,7 +28,11 @@ NO_LINE_ONCE = Player(sounds=NO_LINE.sounds, times=3)
 
 async def emergency(call: Call, devices: tuple[UUID, ...]) -> None:
     """Announce, and ring the phones on site."""
-    await call.caller.accept()
+    try:
+        await call.caller.accept()
+    except OfferRefused:
+        await _without_words(call, devices)
+        raise
     call.outcome, call.cause, call.state = CallOutcome.ANSWERED, "internal", "emergency"
     await call.keep()
     with suppress(MediaError):  # the phones ring, with or without the words
@@ -41,6 +45,13 @@ async def emergency(call: Call, devices: tuple[UUID, ...]) -> None:
         event = await call.next()
         if isinstance(event, Heard) and isinstance(event.event, Fed):
             raise CallOver("emergency-no-line")
+
+
+async def _without_words(call: Call, devices: tuple[UUID, ...]) -> None:
+    """In the codec of this phone nothing can be said; the phones on site may speak it."""
+    winner = await _ring(call, devices)
+    if winner is not None:
+        await talk(call, winner)
 
 
 async def _ring(call: Call, devices: tuple[UUID, ...]) -> Leg | None:

@@ -74,3 +74,26 @@ async def test_a_caller_who_hangs_up_while_it_rings_on_site_stops_the_ringing(
             await incoming.cancelled.wait()
     media.close()
     assert (await the_record(exchange)).cause == "caller-hung-up"
+
+
+async def test_a_phone_in_whose_codec_nothing_can_be_said_is_heard_by_one_that_has_it(
+    exchange: TestExchange,
+) -> None:
+    await exchange.enrol("1003", "front", emergency=True)
+    ours, theirs = (RtpPhone(formats=((18, "G729/8000"),)) for _ in range(2))
+    async with exchange.phone("alice") as alice, exchange.phone("front") as front:
+        call = alice.invite("911", ours.sdp())
+        async with asyncio.timeout(60):
+            incoming = await front.incoming.get()
+            theirs.read(incoming.invite.body)
+            incoming.answer(theirs.sdp())
+            ours.read((await call.answered()).body)
+            while not theirs.heard:
+                ours.send(b"\x31" * 20, 18)
+                await asyncio.to_thread(theirs.listen, 0.05)
+        await call.bye()
+        await asyncio.wait_for(incoming.ended.wait(), 60)
+    ours.close()
+    theirs.close()
+    record = await the_record(exchange)
+    assert (record.is_emergency, record.cause) == (True, "caller-hung-up")
