@@ -216,7 +216,8 @@ class MediaClient(RecordingClient):
 
     async def join(self, leg: LegId, other: LegId) -> None:
         """Let two phones hear each other; a leg joined to itself is an echo. Where they have no
-        codec in common, `Unmatched` tells the one that is to be asked for another."""
+        codec in common, `Unmatched` tells the one that is to be asked for another, also when
+        they are asked to be joined again."""
         _check_same_worker(leg, other)
         await self._ask(leg, control.Join(leg, other))
 

@@ -163,9 +163,14 @@ class Leg:
         (_, _), (_, theirs) = self.voice, other.voice
         try:
             self.check_joins(other)
-        except (Misuse, MediaFull):
-            return self if is_known(theirs) else other
-        return None
+        except MediaFull:
+            if self.is_joined_with(other):
+                return None  # made over, or as soon as there is room for it
+        except Misuse:
+            pass
+        else:
+            return None
+        return self if is_known(theirs) else other
 
     def lead_to(self, other: "Leg") -> None:
         """The other leg hears this one's phone."""

@@ -152,10 +152,9 @@ class Roster:
 
     def _join_patiently(self, one: Leg, other: Leg) -> None:
         """They are in calls already: one of them can be asked for another codec."""
-        if one.is_joined_with(other):
-            return
         unmatched = one.to_be_changed(other)
-        self._link(one, other)
+        if not one.is_joined_with(other):
+            self._link(one, other)
         if unmatched is not None:
             self._around.tell(Unmatched(unmatched.name))
 

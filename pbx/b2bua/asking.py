@@ -127,9 +127,9 @@ class Asking:
             self._open = None
             leg.vanish("session-expired")
             return
-        self._over(response.status, response.body)
-        delay = self._delay(response)
-        if delay is not None and self._tries < MOST_TRIES:
+        delay = self._delay(response) if self._tries < MOST_TRIES else None
+        self._over(response.status, response.body, is_last=delay is None and not self._wants_offer)
+        if delay is not None:
             self._once_more(delay)
         else:
             self._tries = 0
@@ -138,9 +138,9 @@ class Asking:
             if self._wants_offer or self._shown is not None:  # somebody has wanted it meanwhile
                 leg.tell(RefreshDue(leg))
 
-    def _over(self, status: int, sdp: bytes = b"") -> None:
+    def _over(self, status: int, sdp: bytes = b"", *, is_last: bool = False) -> None:
         self._open = None
-        self._leg.tell(Reanswered(self._leg, status, sdp, self._is_described))
+        self._leg.tell(Reanswered(self._leg, status, sdp, self._is_described, is_last))
 
     def _once_more(self, seconds: float) -> None:
         self._wants_offer |= self._is_described and self._had_to_offer

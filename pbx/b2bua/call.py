@@ -64,6 +64,8 @@ class Call:
         self.ended_at = 0
         self.outcome = CallOutcome.FAILED
         self.cause = "internal"
+        self._reason: str | None = None
+        """Of the end, for the phones."""
         self.route: Route | Resumed | None = None
         self.tenure: UUID | None = None
         self.callee_name = ""
@@ -116,7 +118,7 @@ class Call:
             await self.caller.take_offer()
             await serve(self)
         except CallOver as over:
-            self.cause = over.cause
+            self.cause, self._reason = over.cause, over.reason
             if over.outcome is not None:
                 self.outcome = over.outcome
         except OfferRefused as refusal:
@@ -186,7 +188,7 @@ class Call:
     def _hang_up(self, leg: Leg) -> None:
         """What one leg's peer made of its dialog keeps no other leg from ending."""
         try:
-            leg.hang_up()
+            leg.hang_up(self._reason)
         except Exception:
             log.exception("a leg of a call was not hung up", call=str(self.id))
 

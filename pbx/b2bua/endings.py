@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 class CallOver(Exception):
     """The call has ended; `cause` goes into its record."""
 
-    def __init__(self, cause: str, outcome: CallOutcome | None = None) -> None:
+    def __init__(
+        self, cause: str, outcome: CallOutcome | None = None, reason: str | None = None
+    ) -> None:
+        """`reason` is what the phones are told (RFC 3326)."""
         super().__init__(cause)
-        self.cause, self.outcome = cause, outcome
+        self.cause, self.outcome, self.reason = cause, outcome, reason
 
 
 def end_of(call: Call, event: LegEvent) -> CallOver | None:

@@ -83,6 +83,8 @@ class Reanswered:
     sdp: bytes
     is_described: bool
     """It was a re-INVITE: our offer is answered or refused with it."""
+    is_last: bool
+    """Nothing of it is asked again."""
 
 
 @dataclass(frozen=True, slots=True)

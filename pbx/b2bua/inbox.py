@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Container
 from typing import TYPE_CHECKING
 
-from media.client import AnswerRefused, Held, Silent
+from media.client import AnswerRefused, Held, Silent, Unmatched
 from pbx.b2bua.endings import CallOver, end_of
 from pbx.b2bua.events import (
     Acknowledged,
@@ -88,6 +88,9 @@ class Inbox:
                 return False  # of a phone that is no party
             case Heard(event=Silent()):
                 return False  # not for long enough
+            case Heard(leg, Unmatched()):
+                self._call.pairing.change_codec(leg)
+                return False
             case Heard(leg, Held(is_held=is_held)):
                 leg.is_held = is_held
                 await call.keep()
@@ -118,6 +121,8 @@ class Inbox:
                     await leg.asking.ask()
                 case Reanswered():
                     await leg.session.take_reanswer(event)
+                    if event.is_described and event.is_last:
+                        await self._call.pairing.changed(leg)
                 case Acknowledged(sdp=sdp):
                     await leg.session.take_late_answer(sdp)
         except AnswerRefused:

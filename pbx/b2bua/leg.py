@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from media.client import Learnt, LegId, LegStats, MediaClient, Recorded, Stored, Unkeyed, Unmatched
+from media.client import Learnt, LegId, LegStats, MediaClient, Recorded, Stored, Unkeyed
 from pbx.b2bua.asking import Asking
 from pbx.b2bua.events import Heard, HungUp, LegEvent, Referred, RefreshDue, Vanished
 from pbx.b2bua.keys import Keys
@@ -226,8 +226,6 @@ class Leg:
             self.call.around.manners.heard(self.device, event.manner)
         elif isinstance(event, Unkeyed) and self.phase is not Phase.ENDED:
             self._unkeyed()
-        elif isinstance(event, Unmatched):
-            self.asking.offer()
         elif self.phase is not Phase.ENDED:
             self.tell(Heard(self, event))  # type: ignore[arg-type]
 

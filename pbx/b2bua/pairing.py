@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import structlog
+
 from media.client import (
     AnswerRefused,
     Ended,
@@ -14,16 +16,21 @@ from media.client import (
     MediaError,
     MediaEvent,
     Misuse,
+    OfferRefused,
     Place,
     Player,
 )
+from pbx.b2bua.endings import CallOver
 from pbx.b2bua.events import Heard
 
 if TYPE_CHECKING:
     from pbx.b2bua.call import Call
     from pbx.b2bua.leg import Leg
 
+log = structlog.get_logger()
+
 LOOPBACK = "127.0.0.1"
+NO_CODEC = 'SIP;cause=488;text="No codec in common"'
 
 
 class Pairing:
@@ -39,10 +46,13 @@ class Pairing:
         self._partner: dict[Leg, Leg] = {}
         self.trunk: tuple[LegId, ...] = ()
         """Our own legs between two workers."""
+        self._asked: set[Leg] = set()
+        """Who was asked for another codec, so that these two hear each other."""
 
     def await_for(self, waiting: Leg) -> None:
         """This one is alone in the call, and waits."""
         self.waiting, self.parties, self._partner = waiting, {waiting}, {}
+        self._asked = set()
 
     def partner_of(self, leg: Leg) -> Leg | None:
         """Whom the leg is joined with."""
@@ -104,6 +114,27 @@ class Pairing:
         """These two are the call now."""
         self._partner = {one: other, other: one}
         self.parties = {one, other}
+        self._asked = set()
+
+    def change_codec(self, leg: Leg) -> None:
+        """They do not hear each other: the phone of this leg is asked for another codec, the other
+        one when that would not. Two who would sit in silence are told that the call is over."""
+        two = [one for one in (leg, self.partner_of(leg)) if one is not None and one.is_talking]
+        for one in two:
+            if one not in self._asked:
+                self._asked.add(one)
+                one.asking.offer()
+                return
+        if len(two) == 2:  # one that rings may say otherwise when it is answered
+            log.warning("two phones have no codec in common", call=str(self._call.id))
+            raise CallOver("no-common-codec", reason=NO_CODEC)
+
+    async def changed(self, leg: Leg) -> None:
+        """The phone that was asked for another codec has answered: its worker says if in vain."""
+        near = self.beside(leg)
+        if leg in self._asked and leg.media is not None and near is not None:
+            with suppress(LegGone):
+                await self._call.media.join(leg.media, near)
 
     async def entertain(self, waiting: Leg, player: Player) -> None:
         """One of them waits and hears this, without a silence before it that a crash could make a
@@ -139,13 +170,22 @@ class Pairing:
         # keyed like any other, carries the sound between them over the loopback interface.
         await self.close()
         place, call = Place(local=LOOPBACK, peer=LOOPBACK), str(self._call.id)
-        here, offer = await media.open_offering(call, place, self.heard, one, beside=one)
+        here, offer = await media.open_offering(
+            call, place, self.heard, one, beside=one, is_wide=True
+        )
         self.trunk = (here,)
         there = await media.open(call, place, self.heard, offer, beside=other)
         self.trunk = (here, there)
-        await media.take_answer(here, await media.make_answer(there, like=other))
+        await media.take_answer(here, await self._trunk_answer(there, other))
         await media.join(one, here)
         await media.join(other, there)
+
+    async def _trunk_answer(self, there: LegId, other: LegId) -> bytes:
+        """In a codec of the phone behind it, or in one that it may be asked for then."""
+        try:
+            return await self._call.media.make_answer(there, like=other)
+        except OfferRefused:
+            return await self._call.media.make_answer(there)
 
     def heard(self, event: MediaEvent) -> None:
         """A worker that is gone ends the call."""

@@ -230,6 +230,9 @@ def test_a_call_too_many_is_refused_and_room_comes_back(inline: Inline) -> None:
     inline.ask(control.Join(caller, callee))  # in calls already: one is asked for another codec
     assert [e.leg for e in inline.told if isinstance(e, Unmatched)] == [caller]
 
+    inline.ask(control.Join(caller, callee))  # as soon as there is room they hear each other
+    assert len([e for e in inline.told if isinstance(e, Unmatched)]) == 1
+
     inline.ask(control.Drop(first))
 
     joined(inline, RtpPhone(), alaw())

@@ -273,10 +273,14 @@ def test_of_legs_without_a_codec_in_common_the_one_with_the_rarer_is_asked_for_a
     plain.send()
     inline.spin()
     assert (plain.take(), rare.take()) == ([], [])
+    inline.ask(control.Join(one, other))  # once more: is it still so?
+    assert [e.leg for e in inline.told if isinstance(e, Unmatched)] == [other] * 2
 
     rare.read(inline.ask(control.MakeOffer(other, like=one)).sdp)
     rare.formats = ((0, "PCMU/8000"),)
     inline.ask(control.TakeAnswer(other, rare.sdp()))
+    inline.ask(control.Join(one, other))
+    assert len([e for e in inline.told if isinstance(e, Unmatched)]) == 2
     for speaker, listener in ((plain, rare), (rare, plain)):
         speaker.send()
         inline.spin_until(listener.take)

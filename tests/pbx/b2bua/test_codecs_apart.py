@@ -115,6 +115,69 @@ async def test_who_is_put_through_to_a_phone_without_its_codec_changes_it(
     assert record.cause == "caller-hung-up"
 
 
+async def test_where_one_phone_keeps_its_codec_the_other_one_is_asked(
+    exchange: TestExchange, carol: Phone, speaking: Speakers
+) -> None:
+    alice_media, carol_media = speaking(G729), speaking(PCMU, G729)
+    async with exchange.phone("alice") as alice, exchange.phone("bob") as bob:
+        first, at_bob = await called(alice, "1002", bob, alice_media, speaking(G729))
+        at_carol = await put_through(at_bob, carol, carol_media, chooses=PCMU)
+        await keeps_its_codec(first)
+        asked = await change(at_carol)
+        assert b"G729" in asked.body
+        carol_media.formats = (G729, EVENTS)
+        carol_media.read(asked.body)
+        at_carol.answer_in_dialog(asked, 200, carol_media.sdp())
+
+        await both_hear(alice_media, carol_media, 18)
+        await first.bye()
+        await asyncio.wait_for(at_carol.ended.wait(), 60)
+    [record] = await exchange.over()
+    assert record.cause == "caller-hung-up"
+
+
+async def test_two_who_would_sit_in_silence_are_told_that_the_call_is_over(
+    exchange: TestExchange, carol: Phone, speaking: Speakers
+) -> None:
+    alice_media, carol_media = speaking(G729), speaking(PCMU)
+    async with exchange.phone("alice") as alice, exchange.phone("bob") as bob:
+        first, at_bob = await called(alice, "1002", bob, alice_media, speaking(G729))
+        at_carol = await put_through(at_bob, carol, carol_media, chooses=PCMU)
+        await keeps_its_codec(first)
+        at_carol.answer_in_dialog(await change(at_carol), 488)
+        for call in (first, at_carol):
+            await asyncio.wait_for(call.ended.wait(), 60)
+            assert call.end is not None
+            assert call.end.headers.first("Reason") == 'SIP;cause=488;text="No codec in common"'
+    [record] = await exchange.over()
+    assert record.cause == "no-common-codec"
+
+
+async def put_through(at_bob: Any, carol: Phone, media: RtpPhone, *, chooses: Any) -> Any:
+    """Bob puts whom he talks with through to Carol, whose phone answers with one codec."""
+    assert (await refer(at_bob, f"<sip:1003@{DOMAIN}>")).status == 202
+    at_carol = await asyncio.wait_for(carol.incoming.get(), 60)
+    media.read(at_carol.invite.body)
+    had, media.formats = media.formats, (chooses, EVENTS)
+    at_carol.answer(media.sdp())
+    media.formats = had
+    return at_carol
+
+
+async def keeps_its_codec(call: Call) -> None:
+    asked = await change(call)
+    assert b"PCMU" in asked.body
+    call.answer_in_dialog(asked, 488)
+
+
+async def both_hear(one: RtpPhone, other: RtpPhone, number: int) -> None:
+    for speaker, listener in ((one, other), (other, one)):
+        async with asyncio.timeout(60):
+            while not any(heard.payload == b"\x31" * 20 for heard in listener.heard):
+                speaker.send(b"\x31" * 20, number)
+                await asyncio.to_thread(listener.listen, 0.05)
+
+
 async def test_a_call_is_taken_over_by_a_phone_without_its_codec(
     exchange: TestExchange, speaking: Speakers
 ) -> None:
