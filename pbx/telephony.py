@@ -273,9 +273,7 @@ class Telephony:
         self.sign_ins = self._signing_in()
         around = self._surroundings(agent)
         self.calls = Calls(around, serve, self.recorder.started, self._call_ended)
-        self.returned = Return(
-            self.calls, self.media, around.snapshots, self._recorded, ground.clock()
-        )
+        self.returned = Return(self.calls, self.media, around.snapshots, self._recorded, around.run)
         told = MessageWaiting(
             message_waiting.Ground(
                 agent=agent,

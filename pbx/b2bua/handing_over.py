@@ -28,7 +28,7 @@ def give(donor: Call, legs: Sequence[Leg], to: Call, figures: Sequence[LegStats]
         donor.board.listeners.move(leg, donor, to)
         to.members.add(leg)
     donor.inbox.hand_over(legs, to)
-    donor.ended_at, donor.cause = donor.clock(), TRANSFERRED
+    donor.ended_at, donor.cause = max(donor.clock(), donor.started_at), TRANSFERRED
     donor.tell(Told(None, TRANSFERRED))
 
 

@@ -61,6 +61,9 @@ def resume(around: Surroundings, board: Board, snapshot: CallSnapshot, stored: S
     call.transfers = list(snapshot.transfers)
     if snapshot.parked_by is not None and around.lot.take(call, MOST_SLOTS, snapshot.place):
         call.parked_by = snapshot.parked_by
+    call.given = list(snapshot.given)
+    if snapshot.caller is not None:
+        call.caller = _gone(call, snapshot.caller, snapshot.dialled)
     for was in snapshot.legs:
         _resume_leg(call, board, was, snapshot, stored)
     call.pairing.await_for(call.caller)
@@ -76,6 +79,14 @@ def resume(around: Surroundings, board: Board, snapshot: CallSnapshot, stored: S
     if not call.ended_at and not any(leg.is_talking for leg in call.pairing.parties):
         call.outcome, call.cause = CallOutcome.FAILED, RESTARTED
     return call
+
+
+def _gone(call: Call, was: LegSnapshot, dialled: str) -> ResumedCaller:
+    """Who had made the call, and went on in another one: none of its legs."""
+    leg = ResumedCaller(call, was, dialled)
+    leg.phase, leg.person = Phase.ENDED, was.person
+    leg.started_at, leg.answered_at, leg.ended_at = was.started_at, was.answered_at, was.ended_at
+    return leg
 
 
 def _journey(snapshot: CallSnapshot, legs: Mapping[UUID, Leg]) -> Journey | None:
@@ -97,7 +108,7 @@ def _resume_leg(
     call: Call, board: Board, was: LegSnapshot, snapshot: CallSnapshot, stored: StoredCall
 ) -> None:
     leg: Leg
-    if was.role == CallerLeg.role and not call.legs:
+    if was.role == CallerLeg.role and not call.legs and not snapshot.caller:
         leg = call.caller = ResumedCaller(call, was, snapshot.dialled)
     else:
         leg = ResumedCallee(call, was)

@@ -33,8 +33,8 @@ class Return:
     media: MediaClient
     snapshots: SnapshotKey
     recorded: Recorded
-    began_at: int
-    """When this exchange did: a later call that is not live ended here."""
+    run: str
+    """Names this exchange: a call of its own that is not live ended here."""
     _seen: set[UUID] = field(default_factory=set)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -58,13 +58,13 @@ class Return:
             except OpenError:
                 log.warning("a call that lived on has no state that opens", call=stored.call)
                 await self._give_up(stored)
-        known = await self.recorded([snapshot.id for snapshot, stored in found if not stored.legs])
-        self.media.forget(str(id) for id in known)
+        known = await self.recorded([snapshot.id for snapshot, _ in found])
         for snapshot, stored in found:
-            if snapshot.id in self._seen or snapshot.started_at >= self.began_at:
-                await self.media.drop_all(stored.legs)
-            elif snapshot.id not in known:
-                await self._resume(snapshot, stored)
+            if snapshot.id in known or snapshot.id in self._seen or snapshot.exchange == self.run:
+                await self.media.drop_all(stored.legs)  # what is left of a call that is over
+            else:
+                await self._try(snapshot, stored)
+        self.media.forget(str(id) for id in known)
         if self._seen:
             log.info("calls were taken back", count=len(self._seen))
 
@@ -73,6 +73,14 @@ class Return:
             return await self.media.calls()
         except MediaError:
             return []  # it is asked again when it is back
+
+    async def _try(self, snapshot: CallSnapshot, stored: StoredCall) -> None:
+        """What one call has left behind keeps no other one, and no phone, waiting."""
+        try:
+            await self._resume(snapshot, stored)
+        except Exception:
+            log.exception("a call that lived on was not taken back", call=stored.call)
+            await self._give_up(stored)
 
     async def _resume(self, snapshot: CallSnapshot, stored: StoredCall) -> None:
         """Legs that the snapshot does not know yet rang: they ring no more."""

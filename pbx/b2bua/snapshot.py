@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from pbx.sip.dialog import DialogState
-from storage.calls import CallOutcome, Signalling, Transfer
+from storage.calls import CallOutcome, LegRecord, Signalling, Transfer
 from storage.sealed import primitives
 
 _CONTEXT = b"hipaa-pbx call snapshot v1"
@@ -76,6 +76,12 @@ class CallSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     parked_by: UUID | None = None
     """The device that gets it back."""
     journey: JourneySnapshot | None = None
+    caller: LegSnapshot | None = None
+    """Where it is none of the legs any more: it goes on in another call."""
+    given: tuple[LegRecord, ...] = ()
+    """What is kept of legs that do."""
+    exchange: str = ""
+    """Which run of the exchange has written this."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -38,6 +39,8 @@ class Surroundings:
     clock: Clock
     config: CallsConfig
     domain: str
+    run: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Names this life of the exchange in what its calls leave behind."""
     aliases: frozenset[str] = frozenset()
     """Other names and addresses of ours, as they stand in URIs but without brackets."""
     strangers: Callable[[UUID, UUID | None], None] = lambda device, person: None

@@ -61,6 +61,9 @@ def snapshot_of(call: Call) -> CallSnapshot:
         place=call.place,
         parked_by=call.parked_by,
         journey=_journey_of(call.journey) if call.journey else None,
+        caller=None if call.caller in call.legs else _leg_snapshot_of(call.caller),
+        given=tuple(call.given),
+        exchange=call.around.run,
     )
 
 

@@ -19,6 +19,7 @@ from tests.support.rtp_phone import RtpPhone
 KEY = SnapshotKey(bytes(32))
 WHERE = Place(local="127.0.0.1", peer="127.0.0.1")
 STARTED = 1_000_000
+RUN = "of this exchange"
 
 
 async def nobody(calls: Sequence[UUID]) -> set[UUID]:
@@ -29,8 +30,8 @@ async def everybody(calls: Sequence[UUID]) -> set[UUID]:
     return set(calls)
 
 
-def returning(exchange: TestExchange, recorded=nobody, began_at: int = 2**62) -> Return:  # type: ignore[no-untyped-def]
-    return Return(exchange.calls, exchange.media, KEY, recorded, began_at)
+def returning(exchange: TestExchange, recorded=nobody, run: str = RUN) -> Return:  # type: ignore[no-untyped-def]
+    return Return(exchange.calls, exchange.media, KEY, recorded, run)
 
 
 def snapshot(call: UUID, **more: object) -> CallSnapshot:
@@ -104,12 +105,49 @@ async def test_calls_of_our_own_are_left_alone_and_their_remains_dropped(
         await returning(exchange).take_back()
         assert len(exchange.calls) == 1
         gone = uuid4()
-        await left_behind(exchange.media, gone, KEY.seal(snapshot(gone, started_at=clock())))
-        await returning(exchange, began_at=0).take_back()
+        await left_behind(exchange.media, gone, KEY.seal(snapshot(gone, exchange=RUN)))
+        await returning(exchange).take_back()
         assert [bool(stored.legs) for stored in await exchange.media.calls()].count(True) == 1
         await talk.outgoing.bye()
         [record] = await exchange.over()
         assert record.cause == "caller-hung-up"
+
+
+async def test_a_call_that_began_before_the_clock_was_set_back_is_taken_back(
+    exchange: TestExchange,
+) -> None:
+    call = uuid4()
+    later = clock() + 3_600_000_000
+    await left_behind(exchange.media, call, KEY.seal(snapshot(call, started_at=later)))
+    await returning(exchange).take_back()
+    [record] = await exchange.over()
+
+    assert (record.id, record.cause) == (call, "exchange-restarted")
+
+
+async def test_what_is_left_of_a_call_that_has_its_record_is_dropped(
+    exchange: TestExchange,
+) -> None:
+    """Its worker did not answer when it ended."""
+    call = uuid4()
+    await left_behind(exchange.media, call, KEY.seal(snapshot(call)))
+    await returning(exchange, everybody).take_back()
+
+    assert len(exchange.calls) == 0
+    assert await exchange.media.calls() == []
+
+
+async def test_a_call_that_cannot_be_taken_back_keeps_no_other_one_waiting(
+    exchange: TestExchange,
+) -> None:
+    senseless, other = uuid4(), uuid4()
+    for call, more in ((senseless, {"legs": ()}), (other, {})):
+        await left_behind(exchange.media, call, KEY.seal(snapshot(call, **more)))
+    await returning(exchange).take_back()
+    [record] = await exchange.over()
+
+    assert record.id == other
+    assert await exchange.media.calls() == []
 
 
 def test_a_snapshot_of_another_version_does_not_open() -> None:

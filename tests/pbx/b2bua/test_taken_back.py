@@ -17,7 +17,15 @@ from tests.support.exchange import DOMAIN, TestExchange
 from tests.support.phone import Phone
 from tests.support.phone_call import Incoming
 from tests.support.rtp_phone import RtpPhone
-from tests.support.transfers import call_between, hear_each_other, news, refer, transfers
+from tests.support.transfers import (
+    attended,
+    call_between,
+    hear_each_other,
+    news,
+    refer,
+    replaced,
+    transfers,
+)
 
 RINGS = f"<sip:1003@{DOMAIN}>"
 
@@ -175,6 +183,32 @@ async def test_whom_an_attended_transfer_had_reached_keeps_the_call(
     assert record.cause == "caller-hung-up"
     assert await told(exchange) == [("attended", 200)]
     assert len(record.legs) == 3
+
+
+async def test_a_call_whose_caller_went_on_in_another_one_has_its_whole_record(
+    exchange: TestExchange, carol: Phone
+) -> None:
+    """Bob puts two together who had both called him; killed before that was written down."""
+    async with (
+        talking(exchange) as talk,
+        call_between(carol, "1002", talk.bob) as (second, at_bob, carol_media, _),
+    ):
+        assert (await refer(talk.incoming, attended(replaced(at_bob)))).status == 202
+        for gone in (talk.incoming, at_bob):
+            await asyncio.wait_for(gone.ended.wait(), 60)
+        await exchange.restart(crashes=True)
+        await back(exchange, talk.alice, talk.bob, carol)
+        await hear_each_other(talk.alice_media, carol_media)
+        await talk.outgoing.bye()
+        await asyncio.wait_for(second.ended.wait(), 60)
+    first, rest = sorted(await exchange.over(), key=lambda record: record.started_at)
+
+    assert (first.cause, rest.cause) == ("caller-hung-up", "transferred")
+    assert len(first.legs) == 3
+    device = {entry.username: entry.id for entry in exchange.directory.entries.devices}
+    assert rest.caller_device == device["carol"]
+    assert sorted(leg.device for leg in rest.legs) == sorted((device["bob"], device["carol"]))
+    assert await exchange.media.calls() == []
 
 
 async def half_way(exchange: TestExchange) -> None:
