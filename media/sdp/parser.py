@@ -128,7 +128,9 @@ def _connection(value: str) -> Connection:
         return Connection(parts[2], version)
     if address.version != version:
         raise Malformed("c: the address is of the named kind")
-    return Connection(str(address), version)
+    # A zone (RFC 4007 §11) means nothing but on the machine that wrote it, and may be any text: a
+    # socket would look it up.
+    return Connection(str(address).partition("%")[0], version)
 
 
 def _media(value: str) -> Media:

@@ -119,3 +119,10 @@ def test_damage_is_either_read_or_malformed_and_nothing_else(data: st.DataObject
     except Malformed:
         return
     assert len(session.media) <= parser.MAX_MEDIA
+
+
+@pytest.mark.parametrize("zone", ["eth0", "é", "é" * 100, "x" * 300])
+def test_a_zone_is_left_out_for_a_socket_would_look_it_up(zone: str) -> None:
+    text = GOOD.replace("c=IN IP4 192.0.2.1", f"c=IN IP6 fe80::1%{zone}")
+
+    assert parse(text.encode()).connection == Connection("fe80::1", 6)
