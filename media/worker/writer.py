@@ -143,6 +143,10 @@ class Writer:
             except OSError as failure:
                 self._cut(descriptor)
                 return self._durable, fault_of(failure)
+            except Exception as failure:  # noqa: BLE001 - as above, and nothing stays unwiped
+                log.error("a recording broke off", kind=type(failure).__name__)
+                self._cut(descriptor)
+                return self._durable, "disk-error"
             finally:
                 _wipe(pieces)
             self._durable = Durable(

@@ -32,6 +32,8 @@ FRAME = 160
 """Octets of 20 ms in every codec but Opus (and 16-bit samples, which no leg speaks)."""
 FRAME_MS = 20
 OPUS_BITS = 32_000
+LONGEST_PACKET_MS = 120
+"""Of Opus (RFC 6716 §2.1.4)."""
 
 
 class Decoder:
@@ -47,21 +49,34 @@ class Decoder:
         """Octets of the next segment that its last packet has given already."""
 
     def decode(self, audio: memoryview, milliseconds: int = SEGMENT_MS) -> bytearray:
-        """The samples of a segment that lasts so long, where nothing came silence."""
+        """The samples of a segment that lasts so long, where nothing came silence.
+
+        A phone sends what it likes: what is not of its codec is silence too, and packets that lie
+        upon each other make a segment no longer than one packet more."""
         samples, per_ms = bytearray(), 2 * self.rate // 1000
+        most = (milliseconds + LONGEST_PACKET_MS) * per_ms - self._ahead
         for at, octets in packets(self._codec, audio):
             silent = at * per_ms - self._ahead - len(samples)
             samples += bytes(max(silent, 0))
-            packet = self._av.Packet(len(octets))
-            packet.update(octets)
-            for frame in self._context.decode(packet):
-                samples += memoryview(frame.planes[0])[: 2 * frame.samples]
-                blank(frame.planes[0])
-            blank(packet)
+            if len(samples) > most:
+                break
+            self._add(octets, samples)
         missing = milliseconds * per_ms - self._ahead - len(samples)
         samples += bytes(max(missing, 0))
         self._ahead = max(-missing, 0)
         return samples
+
+    def _add(self, octets: memoryview, samples: bytearray) -> None:
+        packet = self._av.Packet(len(octets))
+        packet.update(octets)
+        try:
+            for frame in self._context.decode(packet):
+                samples += memoryview(frame.planes[0])[: 2 * frame.samples]
+                blank(frame.planes[0])
+        except self._av.FFmpegError:
+            return
+        finally:
+            blank(packet)
 
 
 class Encoder:

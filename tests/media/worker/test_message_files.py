@@ -156,3 +156,28 @@ def test_what_a_full_disk_did_not_take_is_overwritten_and_the_end_is_told(
     assert [bytes(piece) for piece in pieces] == [bytes(4000)] * 6
     [file] = small.path.glob("*.sealed")
     assert file.stat().st_size == durable.octets
+
+
+def test_whatever_a_recording_breaks_off_at_its_end_is_told_and_nothing_stays_in_clear(
+    files: MessageFiles, vault: WorkerVault, tmp_path: Path
+) -> None:
+    """A piece that is no segment: more octets than one may have."""
+    ended, over = list[tuple[int, str]](), threading.Event()
+
+    def end(durable: Durable, fault: str) -> None:
+        ended.append((durable.segments, fault))
+        over.set()
+
+    hears = Hears(
+        started=lambda sealed: None, stored=lambda *what: None, ended=end, refused=lambda _: None
+    )
+    writer = Writer(files, vault, greeting(), "pcmu", 1, hears)
+    pieces = [bytearray(b"\x31" * size) for size in (1 << 17, 4000, 4000)]
+    assert writer.put(pieces[0], 500)
+    assert over.wait(60)
+    assert writer.put(pieces[1], 500)
+    writer.finish(pieces[2], 500)
+    writer.wait(60)
+
+    assert ended == [(0, "disk-error")]
+    assert not any(any(piece) for piece in pieces)

@@ -8,6 +8,7 @@ import pytest
 from media.recordings import AudioCodec
 from media.worker.codecs.conversion import (
     FRAME_MS,
+    LONGEST_PACKET_MS,
     PLACED,
     RATES,
     Conversion,
@@ -106,3 +107,33 @@ def test_silence_that_a_phone_did_not_send_is_silence() -> None:
 
     assert len(frames) >= 24
     assert len(Conversion("opus", "opus").frames(memoryview(bytearray()))) == 25
+
+
+BAD_OPUS = (b"\xff\xff", b"\x03", b"\xfb\x00", b"\xff" * 200)
+"""Lengths that do not fit their packets: libopus takes none of them."""
+
+
+@pytest.mark.parametrize("bad", BAD_OPUS, ids=lambda bad: bad[:4].hex())
+def test_a_packet_that_is_not_opus_is_silence_in_its_place(bad: bytes) -> None:
+    kept = sound("opus")
+    first = PLACED.size + PLACED.unpack_from(kept)[1]
+    at = PLACED.unpack_from(kept, first)[0]
+    spoilt = kept[:first] + PLACED.pack(at, len(bad)) + bad + kept[first:]
+
+    frames = Conversion("opus", "pcmu").frames(memoryview(spoilt))
+
+    assert len(frames) >= 24
+    assert power(samples("pcmu", frames)[800:], 8000, 600) > 0.9
+    assert not judge_of("opus")(bytearray(spoilt))
+    assert judge_of("opus")(bytearray(PLACED.pack(0, len(bad)) + bad))
+
+
+def test_packets_upon_each_other_make_no_longer_segment() -> None:
+    """Each asks for 60 ms of what was before, and there is room for thousands."""
+    crowded = (PLACED.pack(0, 1) + b"\x18") * 4000
+
+    decoder = Decoder("opus")
+    counts = [len(decoder.decode(memoryview(crowded))) for _ in range(3)]
+
+    per_ms = 2 * decoder.rate // 1000
+    assert max(counts) <= (SEGMENT_MS + 2 * LONGEST_PACKET_MS) * per_ms
