@@ -12,6 +12,8 @@ START_SECONDS = 0.04
 """Held back at first: two frames of twenty milliseconds."""
 MAX_SECONDS = 0.2
 """Held back at most: what is older is left out."""
+MOST = 128
+"""Packets that wait: two seconds and a half of the usual ones."""
 EASY_TURNS = 100
 """So many turns with more in hand than is needed, then some is left out: two seconds."""
 
@@ -38,6 +40,9 @@ class JitterBuffer:
         place = self._unwrapped(timestamp)
         if self._next is not None and place < self._next:
             self.late += 1
+            return
+        if len(self._packets) >= MOST:
+            self.left_out += 1
             return
         self._packets[place] = payload
 

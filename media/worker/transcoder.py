@@ -11,6 +11,8 @@ from media.worker.stream import FRAME_SECONDS, Stream
 
 FADES = (0.8, 0.5, 0.25)
 """A frame that is missing is the last one again, softer each time, then silence."""
+MOST_PACKETS = 8
+"""In a frame: the shortest, of 2.5 ms. A phone that sends less in each costs no more than that."""
 PATIENCE = 10
 """Frames without anything to play, then the phone pauses."""
 EVENT_LOST_AFTER = 0.2
@@ -54,6 +56,8 @@ class Transcoder:
         self._concealer = Concealer(self._encoder.frame_octets)
         self._source = -1
         self._decoder: Decoder | None = None
+        self._decoders: dict[int, Decoder] = {}
+        """By payload type: making one takes as long as a thousand packets on their way."""
         self._jitter = JitterBuffer(8_000)
         self._samples = bytearray()
         self._starved = 0
@@ -101,7 +105,9 @@ class Transcoder:
         """Another codec of the phone's."""
         codec = self._receive[number]
         self._source = number
-        self._decoder = Decoder(codec.name, self._encoder.rate)
+        if number not in self._decoders:
+            self._decoders[number] = Decoder(codec.name, self._encoder.rate)
+        self._decoder = self._decoders[number]
         self._jitter = JitterBuffer(codec.clock)
         self._samples.clear()
 
@@ -123,23 +129,29 @@ class Transcoder:
     def _frame(self) -> bytes:
         """The next samples: as they came, or made up."""
         wanted = self._encoder.frame_octets
-        while len(self._samples) < wanted:
+        for _ in range(MOST_PACKETS):
+            if len(self._samples) >= wanted:
+                break
             payload = self._jitter.take()
             decoded = self._decoder.decode(payload) if payload and self._decoder else b""
-            if decoded:
-                self._starved = 0
-                self._samples += decoded
-                self._jitter.passed(len(decoded) / OCTETS_PER_SAMPLE / self._encoder.rate)
-                continue
-            self.concealed += 1
-            if self._jitter.is_empty:
-                self._starved += 1  # late ones are waited for: the delay grows
-            else:
-                self._jitter.passed(FRAME_SECONDS)
-            return self._concealer.made_up()
+            if not decoded:
+                break
+            self._starved = 0
+            self._samples += decoded
+            self._jitter.passed(len(decoded) / OCTETS_PER_SAMPLE / self._encoder.rate)
+        if len(self._samples) < wanted:
+            return self._made_up()
         frame = bytes(self._samples[:wanted])
         del self._samples[:wanted]
         return self._concealer.heard(frame)
+
+    def _made_up(self) -> bytes:
+        self.concealed += 1
+        if self._jitter.is_empty:
+            self._starved += 1  # late ones are waited for: the delay grows
+        else:
+            self._jitter.passed(FRAME_SECONDS)
+        return self._concealer.made_up()
 
     def _say(self, frame: bytes, now: float) -> None:
         payload = self._encoder.encode(frame)

@@ -12,6 +12,7 @@ from media.errors import MediaFull
 from media.values import Digit, Fed, Player, Tone, Unmatched
 from media.worker import transcoder as transcoder_module
 from media.worker.codecs.coder import Decoder, Encoder
+from media.worker.jitter import MOST
 from media.worker.transcoder import Coding
 from tests.support.media_inline import Inline
 from tests.support.rtp_phone import Heard, RtpPhone
@@ -287,3 +288,24 @@ def test_a_key_whose_end_was_lost_does_not_silence_voice_for_long(
     talk(inline, plain, "pcmu", 0, 20)
 
     assert any(h.payload_type == 8 for h in other.take())
+
+
+def test_a_phone_that_cuts_its_voice_into_crumbs_costs_no_more_than_others(inline: Inline) -> None:
+    """One sample in each packet, and all of them at once; codec and back with each."""
+    plain = RtpPhone(formats=((0, "PCMU/8000"), (8, "PCMA/8000"), EVENTS))
+    other = speaking(9, "G722/8000")
+    _, crumbling = joined(inline, other, plain)
+    coder = None
+    for turn in range(20):
+        for n in range(100):
+            plain.throw(plain.outbound.protect(plain.packet(b"\xd5", 8 if turn % 2 else 0)))
+            plain.timestamp += 1 - 160
+            if n % 4 == 3:
+                inline.spin(0.0001)
+        inline.spin(0.02)
+        coder = inline.roster._legs[crumbling]._onward._coder
+        assert coder is not None and len(coder._jitter._packets) <= MOST
+
+    talk(inline, plain, "pcmu", 0)
+    assert coder is not None and len(coder._decoders) == 2
+    assert heard_tone(other.take()[-30:], "g722") > 0.8, "nothing of it is left"

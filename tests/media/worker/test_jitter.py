@@ -1,6 +1,6 @@
 """A phone's packets in order and at a steady pace."""
 
-from media.worker.jitter import EASY_TURNS, MAX_SECONDS, START_SECONDS, JitterBuffer
+from media.worker.jitter import EASY_TURNS, MAX_SECONDS, MOST, START_SECONDS, JitterBuffer
 
 CLOCK, STEP = 8_000, 160
 
@@ -107,3 +107,12 @@ def test_a_burst_is_cut_at_once() -> None:
             break
     assert buffer.left_out > 3
     filled(1).settle()  # not begun: nothing to settle
+
+
+def test_no_more_waits_than_there_is_room_for() -> None:
+    buffer = JitterBuffer(CLOCK)
+    for tick in range(2 * MOST):
+        buffer.put(tick, b"x")
+
+    assert buffer.left_out == MOST
+    assert buffer.seconds < MOST / CLOCK + 0.03
