@@ -28,8 +28,6 @@ NOTHING: Sequence[int] = (SPECIAL | DROP,) * 256
 MAX_DROPOUT = 3000
 """RFC 3550 A.1: a greater step forward is a source that began anew."""
 MAX_MISORDER = 100
-MAX_SOURCES = 64
-"""SSRCs under one key. libsrtp keeps a context for each: no phone may have any number of them."""
 JITTER_SPAN = 1 << 20
 """A larger change of transit time is a new time base, not jitter."""
 RTCP_TYPES = range(192, 224)
@@ -63,7 +61,6 @@ class Path:
         "_receive",
         "_resume",
         "_sequence_offset",
-        "_sources",
         "_space",
         "_table",
         "_timestamp",
@@ -106,7 +103,6 @@ class Path:
         self._table: Sequence[int] = NOTHING
         self._resume = True
         self._other: OtherSink | None = None
-        self._sources = 0
         self._sequence_offset = self._timestamp_offset = self._timestamp = 0
         self._transit = 0.0
         self.context: Context | None = None
@@ -132,7 +128,6 @@ class Path:
         """Authenticate under this context from now on; without one nothing gets in."""
         self.context = context
         self._handle = context.handle if context else None
-        self._sources = 0
         self.reopen()
 
     def reopen(self) -> None:
@@ -314,9 +309,8 @@ class Path:
         return second
 
     def _begin(self, ssrc: int, sequence: int) -> bool:
-        """A new SSRC: the phone itself may change it, a few times."""
-        self._sources += 1
-        if self._sources > MAX_SOURCES:
+        """A new SSRC: the phone itself may change it, and have a few."""
+        if self.context is None or not self.context.takes(ssrc):
             self.junk += 1
             self.key(None)
             return False

@@ -10,6 +10,8 @@ HEAD = struct.Struct("!BBH")
 SENDER = struct.Struct("!IIIII")
 BLOCK = struct.Struct("!IIIIII")
 WORD = struct.Struct("!I")
+MOST = 16
+"""Packets of a compound that are looked at; phones send two to four."""
 NTP_EPOCH = 2_208_988_800
 """Seconds from 1900 to 1970."""
 
@@ -109,7 +111,9 @@ def _block(block: ReportBlock) -> bytes:
 
 
 def _packets(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    while len(data) >= HEAD.size:
+    for _ in range(MOST):
+        if len(data) < HEAD.size:
+            return
         first, kind, words = HEAD.unpack_from(data)
         end = HEAD.size + 4 * words
         if first & 0xC0 != 0x80 or end > len(data):

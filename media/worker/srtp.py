@@ -25,6 +25,10 @@ CAPACITY = 2048
 TRAILER = 256
 """More than libsrtp ever appends (tag 16, MKI 128, SRTCP index 4)."""
 
+MAX_SOURCES = 64
+"""SSRCs under one key that send voice, and as many that report. libsrtp keeps a state for each that
+has authenticated, and looks through all of them at each packet: no phone may have any number."""
+
 OK = 0
 REPLAYED = frozenset({9, 10})
 """libsrtp's replay_fail and replay_old; every other failure counts as unauthenticated."""
@@ -71,7 +75,7 @@ class Packet:
 class Context:
     """One direction of one leg under one key; lives as long as the key (ROC, replay window)."""
 
-    __slots__ = ("_session", "handle", "master", "suite")
+    __slots__ = ("_reporters", "_session", "_speakers", "handle", "master", "suite")
 
     def __init__(self, suite: Suite, master: bytes, *, inbound: bool) -> None:
         if len(master) != suite.master_length:  # libsrtp would read beyond its end
@@ -85,10 +89,18 @@ class Context:
         self.handle: Any = session[0]
         self.suite = suite
         self.master = master
+        self._speakers: set[int] = set()
+        self._reporters: set[bytes] = set()
 
     def is_keyed(self, suite: Suite, master: bytes) -> bool:
         """Whether a re-offered key is the one in use: then nothing may be reset."""
         return self.suite == suite and self.master == master
+
+    def takes(self, ssrc: int) -> bool:
+        """Whether this one, whose packet has authenticated, may go on."""
+        if len(self._speakers) < MAX_SOURCES:
+            self._speakers.add(ssrc)
+        return ssrc in self._speakers
 
     def protect_rtcp(self, packet: Packet, report: bytes) -> memoryview | None:
         """The report as SRTCP, in the packet's buffer; None if libsrtp refuses."""
@@ -99,10 +111,15 @@ class Context:
         return packet.view[: packet.length[0]]
 
     def unprotect_rtcp(self, packet: Packet, size: int) -> bytes | None:
-        """The report that stood in the packet's buffer; None if it does not authenticate."""
+        """The report that stood in the packet's buffer; None if it does not authenticate, or if
+        too many have reported under this key."""
+        ssrc = bytes(packet.view[4:8])
+        if ssrc not in self._reporters and len(self._reporters) >= MAX_SOURCES:
+            return None
         packet.length[0] = size
         if unprotect_rtcp(self.handle, packet.data, packet.length) != OK:
             return None
+        self._reporters.add(ssrc)
         return bytes(packet.view[: packet.length[0]])
 
 

@@ -9,10 +9,9 @@ from itertools import pairwise
 import pytest
 
 from media.sdp.crypto_attribute import AEAD_AES_256_GCM, AES_CM_128_HMAC_SHA1_80
-from media.worker import path as path_module
 from media.worker.endpoint import Endpoint
 from media.worker.path import DROP, EVENT, NOTHING, SPECIAL, TAP, Path
-from media.worker.srtp import Context, Packet
+from media.worker.srtp import MAX_SOURCES, Context, Packet
 from media.worker.stream import Stream
 from tests.support.rtp_phone import HEADER, RtpPhone, context
 
@@ -319,15 +318,28 @@ def test_a_late_packet_just_after_a_join_begins_there(world: World) -> None:
 
 
 def test_a_phone_cannot_use_any_number_of_sources(world: World) -> None:
-    for ssrc in range(path_module.MAX_SOURCES + 2):
+    for ssrc in range(MAX_SOURCES + 2):
         world.sender.ssrc = ssrc
         world.pass_on()
 
     world.turn()
 
-    assert world.path.received == path_module.MAX_SOURCES + 1
+    assert world.path.received == MAX_SOURCES + 1
     assert (world.path.junk, world.path.early) == (1, 1)
     assert world.path.context is None
+
+
+def test_a_key_that_comes_back_allows_no_more_sources(world: World) -> None:
+    key = world.path.context
+    for ssrc in range(MAX_SOURCES):
+        world.sender.ssrc = ssrc
+        world.pass_on()
+    assert world.path.context is key
+    for ssrc, is_taken in ((0, True), (MAX_SOURCES, False), (1, True), (MAX_SOURCES + 1, False)):
+        world.path.key(key)
+        world.sender.ssrc = ssrc
+        world.pass_on()
+        assert (world.path.context is key) is is_taken
 
 
 def test_a_stream_goes_on_where_it_was_when_somebody_else_feeds_it(world: World) -> None:

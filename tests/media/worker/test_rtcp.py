@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.worker.rtcp import ReportBlock, Sent, compound, goodbye, middle_of_ntp, reports
+from media.worker.rtcp import MOST, ReportBlock, Sent, compound, goodbye, middle_of_ntp, reports
 
 BLOCK = ReportBlock(7, 12, -3, 70_000, 81, 5, 6)
 
@@ -49,3 +49,9 @@ def test_a_report_that_claims_more_blocks_than_it_has_gives_those_it_has() -> No
 def test_any_octets_are_read_without_complaint(octets: bytes) -> None:
     reports(octets)
     reports(b"\x81\xc8\0\x06" + octets)
+
+
+def test_of_a_compound_without_end_the_beginning_is_read() -> None:
+    one = compound(9, "x", 0.0, None, ())
+
+    assert len(reports(one * 100)) == MOST // 2

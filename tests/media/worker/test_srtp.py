@@ -6,7 +6,7 @@ import pytest
 from pylibsrtp import Error
 
 from media.sdp.crypto_attribute import AES_CM_128_HMAC_SHA1_80, SUITES, Suite
-from media.worker.srtp import OK, REPLAYED, Context, Packet, protect, unprotect
+from media.worker.srtp import MAX_SOURCES, OK, REPLAYED, Context, Packet, protect, unprotect
 from tests.support.rtp_phone import HEADER, context
 
 REPORT = bytes.fromhex("80c90001") + b"\1\2\3\4"
@@ -123,3 +123,28 @@ def test_the_buffer_forgets_its_last_packet() -> None:
     packet.wipe()
 
     assert not any(packet.view)
+
+
+def test_of_any_number_that_report_under_one_key_some_are_heard() -> None:
+    """libsrtp would keep a state for each, and look through all of them."""
+    suite, packet = SUITES[0], Packet()
+    key = secrets.token_bytes(suite.master_length)
+    outbound = context(suite.name, key, inbound=False)
+    inbound = Context(suite, key, inbound=True)
+
+    def is_heard(ssrc: int) -> bool:
+        wire = outbound.protect_rtcp(REPORT[:4] + ssrc.to_bytes(4, "big"))
+        packet.view[: len(wire)] = wire
+        return inbound.unprotect_rtcp(packet, len(wire)) is not None
+
+    assert all(is_heard(ssrc) for ssrc in range(MAX_SOURCES))
+    assert not is_heard(MAX_SOURCES)
+    assert is_heard(0)
+
+
+def test_as_many_may_speak_under_one_key() -> None:
+    inbound = Context(SUITES[0], bytes(SUITES[0].master_length), inbound=True)
+
+    assert all(inbound.takes(ssrc) for ssrc in range(MAX_SOURCES))
+    assert not inbound.takes(MAX_SOURCES)
+    assert inbound.takes(0)
