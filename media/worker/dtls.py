@@ -181,8 +181,9 @@ class Handshake:
     def _repeat(self) -> list[bytes]:
         """After the end only the peer's last message matters, if it comes again: ours was lost.
         Its data and its farewell are not for us (RFC 5764 §3: the session ends by signalling)."""
-        with contextlib.suppress(SSL.Error):
-            self._connection.recv(MTU)
+        with contextlib.suppress(SSL.Error):  # it wants more: nothing is left in its memory
+            while True:
+                self._connection.recv(MTU)
         return self._written()
 
     def _written(self) -> list[bytes]:

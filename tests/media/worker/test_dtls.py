@@ -256,3 +256,19 @@ def _expired(handshake: Handshake) -> list[bytes]:
         time.sleep(left)
         if said := handshake.expire():
             return said
+
+
+def test_what_a_phone_says_after_the_handshake_is_not_kept() -> None:
+    """Dozens of records in each datagram, of which nobody wants one."""
+    passive, active = pair()
+    exchange(passive, active, active.start())
+    connection = active._connection
+    for _ in range(50):
+        datagram = b""
+        for _ in range(30):
+            connection.send(b"x")
+            datagram += connection.bio_read(65_536)
+        assert passive.receive(datagram) == []
+
+    with pytest.raises(SSL.WantReadError):
+        passive._connection.recv(1)
