@@ -106,6 +106,7 @@ class Leg:
         self._ear = Earpiece(loop, self.stream, around.sounds, lambda: tell(Fed(name)))
         self._onward = Onward(loop, around.coding, self.path)
         self._keypad = Keypad(
+            loop.now,
             lambda digit, milliseconds: tell(Digit(name, digit, milliseconds)),
             self._onward.relay_event,
         )

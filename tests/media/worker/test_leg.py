@@ -23,6 +23,7 @@ from media.values import (
     Tone,
     Unmatched,
 )
+from media.worker.keypad import MOST_KEYS
 from media.worker.leg import Leg
 from media.worker.path import Path
 from media.worker.rtcp import Sent, compound
@@ -242,6 +243,30 @@ def test_a_copy_of_an_end_is_no_second_key_press_whoever_asks_for_keys_by_then(
     inline.spin_until(lambda: sum(isinstance(e, Digit) for e in inline.told) == 2)
 
     assert [e.digit for e in inline.told if isinstance(e, Digit)] == ["2", "2"]
+
+
+def test_nobody_presses_more_keys_in_a_second_than_a_machine_would(inline: Inline) -> None:
+    """The exchange would think about nothing else."""
+    phone = RtpPhone()
+    leg = inline.alone(phone)
+    inline.ask(control.Digits(leg, True))
+
+    def told() -> int:
+        return sum(isinstance(event, Digit) for event in inline.told)
+
+    for _ in range(20):
+        for _ in range(5):
+            phone.press(1, packets=1, ends=1)
+            phone.timestamp += 160
+        inline.spin(0.001)
+    assert told() == MOST_KEYS
+    inline.spin(1.0)
+    before = told()
+    assert before < 2 * MOST_KEYS
+    for key in range(10):
+        phone.press(key)
+        inline.spin(0.1)
+    assert told() == before + 10
 
 
 def test_digits_can_be_asked_for_before_anything_is_agreed(inline: Inline) -> None:
