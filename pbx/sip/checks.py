@@ -14,6 +14,12 @@ METHODS = (
 )  # fmt: skip
 
 
+_ABILITIES: tuple[tuple[str, Callable[[Message], object]], ...] = (
+    ("Supported", lambda message: message.supported),
+    ("Allow", lambda message: message.allow),
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """What this end takes; written into Allow, Supported and Accept."""
@@ -61,7 +67,20 @@ def inspect(request: Request, capabilities: Capabilities, *, is_merged: bool) ->
         raise PeerError("Contact", "names one target in a request that makes a dialog")
     if request.method in TARGET_REFRESHING:
         read_route(request)
+        _read_abilities(request)
     return None
+
+
+def _read_abilities(request: Request) -> None:
+    """What cannot be read of what a peer says of itself is not said: nobody refuses a call for it,
+    least of all one for help."""
+    headers = request.headers
+    for name, read in _ABILITIES:
+        if name in headers:
+            try:
+                read(request)
+            except PeerError:
+                headers.remove(name)
 
 
 def options(request: Request, capabilities: Capabilities) -> Response:

@@ -40,6 +40,19 @@ def test_the_first_reason_wins():
     assert status("INVITE") is None
 
 
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE", "SUBSCRIBE", "REFER"])
+@pytest.mark.parametrize("name", ["Supported", "Allow"])
+@pytest.mark.parametrize("value", ["@@@", "timer,,100rel", "<>"])
+def test_abilities_that_cannot_be_read_are_not_said(method, name, value):
+    asked = request(method)
+    asked.headers.set("Supported", "timer")
+    asked.headers.set("Allow", "INVITE, BYE")
+    asked.headers.set(name, value)
+    assert inspect(asked, CAN, is_merged=False) is None
+    said = {"Supported": ("timer",), "Allow": ("INVITE", "BYE")} | {name: ()}
+    assert (asked.supported, asked.allow) == (said["Supported"], said["Allow"])
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_of_ours_passes(method):
     assert status(method) is None
