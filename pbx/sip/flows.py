@@ -32,7 +32,9 @@ class FlowFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowLimits:
-    """How many transactions may be open at once; more are answered 503."""
+    """How much peers may have open at once; what is more is answered 503.
+
+    What we ask of a phone ourselves does not count: however slow it is, it may call."""
 
     per_stranger: int = 16
     """On a flow that nobody has authenticated."""
@@ -40,6 +42,8 @@ class FlowLimits:
     strangers: int = 20_000
     """On all flows that nobody has authenticated."""
     total: int = 100_000
+    bytes_per_flow: int = 4 * 2**20
+    """Of requests that are not over yet, as they came."""
 
 
 @dataclass(slots=True)
@@ -67,6 +71,11 @@ class Flow:
     facts: FlowFacts
     is_authenticated: bool = False
     transactions: set[int] = field(default_factory=set)
+    """Ours and theirs."""
+    theirs: dict[int, int] = field(default_factory=dict)
+    """Those that the peer began, and the bytes of each."""
+    weight: int = 0
+    """Of theirs together."""
 
 
 class Flows:
@@ -100,26 +109,38 @@ class Flows:
         flow = self._flows.get(flow_id)
         if flow is not None and not flow.is_authenticated:
             flow.is_authenticated = True
-            self._strangers -= len(flow.transactions)
+            self._strangers -= len(flow.theirs)
 
-    def has_room(self, flow: Flow) -> bool:
-        """Whether the flow's peer may begin another transaction."""
-        limits = self._limits
-        if self._total >= limits.total:
+    def has_room(self, flow: Flow, *, is_urgent: bool = False) -> bool:
+        """Whether the flow's peer may begin another transaction; a call for help has room where
+        nothing else has."""
+        limits, times = self._limits, 2 if is_urgent else 1
+        count = len(flow.theirs)
+        if self._total >= times * limits.total or flow.weight >= times * limits.bytes_per_flow:
             return False
         if flow.is_authenticated:
-            return len(flow.transactions) < limits.per_flow
-        return len(flow.transactions) < limits.per_stranger and self._strangers < limits.strangers
+            return count < times * limits.per_flow
+        return count < limits.per_stranger and self._strangers < limits.strangers
 
-    def began(self, flow: Flow, transaction: int) -> None:
+    def asked(self, flow: Flow, transaction: int) -> None:
+        """A transaction of ours."""
         flow.transactions.add(transaction)
+
+    def began(self, flow: Flow, transaction: int, size: int = 0) -> None:
+        """A transaction of the peer's, with so many bytes."""
+        flow.transactions.add(transaction)
+        flow.theirs[transaction] = size
+        flow.weight += size
         self._total += 1
         self._strangers += not flow.is_authenticated
 
     def ended(self, flow: Flow, transaction: int) -> None:
         flow.transactions.discard(transaction)
-        self._total -= 1
-        self._strangers -= not flow.is_authenticated
+        size = flow.theirs.pop(transaction, None)
+        if size is not None:
+            flow.weight -= size
+            self._total -= 1
+            self._strangers -= not flow.is_authenticated
 
     def send(self, flow_id: FlowId, message: Message) -> bool:
         """Queue a message; False: its flow is gone, and so is the message."""

@@ -89,7 +89,7 @@ class Stack:
         try:
             message = parse_message(data)
             if isinstance(message, Request):
-                self._server.receive(flow, message, now)
+                self._server.receive(flow, message, now, len(data))
             else:
                 self._client.receive(flow, message, now)
         except PeerError as error:

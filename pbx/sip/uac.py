@@ -127,7 +127,7 @@ class UserAgentClient:
         key = (request.via.branch or "", request.method)
         sent = Sent(shared.new_id(), flow, machine, key, self._ring)
         self._by_id[sent.id] = self._by_key[key] = sent
-        shared.flows.began(flow, sent.id)
+        shared.flows.asked(flow, sent.id)
         self._carry_out(sent, machine.start(), now)
         return sent
 

@@ -56,8 +56,8 @@ class UserAgentServer:
         """Those that are open, oldest first."""
         return list(self._by_id.values())
 
-    def receive(self, flow: Flow, request: Request, now: float) -> None:
-        """A whole request came by a flow; PeerError says how to refuse it."""
+    def receive(self, flow: Flow, request: Request, now: float, size: int = 0) -> None:
+        """A whole request of so many bytes came by a flow; PeerError says how to refuse it."""
         via = request.via
         _note_source(flow, request, via)
         match request.method:
@@ -69,7 +69,7 @@ class UserAgentServer:
                 key = server_key(flow.id, request, via, method)
                 served = self._by_key.get(key)
                 if served is None:
-                    self._begin(flow, request, key, now)
+                    self._begin(flow, request, key, now, size)
                 else:
                     self._carry_out(served, served.machine.receive(request, now), now)
 
@@ -105,11 +105,13 @@ class UserAgentServer:
             if served is not None:
                 self._carry_out(served, served.machine.lose_flow(now), now)
 
-    def _begin(self, flow: Flow, request: Request, key: ServerKey, now: float) -> None:
+    def _begin(
+        self, flow: Flow, request: Request, key: ServerKey, now: float, size: int
+    ) -> None:
         """§8.2: everything that can refuse the request comes before its transaction."""
         shared = self._shared
         config = shared.config
-        if not shared.flows.has_room(flow):
+        if not self._has_room(flow, request):
             shared.flows.counters.overloaded += 1
             refusal = response_to(request, 503)
             refusal.headers.add("Retry-After", str(5 + secrets.randbelow(10)))
@@ -136,9 +138,17 @@ class UserAgentServer:
         if request.method == "PRACK" and not self._confirm_provisional(flow, request, dialog, now):
             return None
         served = self._create(flow, request, key, merged, now)
+        shared.flows.began(flow, served.id, size)
         served.dialog = dialog
         shared.report(RequestReceived(served.id, flow.id, request, dialog, sender))
         return None
+
+    def _has_room(self, flow: Flow, request: Request) -> bool:
+        flows = self._shared.flows
+        if flows.has_room(flow):
+            return True
+        is_urgent = self._shared.config.capabilities.is_urgent(request)
+        return is_urgent and flows.has_room(flow, is_urgent=True)
 
     def _turn_away(self, flow: Flow, refusal: Response, request: Request) -> None:
         """Without a transaction (§8.2.7, §26.3.2.4): the ACK that comes belongs to nothing."""
@@ -158,7 +168,6 @@ class UserAgentServer:
             served.tag, served.merge_key = new_tag(), merged
             self._merged.add(merged)
         self._by_id[served.id] = self._by_key[key] = served
-        shared.flows.began(flow, served.id)
         shared.deadlines.changed(served)
         return served
 

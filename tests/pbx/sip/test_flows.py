@@ -62,6 +62,39 @@ def test_proving_oneself_frees_what_strangers_share():
     assert [len(desk.fill(two)), len(desk.fill(desk.open(3)))] == [2, 1]
 
 
+def test_what_we_ask_of_a_phone_keeps_it_from_asking_nothing():
+    desk = Desk()
+    flow = desk.open(1, known=True)
+    for number in range(100, 200):
+        desk.flows.asked(flow, number)
+    assert len(desk.fill(flow)) == 4
+    assert len(flow.transactions) == 104
+    desk.flows.ended(flow, 100)
+    assert not desk.flows.has_room(flow)
+
+
+def test_large_requests_fill_a_flow_sooner():
+    desk = Desk()
+    flow, half = desk.open(1, known=True), LIMITS.bytes_per_flow // 2
+    desk.flows.began(flow, 1, half)
+    assert desk.flows.has_room(flow)
+    desk.flows.began(flow, 2, half)
+    assert not desk.flows.has_room(flow)
+    desk.flows.ended(flow, 1)
+    assert desk.flows.has_room(flow)
+
+
+def test_a_call_for_help_has_room_where_nothing_else_has_but_not_without_end():
+    desk = Desk()
+    flow = desk.open(1, known=True)
+    desk.fill(flow)
+    for number in range(10, 14):
+        assert desk.flows.has_room(flow, is_urgent=True)
+        desk.flows.began(flow, number)
+    assert not desk.flows.has_room(flow, is_urgent=True)
+    assert not desk.flows.has_room(desk.open(2), is_urgent=False)
+
+
 def test_nobody_can_authenticate_a_flow_that_is_gone():
     desk = Desk()
     desk.flows.authenticate(FlowId(9))

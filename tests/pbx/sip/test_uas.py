@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from pbx.sip.checks import Capabilities
 from pbx.sip.dialog import Dialog
 from pbx.sip.errors import LocalError
 from pbx.sip.events import (
@@ -146,6 +147,19 @@ def test_too_many_open_requests_are_503_and_say_when_to_come_back():
     assert desk.stack.counters.overloaded == 1
     desk.stack.flow_authenticated(FlowId(1))
     desk.give(request("OPTIONS", ("Call-ID", "2")))
+    assert desk.statuses() == []
+
+
+def test_a_call_for_help_is_taken_where_nothing_else_is():
+    can = Capabilities(is_urgent=lambda request: request.uri_text.startswith("sip:911@"))
+    desk = Desk(StackConfig(limits=FlowLimits(per_flow=1), capabilities=can))
+    desk.stack.flow_authenticated(FlowId(1))
+    desk.invite()
+    desk.give(request("INVITE", ("Call-ID", "2"), body=OFFER), branch="z9hG4bKsecond")
+    assert desk.statuses() == [503]
+    help_ = request("INVITE", ("Call-ID", "3"), body=OFFER)
+    help_.uri = "sip:911@clinic.example"
+    desk.give(help_, branch="z9hG4bKthird")
     assert desk.statuses() == []
 
 
