@@ -133,7 +133,7 @@ class Leg:
 
     def receive(self, event: sip.Event) -> None:
         """A SIP event of this leg's transactions or dialog."""
-        if self.asking.takes(event):
+        if self.asking.takes(event) or self.keys.takes(event):
             return
         match event:
             case sip.RequestReceived():

@@ -11,6 +11,9 @@ from pbx.sip.timers import Timers
 
 HIGHEST = 2**32 - 1
 MOST_WAITING = 16
+MOST_TAKEN = 64
+"""Reliable responses to one INVITE that we confirm: each is a request of ours, whose answer may
+never come."""
 
 
 class ReliableProvisionals:
@@ -86,17 +89,21 @@ class ReliableProvisionals:
 class ProvisionalOrder:
     """The UAC end for one early dialog: each RSeq once, without gaps (§4)."""
 
-    __slots__ = ("_last",)
+    __slots__ = ("_last", "_taken")
 
     def __init__(self) -> None:
         self._last: int | None = None
+        self._taken = 0
 
     def take(self, response: Response) -> bool:
         """Whether the response is new and in order; if not, it must be ignored."""
         rseq = response.number("RSeq", HIGHEST)
         if not rseq or (self._last is not None and rseq != self._last + 1):
             return False
+        if self._taken >= MOST_TAKEN:
+            return False
         self._last = rseq
+        self._taken += 1
         return True
 
 

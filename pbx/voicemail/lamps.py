@@ -46,6 +46,9 @@ APART = 0.25
 PER_DEVICE = 4
 """Subscriptions of one device; the oldest gives way."""
 
+MOST_ENDING = 16
+"""With those that it has not said goodbye to yet; a phone that never answers begins no more."""
+
 
 class Agent(UserAgent, Protocol):
     """A user agent that also forgets dialogs."""
@@ -171,8 +174,11 @@ class Lamps:
         request = event.request
         refusal = refusal_of(request)
         held = self._by_dialog.get(event.dialog.id) if event.dialog is not None else None
-        if refusal is None and event.dialog is not None and held is None:
+        if refusal is None and event.dialog is not None and (held is None or held.is_over):
             refusal = response_to(request, 481)
+        elif refusal is None and held is None and self._has_enough(device):
+            refusal = response_to(request, 503)
+            refusal.headers.add("Retry-After", "32")
         if refusal is not None:
             self.ground.agent.respond(event.transaction, refusal)
             return
@@ -232,6 +238,9 @@ class Lamps:
             task.cancel()
 
     # -- subscriptions
+
+    def _has_enough(self, device: UUID) -> bool:
+        return len(self._by_device.get(device, ())) >= MOST_ENDING
 
     def _begin(self, device: UUID, dialog: Dialog, event: sip.RequestReceived) -> Subscription:
         theirs = self._by_device.get(device, [])

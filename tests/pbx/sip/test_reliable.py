@@ -6,7 +6,7 @@ from pbx.sip import reliable
 from pbx.sip.dialog import Dialog
 from pbx.sip.errors import LocalError, PeerError
 from pbx.sip.message import Response, response_to
-from pbx.sip.reliable import ProvisionalOrder, ReliableProvisionals, is_reliable
+from pbx.sip.reliable import MOST_TAKEN, ProvisionalOrder, ReliableProvisionals, is_reliable
 from pbx.sip.timers import Timers
 from tests.support.pair import request
 
@@ -135,6 +135,12 @@ def test_each_number_is_taken_once_and_in_order():
     order = ProvisionalOrder()
     taken = [order.take(received(rseq)) for rseq in ("7", "7", "9", "8")]
     assert taken == [True, False, False, True]
+
+
+def test_only_so_many_responses_to_one_request_are_confirmed():
+    order = ProvisionalOrder()
+    taken = [order.take(received(str(rseq))) for rseq in range(1, 2 * MOST_TAKEN)]
+    assert taken == [True] * MOST_TAKEN + [False] * (MOST_TAKEN - 1)
 
 
 @pytest.mark.parametrize("rseq", ["0", None])

@@ -10,6 +10,7 @@ import pytest
 from pbx.directory import Directory
 from pbx.sip.event import SubscriptionState
 from pbx.sip.message import Request, Response
+from pbx.voicemail.lamps import MOST_ENDING
 from storage import messages
 from storage.deeds import Deed
 from storage.identifiers import new_id
@@ -312,3 +313,16 @@ async def test_a_phone_that_nobody_holds_is_told_of_nothing(exchange: TestExchan
     async with exchange.phone("alice") as alice:
         await alice.ask(subscription(alice))
         assert "Messages-Waiting: no" in (await told(alice))[0]
+
+
+async def test_a_phone_that_answers_nothing_begins_only_so_many(exchange: TestExchange) -> None:
+    async with exchange.phone("alice") as alice:
+        alice.notify_status = 100  # of no request a final answer
+        first = subscription(alice)
+        answer = await alice.ask(first)
+        more = [(await alice.ask(subscription(alice))).status for _ in range(MOST_ENDING + 3)]
+
+        assert [answer.status, *more] == [200] * MOST_ENDING + [503] * 4
+        assert len(exchange.lamps) == MOST_ENDING
+        refused = await alice.ask(again(alice, first, answer, 600))
+        assert refused.status == 481, "it gave way to later ones"
