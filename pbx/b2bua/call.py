@@ -39,6 +39,9 @@ from storage.identifiers import new_id
 
 log = structlog.get_logger()
 
+LONGEST_SNAPSHOT = 512 * 1024
+"""Bytes; the worker takes messages of 1 MiB, and an offer may go with it."""
+
 
 class Call:
     """A caller's leg, the legs of the phones it rings, and what becomes of them."""
@@ -282,13 +285,15 @@ class Call:
 
     async def keep(self) -> None:
         """Give the worker a snapshot of the call as it is now."""
-        if any(leg.media for leg in self.legs):
+        if any(leg.media for leg in self.legs) and (sealed := self.sealed()):
             with suppress(MediaError):  # a worker that is gone says so by itself
-                self.media.store(str(self.id), self.sealed())
+                self.media.store(str(self.id), sealed)
 
     def sealed(self) -> bytes:
-        """The call as it is now, for the worker to keep."""
-        return self.around.snapshots.seal(self.snapshot())
+        """The call as it is now, for the worker to keep; nothing where it is more than the worker
+        takes, which would hang up on all calls."""
+        sealed = self.around.snapshots.seal(self.snapshot())
+        return sealed if len(sealed) <= LONGEST_SNAPSHOT else b""
 
     async def drop_media(self, legs: Iterable[Leg], last: bytes = b"") -> None:
         """Free the ports of these legs and keep their last figures for the record."""
@@ -335,6 +340,10 @@ class Call:
         """Whose phone it is; None: nobody's."""
         holder = self.directory.holder_of(device)
         return holder.person if holder else None
+
+    def is_between_two(self, leg: Leg) -> bool:
+        """Whether this one talks with somebody now; an echo is nobody."""
+        return self.state == "talking" and self.partner_of(leg) not in (None, leg)
 
     def identity_of(self, leg: Leg) -> Caller:
         """Who is at this phone, as we know it."""

@@ -54,6 +54,7 @@ class CalleeLeg(Leg):
         self._early: dict[DialogId, bytes] = {}
         """What forks of the phone described before they answered; a 2xx after a reliable 183
         need not say it again (RFC 3262 §5)."""
+        self._has_rung = False
         self._is_cancelled = False
         self._plainly: tuple[Invitation, bytes] | None = None
         """What to ask of a phone that does not take the location beside our offer."""
@@ -107,7 +108,8 @@ class CalleeLeg(Leg):
         elif self.phase is Phase.BEGINNING:
             if response.body and dialog is not None and self._keep_early(dialog, response.body):
                 self.tell(Progressed(self, response.body))
-            elif response.status == 180:
+            elif response.status == 180 and not self._has_rung:
+                self._has_rung = True
                 self.tell(Rang(self))
 
     def _accepted(self, transaction: TransactionId, dialog: Dialog, sdp: bytes) -> None:
@@ -124,10 +126,12 @@ class CalleeLeg(Leg):
         self._early.clear()
 
     def _keep_early(self, dialog: Dialog, sdp: bytes) -> bool:
-        if len(self._early) >= MOST_FORKS:
+        """Whether that is news."""
+        is_known = dialog.id in self._early
+        if not is_known and len(self._early) >= MOST_FORKS:
             return False
         self._early[dialog.id] = sdp
-        return True
+        return not is_known
 
     def _over(self, event: sip.RequestReceived) -> None:
         """A callee may not send BYE before its answer (RFC 3261 §15); it wants no call."""

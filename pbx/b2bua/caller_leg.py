@@ -14,6 +14,7 @@ from pbx.b2bua.session import WARNING_HOST, with_description
 from pbx.dialplan.emergency import SERVICE_NUMBER, is_service
 from pbx.dialplan.numbers import dialled
 from pbx.sip import events as sip
+from pbx.sip.events import TransactionId
 from pbx.sip.flows import FlowFacts
 from pbx.sip.message import Request, Response, response_to
 from pbx.sip.uri import SipUri
@@ -43,8 +44,14 @@ class CallerLeg(Leg):
         """The INVITE describes nothing: we offer, and the ACK or a PRACK answers (§13.2.1)."""
         self._late_answer: bytes | None = None
         self._is_answered_late = asyncio.Event()
+        self._has_rung = False
         self._has_path = False
         """A 183 has been sent: the phone plays what we send, not its own ringback."""
+
+    @property
+    def transaction(self) -> TransactionId:
+        """That of its INVITE."""
+        return self._transaction
 
     async def take_offer(self) -> None:
         """Raises `OfferRefused` for an offer that would not be encrypted."""
@@ -55,8 +62,10 @@ class CallerLeg(Leg):
         return self.is_beginning and not self._offers_late
 
     def ring(self) -> None:
-        """The phone makes its own ringback from this."""
-        if self.is_beginning and not self._has_path and not self._asks_in_prack:
+        """The phone makes its own ringback from this; it is told once, however often those that
+        are rung say so."""
+        if self.is_beginning and not (self._has_path or self._has_rung or self._asks_in_prack):
+            self._has_rung = True
             self._progress(180, b"")
 
     async def prepare(self, like: Leg) -> None:
@@ -157,6 +166,8 @@ class CallerLeg(Leg):
         try:
             await self._media.take_answer(self.media, self._late_answer)
         except AnswerRefused:
+            if self is not self.call.caller:
+                raise  # whoever comes to a call does not end it
             raise CallOver("caller-answer-refused", CallOutcome.FAILED) from None
         self.is_described = True
         if (near := self._near(like)) is not None:

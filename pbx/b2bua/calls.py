@@ -193,7 +193,7 @@ class Calls:
             if isinstance(event, sip.RequestReceived | sip.Acknowledged):
                 unwrap(event.request)
             leg.receive(event)
-            if _is_answer(event) and not leg.is_begun_by(event.transaction):
+            if _is_end_of_ours(event) and not leg.is_begun_by(event.transaction):
                 self.listeners.over(event.transaction)
             return True
         match event:
@@ -387,6 +387,13 @@ class Calls:
         return sum(1 for _ in theirs) >= most
 
 
-def _is_answer(event: sip.Event) -> TypeGuard[sip.ResponseReceived]:
-    """The final one to a request of ours."""
-    return isinstance(event, sip.ResponseReceived) and event.response.status >= 200
+def _is_end_of_ours(
+    event: sip.Event,
+) -> TypeGuard[sip.ResponseReceived | sip.TimedOut | sip.FlowLost]:
+    """Nothing more comes of a request: it was answered for good, or nobody ever will."""
+    match event:
+        case sip.ResponseReceived():
+            return event.response.status >= 200
+        case sip.TimedOut(timer="F") | sip.FlowLost():
+            return True
+    return False

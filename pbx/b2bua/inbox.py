@@ -30,6 +30,7 @@ from pbx.b2bua.news import answer_referral
 
 if TYPE_CHECKING:
     from pbx.b2bua.call import Call
+    from pbx.b2bua.caller_leg import CallerLeg
     from pbx.b2bua.leg import Leg
 
 
@@ -71,9 +72,13 @@ class Inbox:
                 case Referred():
                     answer_referral(event, 481)
                 case Replacing(leg):
-                    leg.reject(481)
+                    self._turn_away(leg, 481)
                 case Taking(leg):
-                    leg.reject(480)
+                    self._turn_away(leg, 480)
+
+    def _turn_away(self, comer: CallerLeg, status: int) -> None:
+        comer.reject(status)
+        self._call.members.forget(comer)
 
     def _rest(self) -> list[LegEvent]:
         return [self._events.get_nowait() for _ in range(self._events.qsize())]
@@ -98,14 +103,14 @@ class Inbox:
             case Reoffered() | RefreshDue() | Reanswered() | Acknowledged():
                 await self._change(event)
                 return False
-            case Referred(leg) if call.state != "talking" or call.partner_of(leg) is None:
+            case Referred(leg) if not call.is_between_two(leg) or call.members.is_full:
                 answer_referral(event, 491 if call.state == "transferring" else 403)
                 return False
-            case Replacing(leg) if call.state != "talking":
-                leg.reject(481)
+            case Replacing(leg, old) if not call.is_between_two(old) or call.members.is_full:
+                self._turn_away(leg, 481)
                 return False
             case Taking(leg) if not call.takes_comers:
-                leg.reject(480)  # somebody was faster
+                self._turn_away(leg, 480)  # somebody was faster
                 return False
         return True
 

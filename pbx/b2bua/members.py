@@ -9,8 +9,14 @@ from pbx.b2bua.leg import Phase
 
 if TYPE_CHECKING:
     from pbx.b2bua.call import Call
+    from pbx.b2bua.caller_leg import CallerLeg
     from pbx.b2bua.leg import Leg
     from pbx.b2bua.surroundings import Board
+
+
+MOST_LEGS = 200
+"""Legs and transfers that one call may have had before its phones are asked to begin another one:
+all of them stand in its record, and in what its worker keeps of it."""
 
 
 class Members:
@@ -35,6 +41,17 @@ class Members:
         """It goes on in another call."""
         self.legs.remove(leg)
         self.ended(leg)
+
+    def forget(self, comer: CallerLeg) -> None:
+        """It came to the call by itself and was not let in: so it never was part of it."""
+        if comer in self.legs:
+            self.legs.remove(comer)
+        self._board.listeners.over(comer.transaction)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether its phones have put each other through for long enough."""
+        return len(self.legs) + len(self._call.transfers) >= MOST_LEGS
 
     def devices(self) -> set[UUID]:
         """Those that are part of the call now."""

@@ -33,7 +33,7 @@ class ResumedCaller(CallerLeg):
         Leg.__init__(self, call, snapshot.id, snapshot.device, NO_FLOW, "")
         self.dialled = dialled
         self._transaction = NO_TRANSACTION
-        self._answer, self._has_path = b"", True
+        self._answer, self._has_path, self._has_rung = b"", True, True
         self._offers_late, self._late_answer = False, None
         self._is_acknowledged, self._is_answered_late = asyncio.Event(), asyncio.Event()
 

@@ -86,7 +86,7 @@ def _leg_snapshot_of(leg: Leg) -> LegSnapshot:
         device=leg.device,
         person=leg.person,
         media=leg.media_name,
-        dialog=leg.dialog.state if leg.dialog else None,
+        dialog=leg.dialog.state if leg.dialog and not leg.is_ended else None,
         started_at=leg.started_at,
         answered_at=leg.answered_at,
         status=leg.status,

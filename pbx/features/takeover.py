@@ -25,9 +25,16 @@ async def answer_comer(call: Call, comer: CallerLeg) -> bool:
         comer.hang_up()
     except MediaError:
         comer.reject(503)
+    await _sent_away(call, comer)
+    return False
+
+
+async def _sent_away(call: Call, comer: CallerLeg) -> None:
+    """Its ports are free again, and unless it was answered it leaves nothing behind."""
     comer.hang_up()
     await call.drop_media([comer])
-    return False
+    if comer.answered_at is None:
+        call.members.forget(comer)
 
 
 async def _accept(new: CallerLeg, other: Leg) -> None:
@@ -44,18 +51,19 @@ async def take_over(call: Call, asked: Replacing) -> None:
     other = call.partner_of(old)
     if other is None or not other.is_talking:
         new.reject(481)
+        await _sent_away(call, new)
         return
     try:
         await new.take_offer()
         await _accept(new, other)
     except OfferRefused as refusal:
         new.reject(refusal.status, warning=refusal.reason)
-        return
+    except AnswerRefused:
+        new.hang_up()
     except MediaError:
         new.reject(503)
-        return
     if not new.is_talking or not other.is_talking:
-        new.hang_up()
+        await _sent_away(call, new)
         return
     await call.pairing.join(new, other)
     call.transferred("taken-over", new, old, "", 200)

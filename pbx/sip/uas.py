@@ -105,9 +105,7 @@ class UserAgentServer:
             if served is not None:
                 self._carry_out(served, served.machine.lose_flow(now), now)
 
-    def _begin(
-        self, flow: Flow, request: Request, key: ServerKey, now: float, size: int
-    ) -> None:
+    def _begin(self, flow: Flow, request: Request, key: ServerKey, now: float, size: int) -> None:
         """§8.2: everything that can refuse the request comes before its transaction."""
         shared = self._shared
         config = shared.config
