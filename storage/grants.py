@@ -228,7 +228,7 @@ async def holders(connection: AsyncConnection, role: Role, now: int) -> frozense
 
 async def in_force_by_installation(connection: AsyncConnection, now: int) -> int:
     """How many roles are held now that no second person ever approved."""
-    query = select(func.count()).where(table.c.by_installation, in_force(now))
+    query = select(func.count()).where(table.c.by_installation == 1, in_force(now))
     return int(await connection.scalar(query) or 0)
 
 

@@ -161,7 +161,7 @@ async def statistics(
         rows = (await connection.execute(by_state)).all()
         counted = {str(row.state): int(row.number) for row in rows}
         living = table.c.state != MessageState.DESTROYED
-        cut = select(func.count()).where(living, table.c.is_complete.is_(False))
+        cut = select(func.count()).where(living, table.c.is_complete == 0)
         waits = select(func.count()).where(living, table.c.adopted_at.is_(None))
         octets = select(func.coalesce(func.sum(table.c.octets), 0)).where(living)
         unit.record(caller.deed.entry(Action.MESSAGE_LISTED, after={"count": 0}))

@@ -40,7 +40,7 @@ class Identifier(TypeDecorator[UUID]):
 
 
 class Truth(TypeDecorator[bool]):
-    """A boolean as 0 or 1."""
+    """A boolean as 0 or 1: compared with these, since PostgreSQL takes it for no condition."""
 
     impl = Whole
     cache_ok = True

@@ -15,6 +15,7 @@ from storage.grants import (
     grant_facts,
     held_or_awaited,
     holders,
+    in_force_by_installation,
     roles_of,
 )
 from storage.identifiers import new_id
@@ -95,7 +96,9 @@ async def test_a_grant_by_installation_is_marked_for_ever(stores: Stores) -> Non
     new = clinic.new()
 
     await stores.do(stores.grants.make_by_installation, new)
+    assert await stores.ask(in_force_by_installation, stores.clock()) == 1
     await stores.do(stores.grants.revoke, new.id, "asked")
+    assert await stores.ask(in_force_by_installation, stores.clock()) == 0
 
     facts = await stores.ask(grant_facts, new.id)
     assert facts.by_installation

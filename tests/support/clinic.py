@@ -9,7 +9,8 @@ import base64
 import functools
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,8 +51,9 @@ from storage.ledger.keeper import HeadKeeper
 from storage.models.ledger import ledger
 from storage.sealed.fields import FieldKey
 from storage.sealed.primitives import hotp
+from tests.support import postgres
 from tests.support.authorities import authority_in
-from tests.support.databases import sqlite_urls
+from tests.support.databases import Urls, sqlite_urls
 from tests.support.keyholder import BINDING, FakeTime, House, text
 
 PASSWORD = "correct horse battery staple"
@@ -356,9 +358,21 @@ def field_key() -> FieldKey:
     return FieldKey(bytes(range(32)), "directory")
 
 
+@contextmanager
+def _urls(request: pytest.FixtureRequest, path: Path) -> Iterator[Urls]:
+    """CLINIC_ENGINE=postgresql: on the other engine."""
+    if os.environ.get("CLINIC_ENGINE", "sqlite") == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield sqlite_urls(path)
+        return
+    server: postgres.Cluster = request.getfixturevalue("postgres_cluster")
+    with server.database() as name:
+        yield Urls(server.url(postgres.SERVICE, name), server.url(postgres.OWNER, name))
+
+
 @pytest.fixture
 async def clinic(
-    open_path: Path, sqlite_template: Path, field_key: FieldKey
+    request: pytest.FixtureRequest, open_path: Path, field_key: FieldKey
 ) -> AsyncIterator[Clinic]:
     layout = Layout(open_path / "pbx")
     for directory in (
@@ -372,7 +386,8 @@ async def clinic(
     ):
         directory.mkdir(parents=True, exist_ok=True)
     layout.config_file.touch()
-    shutil.copy(sqlite_template, layout.database_file)
+    stored = ExitStack()
+    urls = stored.enter_context(_urls(request, layout.database_file))
     # From the real moment on, because the commands look at the real clock.
     house = House(layout.keys, FakeTime(system_clock()))
     assert house.pin is not None
@@ -382,7 +397,7 @@ async def clinic(
     answer = answering(house, performed)
     edge = Edge(place, REQUESTS[protocol.Edge.EXCHANGE], answer)
     await edge.start()
-    database = await Database.open(sqlite_urls(layout.database_file).service)
+    database = await Database.open(urls.service)
     keyholder = KeyHolder(layout.keyholder_exchange_socket, deadline=60)
     clock = house.time.wall_clock
     async with Committer(database, "exchange", clock=clock) as committer:
@@ -422,3 +437,4 @@ async def clinic(
     await asyncio.sleep(0)
     house.close()
     await database.close()
+    stored.close()
