@@ -226,6 +226,23 @@ async def holders(connection: AsyncConnection, role: Role, now: int) -> frozense
     return frozenset((await connection.scalars(query)).all())
 
 
+async def enrolled_holders(
+    connection: AsyncConnection, roles: Sequence[Role], now: int
+) -> frozenset[UUID]:
+    """Active people with one of `roles` now who have enrolled: who was invited may never come."""
+    query = (
+        select(table.c.person_id)
+        .join(people, people.c.id == table.c.person_id)
+        .where(
+            table.c.role.in_(roles),
+            people.c.state == "active",
+            people.c.enrolled_at.is_not(None),
+            in_force(now),
+        )
+    )
+    return frozenset((await connection.scalars(query)).all())
+
+
 async def in_force_by_installation(connection: AsyncConnection, now: int) -> int:
     """How many roles are held now that no second person ever approved."""
     query = select(func.count()).where(table.c.by_installation == 1, in_force(now))

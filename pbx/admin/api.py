@@ -162,7 +162,12 @@ def create_app(context: AdminContext) -> Litestar:
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
             path="/",
         ),
-        exception_handlers={**refusals, HTTPException: _known, Exception: _unknown},
+        exception_handlers={
+            **refusals,
+            HTTPException: _known,
+            RecursionError: _too_deep,
+            Exception: _unknown,
+        },
         request_max_body_size=MAX_BODY,
         logging_config=None,
         debug=False,
@@ -195,6 +200,11 @@ def _rule(found: dict[str, Any]) -> str:
     if not field or not rule.startswith("Expected "):
         return field
     return f"{field} ({in_words(rule)})"
+
+
+def _too_deep(_request: AdminRequest, _error: RecursionError) -> Response[Problem]:
+    """A body of nothing but brackets, which the decoder gives up in its own way."""
+    return Response(Problem(error="The request is not valid: nested too deeply."), status_code=400)
 
 
 def _unknown(_request: AdminRequest, error: Exception) -> Response[Problem]:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pbx.access import sessions as limits
 from pbx.access.policy import DAY
-from pbx.access.roles import Role
+from pbx.access.roles import APPROVING_ROLES, Role
 from pbx.access.sessions import EndReason, Session
 from pbx.admin import endings, epochs
 from pbx.admin.authentication import end, terminal_of
@@ -73,7 +73,9 @@ class Lifecycle:
             days = await policies.value_of(connection, "idle-suspension-days", now)
             persons = await people.due(connection, now, now - days * DAY)
             plane.sole_grants = await grants.in_force_by_installation(connection, now)
-            administrators = await grants.holders(connection, Role.SYSTEM_ADMINISTRATOR, now)
+            wanted = (Role.SYSTEM_ADMINISTRATOR,)
+            administrators = await grants.enrolled_holders(connection, wanted, now)
+            approvers = await grants.enrolled_holders(connection, APPROVING_ROLES, now)
             chores: list[Chore] = [
                 *[
                     self._session(record, reason)
@@ -85,9 +87,15 @@ class Lifecycle:
                 *(self._exception(id) for id in await exceptions.expired(connection, now)),
                 *(self._policy(name) for name in await policies.expired(connection, now)),
             ]
-        # The last administrator is never locked out by a date or by a long holiday.
+        # The last administrator is never locked out by a date or by a long holiday, nor the last
+        # two who approve for each other by a holiday: nobody could bring back whoever was.
         sole = administrators if len(administrators) == 1 else frozenset()
-        chores += [self._person(facts, now) for facts in persons if facts.id not in sole]
+        missed = approvers if len(approvers) <= 2 else frozenset()
+        chores += [
+            self._person(facts, now)
+            for facts in persons
+            if facts.id not in (sole if _is_over(facts, now) else sole | missed)
+        ]
         return chores
 
     async def _expiry(
@@ -127,7 +135,7 @@ class Lifecycle:
 
     def _person(self, facts: PersonFacts, now: int) -> Chore:
         plane = self._plane
-        for_good = facts.until is not None and facts.until <= now
+        for_good = _is_over(facts, now)
         reason = "end date" if for_good else "unused"
         return lambda: endings.by_itself(plane, plane.deed(), facts.id, reason, for_good=for_good)
 
@@ -154,3 +162,7 @@ class Lifecycle:
     def _policy(self, name: str) -> Chore:
         plane = self._plane
         return lambda: plane.run(policies.revert, plane.deed(), name)
+
+
+def _is_over(facts: PersonFacts, now: int) -> bool:
+    return facts.until is not None and facts.until <= now

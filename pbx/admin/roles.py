@@ -95,7 +95,8 @@ async def revoke_grant(
 ) -> Performed:
     async with plane.database.read() as connection:
         facts = await grants.grant_facts(connection, grant)
-        holders = await grants.holders(connection, Role.SYSTEM_ADMINISTRATOR, caller.deed.at)
+        wanted = (Role.SYSTEM_ADMINISTRATOR,)
+        holders = await grants.enrolled_holders(connection, wanted, caller.deed.at)
     if facts.role is Role.SYSTEM_ADMINISTRATOR:
         policy.check_administrator_remains(facts.person, holders)
     act = acts.RevokeRole(grant=grant, person=facts.person)

@@ -107,11 +107,27 @@ def is_unused(person: Person, now: int, idle_days: int) -> bool:
 
 def is_indispensable(people: Iterable[Person], person: UUID, now: int) -> bool:
     """Whether without this person nobody could administer, or bring anybody back."""
-    enrolled = [(one.id, roles_of(one, now)) for one in people if one.factors is not None]
+    enrolled = list(people)
     return any(
-        {one for one, roles in enrolled if roles & wanted} == {person}
-        for wanted in (frozenset((A,)), MANAGERS)
+        _enrolled_with(wanted, enrolled, now) == {person} for wanted in (frozenset((A,)), MANAGERS)
     )
+
+
+def is_missed(people: Iterable[Person], person: UUID, now: int) -> bool:
+    """Whether a long holiday of this person's would leave nobody to administer, or one alone of
+    two who approve for each other: whoever was suspended then would stay so for ever."""
+    everybody = list(people)
+    approvers = _enrolled_with(MANAGERS, everybody, now)
+    is_of_last_two = person in approvers and len(approvers) == 2
+    return is_of_last_two or is_indispensable(everybody, person, now)
+
+
+def is_administered(people: Iterable[Person], now: int) -> bool:
+    return bool(_enrolled_with(frozenset((A,)), people, now))
+
+
+def _enrolled_with(wanted: frozenset[Role], people: Iterable[Person], now: int) -> set[UUID]:
+    return {one.id for one in people if one.factors is not None and roles_of(one, now) & wanted}
 
 
 def subject_of(act: acts.Act) -> UUID | None:

@@ -67,7 +67,8 @@ class Due:
         async with core.books.turn:
             now = core.clock()
             for ending in endings_of_people(core.store.all(Person), now, core.config.idle_days):
-                if not decisions.is_indispensable(core.store.all(Person), ending.subject, now):
+                stays = decisions.is_missed if ending.act == SUSPEND else decisions.is_indispensable
+                if not stays(core.store.all(Person), ending.subject, now):
                     ended.append(await self._end(ending, request.evidence))
             for ending in endings_of_mailboxes(core.store.all(Mailbox), now):
                 ended.append(await self._end(ending, request.evidence))

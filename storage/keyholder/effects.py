@@ -110,8 +110,16 @@ def revoke_role(act: acts.RevokeRole, scene: Scene) -> None:
     left = tuple(grant for grant in person.grants if grant.id != act.grant)
     if left == person.grants:
         raise No("no such grant")
-    scene.draft.put(msgspec.structs.replace(person, grants=left))
+    _put_still_administered(msgspec.structs.replace(person, grants=left), scene)
     scene.ended.add(person.id)
+
+
+def _put_still_administered(changed: Person, scene: Scene) -> None:
+    """Who was invited and has not enrolled does not count: nobody might ever come."""
+    before = decisions.is_administered(scene.draft.all(Person), scene.now)
+    scene.draft.put(changed)
+    if before and not decisions.is_administered(scene.draft.all(Person), scene.now):
+        raise No("nobody could administer without this person")
 
 
 def suspend(act: acts.Suspend, scene: Scene) -> None:
@@ -151,6 +159,8 @@ def set_end(act: acts.SetEnd, scene: Scene) -> None:
     person = scene.person(act.person)
     if person.until is not None and act.until > person.until:
         raise No("a later end takes two people")
+    if decisions.is_indispensable(scene.draft.all(Person), act.person, scene.now):
+        raise No("nobody could administer without this person")
     scene.draft.put(msgspec.structs.replace(person, until=act.until))
 
 

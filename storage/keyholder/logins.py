@@ -111,9 +111,9 @@ class Logins:
     def _is_unused(self, person: Person) -> bool:
         """Out by disuse, whether or not anybody has asked for what is due."""
         core, now = self._core, self._core.clock()
-        return decisions.is_unused(
-            person, now, core.config.idle_days
-        ) and not decisions.is_indispensable(core.store.all(Person), person.id, now)
+        return decisions.is_unused(person, now, core.config.idle_days) and not decisions.is_missed(
+            core.store.all(Person), person.id, now
+        )
 
     def _current_of(self, _: Ask, identifier: UUID) -> Person | None:
         return self._current(identifier)

@@ -134,6 +134,17 @@ async def test_an_unexpected_error_tells_the_asker_nothing(served, layout) -> No
     assert "canary" not in caught.value.sentence
 
 
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"proof":' * 50_000])
+async def test_a_body_of_brackets_is_the_asker_s_fault(served, layout, body: bytes) -> None:
+    transport = httpx.AsyncHTTPTransport(uds=str(layout.admin_socket))
+    headers = {"Content-Type": "application/json"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://pbx") as http:
+        answer = await http.post("/v1/session", content=body, headers=headers)
+
+    assert answer.status_code == 400
+    assert "Traceback" not in answer.text
+
+
 async def test_the_document_is_published_and_loads_nothing_from_elsewhere(served, layout) -> None:
     with AdminClient(layout) as client:
         document = await asyncio.to_thread(client.get, "/openapi.json", dict)

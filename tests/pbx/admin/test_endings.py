@@ -5,6 +5,7 @@ import base64
 import time
 from uuid import UUID
 
+import httpx
 from sqlalchemy import text
 
 from pbx.access.policy import DAY
@@ -186,6 +187,46 @@ async def test_unused_accounts_are_suspended_after_thirty_five_days_but_not_the_
 
     await clinic.sign_in(root)
     assert (await clinic.do(root, "GET", "/v1/people/anna"))["state"] == "suspended"
+
+
+async def test_the_last_two_who_approve_for_each_other_are_not_suspended_by_a_long_holiday(
+    clinic: Clinic,
+) -> None:
+    await clinic.staffed()
+    root, manager = clinic.members["root"], clinic.members["manager"]
+    anna = await clinic.with_role("anna", Role.PHYSICIAN)
+    for _ in range(2):
+        clinic.pass_(20 * 86_400)
+        await clinic.sign_in(root)
+        await clinic.lifecycle.tick()
+
+    await clinic.sign_in(root)
+    found = await clinic.do(root, "GET", "/v1/people")
+
+    states = {one["login"]: one["state"] for one in found}
+    assert states == {"root": "active", "manager": "active", anna.login: "suspended"}
+    await clinic.sign_in(manager)
+
+
+async def test_an_invited_administrator_is_not_yet_one_who_could_take_over(clinic: Clinic) -> None:
+    await clinic.staffed()
+    root, manager = clinic.members["root"], clinic.members["manager"]
+    heir = await clinic.hire("heir", root)
+    await clinic.grant(heir, Role.SYSTEM_ADMINISTRATOR, root, manager)
+    await clinic.present(root)
+    held = await clinic.do(root, "GET", "/v1/grants", person="root")
+    grant = held[0]["id"]
+    path = f"/v1/grants/{grant}/revocation"
+
+    async def give_up() -> httpx.Response:
+        act = acts.RevokeRole(UUID(grant), root.id)
+        return await clinic.ask(root, "POST", path, {"proof": await clinic.proof(root, act)})
+
+    refused = await give_up()
+    assert refused.status_code == 403
+    assert "last system administrator" in refused.text
+    await clinic.enrol(heir, root, manager)
+    assert (await give_up()).is_success
 
 
 async def test_a_temporary_holder_gives_way_to_the_former_one_and_their_mailbox(

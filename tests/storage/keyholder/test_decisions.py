@@ -198,6 +198,13 @@ def test_nobody_is_dispensable_without_whom_nobody_could_administer() -> None:
     assert not decisions.is_indispensable([admin, manager], BEN, NOW)
     assert decisions.is_indispensable([manager], BEN, NOW)
     assert not decisions.is_indispensable([admin, enrolled(UUID(int=6), A)], ANN, NOW)
+    for one in (ANN, BEN):
+        assert decisions.is_missed([admin, manager, invited], one, NOW)
+        assert not decisions.is_missed([admin, manager, enrolled(UUID(int=6), A)], one, NOW)
+    assert decisions.is_missed([admin], ANN, NOW)
+    assert not decisions.is_missed([admin, manager], UUID(int=5), NOW)
+    assert decisions.is_administered([admin, invited], NOW)
+    assert not decisions.is_administered([manager, invited], NOW)
 
 
 def test_break_glass_is_for_neither_the_owner_nor_a_mailbox_nobody_knows() -> None:

@@ -64,30 +64,44 @@ def test_mailboxes_end_by_their_date() -> None:
 async def test_what_is_due_ends_and_whose_absence_would_lock_all_out_stays(house: House) -> None:
     admin = await house.administrator()
     manager = await house.enrolled("manager", Role.PRACTICE_MANAGER, admin)
+    doctor = await house.enrolled("doctor", Role.PHYSICIAN, admin, manager)
     locum, box = uuid4(), uuid4()
     until = house.core.clock() + DAY
     await house.done(admin, acts.AddPerson(locum, "locum", until=until))
     await house.done(admin, acts.OpenTenure(box, uuid4(), manager.id, until=until))
     tied = evidence()
     assert (await house.ask(RunDue(tied), Ran)).ended == ()
-    await house.log_in(manager)
+    await house.log_in(doctor)
     house.time.pass_(36 * 86_400)
 
     ended = (await house.ask(RunDue(tied), Ran)).ended
 
     assert set(ended) == {
         Ending("leave", locum, "end date"),
-        Ending("suspend", manager.id, "unused"),
+        Ending("suspend", doctor.id, "unused"),
         Ending("close-tenure", box, "end date"),
     }
-    assert (await house.ask(ListSessions(manager.id), SessionList)).sessions == ()
+    assert (await house.ask(ListSessions(doctor.id), SessionList)).sessions == ()
     page = await house.ask(protocol.ReadJournal(1), protocol.JournalPage)
     entries = [parse_record(record)[0] for record in page.entries][-3:]
     assert {(e.event, e.act, e.subject, e.operation) for e in entries} == {
         (Event.CHANGED, ending.act, ending.subject, tied.operation) for ending in ended
     }
     assert (await house.ask(RunDue(tied), Ran)).ended == ()
-    assert isinstance(await house.log_in(admin), protocol.Opened)
+    for missed in (admin, manager):
+        assert isinstance(await house.log_in(missed), protocol.Opened)
+
+
+async def test_of_three_who_could_approve_one_ends_by_disuse(house: House) -> None:
+    admin = await house.administrator()
+    manager = await house.enrolled("manager", Role.PRACTICE_MANAGER, admin)
+    await house.enrolled("other", Role.PRACTICE_MANAGER, admin, manager)
+    house.time.pass_(36 * 86_400)
+
+    ended = (await house.ask(RunDue(evidence()), Ran)).ended
+
+    assert [(one.act, one.reason) for one in ended] == [("suspend", "unused")]
+    assert ended[0].subject != admin.id
 
 
 async def test_a_mailbox_is_abandoned_by_the_operation_that_has_just_opened_it(

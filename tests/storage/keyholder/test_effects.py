@@ -243,7 +243,15 @@ def test_what_gives_way_closes_with_the_act(scene: Scene) -> None:
     assert (scene.mailbox(last).closed, box(scene).closed) == (NOW, NOW)
 
 
-@pytest.mark.parametrize("act", [acts.Leave(ANN), acts.Suspend(ANN)])
+@pytest.mark.parametrize(
+    "act",
+    [
+        acts.Leave(ANN),
+        acts.Suspend(ANN),
+        acts.SetEnd(ANN, NOW),
+        acts.RevokeRole(UUID(int=10), ANN),
+    ],
+)
 def test_the_last_who_can_administer_stays(scene: Scene, act: acts.Act) -> None:
     grant = Grant(UUID(int=10), Role.SYSTEM_ADMINISTRATOR, 0, None, None, None)
     scene.draft.put(msgspec.structs.replace(person(scene), grants=(grant,)))
