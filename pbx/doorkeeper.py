@@ -46,6 +46,8 @@ class Premises:
     """The device at the other end of a dialog; None: the call is over."""
     authenticated: Callable[[FlowId], None]
     """Tells the driver that a flow is a stranger no longer."""
+    surplus: Callable[[FlowId], None]
+    """Hears of a flow to be closed, later: its device has so many newer ones."""
 
 
 class Doorkeeper:
@@ -70,6 +72,11 @@ class Doorkeeper:
         """Whether the dialog's own device has proved itself on this flow."""
         proved = self._p.phones.proved(flow)
         return proved is not None and proved.device == self._p.owner(dialog)
+
+    def way_to(self, dialog: Dialog, held: FlowId) -> FlowId:
+        """The flow on which the dialog's own device is reached now."""
+        owner = self._p.owner(dialog)
+        return held if owner is None else self._p.phones.flow_of(owner, held)
 
     def closed(self, flow: FlowId) -> None:
         """The flow is gone, and what was proved on it."""
@@ -105,5 +112,7 @@ class Doorkeeper:
         verdict = self._p.gate.admit(flow, facts, request, now)
         if isinstance(verdict, Admitted):
             self._p.authenticated(flow)
-            self._p.phones.prove(flow, verdict)
+            surplus = self._p.phones.prove(flow, verdict)
+            if surplus is not None:
+                self._p.surplus(surplus)
         return verdict

@@ -10,6 +10,10 @@ from pbx.b2bua.ports import Contact
 from pbx.location import Location
 from pbx.sip.flows import FlowId
 
+MOST_FLOWS = 16
+"""Connections of one device: as many as it may have contacts. A phone has one, and for a minute
+those that it lost; one that opens more would take the room of all others."""
+
 
 class RegisteredPhones:
     """The location service, as calls use it."""
@@ -17,6 +21,8 @@ class RegisteredPhones:
     def __init__(self, location: Location) -> None:
         self._location = location
         self._proved: dict[FlowId, Admitted] = {}
+        self._flows: dict[UUID, dict[FlowId, None]] = {}
+        """Of each device, those on which it was the last to prove itself; the oldest first."""
 
     def contacts_of(self, device: UUID) -> Sequence[Contact]:
         return [
@@ -44,17 +50,36 @@ class RegisteredPhones:
         """Who has proved themselves on this flow, last."""
         return self._proved.get(flow)
 
-    def prove(self, flow: FlowId, admitted: Admitted) -> None:
-        if self._proved.get(flow) != admitted:
-            self._proved[flow] = admitted
-            self._location.flow_proved(str(admitted.device), flow)
+    def prove(self, flow: FlowId, admitted: Admitted) -> FlowId | None:
+        """It has on this flow; returns the one that is too many, if there is one."""
+        if self._proved.get(flow) == admitted:
+            return None
+        self.lost(flow)
+        self._proved[flow] = admitted
+        theirs = self._flows.setdefault(admitted.device, {})
+        theirs[flow] = None
+        self._location.flow_proved(str(admitted.device), flow)
+        return self._surplus(admitted.device, theirs) if len(theirs) > MOST_FLOWS else None
+
+    def _surplus(self, device: UUID, theirs: dict[FlowId, None]) -> FlowId:
+        """The oldest, but first of all one on which it is not registered; counted no more."""
+        *older, _ = theirs
+        unbound = (flow for flow in older if not self.is_bound(device, flow))
+        surplus = next(unbound, older[0])
+        del theirs[surplus]
+        return surplus
 
     def lost(self, flow: FlowId) -> None:
-        self._proved.pop(flow, None)
+        proved = self._proved.pop(flow, None)
+        if proved is not None:
+            theirs = self._flows.get(proved.device, {})
+            theirs.pop(flow, None)
+            if not theirs:
+                self._flows.pop(proved.device, None)
 
     def flows_of(self, device: UUID) -> list[FlowId]:
         """Flows on which the device has proved itself."""
-        return [flow for flow, proved in self._proved.items() if proved.device == device]
+        return list(self._flows.get(device, ()))
 
     def is_bound(self, device: UUID, flow: FlowId) -> bool:
         """Whether the device has a live binding on this flow."""

@@ -375,6 +375,7 @@ class Telephony:
                 facts=stack.facts,
                 owner=lambda dialog: self.calls.device_of(dialog) or self.lamps.device_of(dialog),
                 authenticated=self.driver.authenticated,
+                surplus=self.driver.close_surplus,
             )
         )
 

@@ -24,6 +24,10 @@ class Doorkeeper(Protocol):
         """Whether the flow is that of the dialog's peer: an ACK cannot be challenged."""
         ...
 
+    def way_to(self, dialog: Dialog, held: FlowId) -> FlowId:
+        """The flow that the dialog's peer has now, where it was spoken with on `held`."""
+        ...
+
 
 class OpenDoor:
     """For a stack whose user judges by itself."""
@@ -37,3 +41,7 @@ class OpenDoor:
     def knows(self, flow: FlowId, dialog: Dialog) -> bool:
         """Everybody."""
         return True
+
+    def way_to(self, dialog: Dialog, held: FlowId) -> FlowId:
+        """The one that is known."""
+        return held

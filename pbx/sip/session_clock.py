@@ -13,6 +13,8 @@ from pbx.sip.message import Message, Request, Response, response_to
 from pbx.sip.session_timer import SessionExpires, parse_min_se
 
 LEAST = 90  # RFC 4028 §4: no Min-SE below this
+MOST = 10_800
+"""Seconds, whatever a peer wants: a call whose phones vanished on hold ends on the same day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ class SessionTimer(Struct, frozen=True):
 def minimum_of(message: Message) -> int:
     """The Min-SE header field (§5); absent means 90."""
     text = message.headers.first("Min-SE")
-    return LEAST if text is None else max(LEAST, parse_min_se(text))
+    return LEAST if text is None else min(max(LEAST, parse_min_se(text)), MOST)
 
 
 def too_small(request: Request, policy: SessionPolicy) -> Response | None:
@@ -105,7 +107,7 @@ def agreed(response: Response) -> SessionTimer | None:
         return None
     # §7.2: without a parameter the UAC is the refresher. An interval below 90 s is not honoured,
     # or a peer could make us refresh as fast as it likes.
-    return SessionTimer(max(theirs.seconds, LEAST), theirs.refresher != "uas")
+    return SessionTimer(min(max(theirs.seconds, LEAST), MOST), theirs.refresher != "uas")
 
 
 def _expires(message: Message) -> SessionExpires | None:

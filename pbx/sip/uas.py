@@ -291,7 +291,7 @@ class UserAgentServer:
         answer, provisionals, machine = served.answer, served.provisionals, served.machine
         if answer is not None and served.dialog is not None and _is_due(answer.deadline, now):
             if answer.expire(now):
-                self._send(served, answer.response)
+                self._repeat(served, served.dialog, answer.response)
             else:
                 self._end_answer(served, served.dialog)
                 self._shared.report(TimedOut(served.id, "ACK", served.dialog))
@@ -326,6 +326,11 @@ class UserAgentServer:
 
     def _send(self, served: Served, response: Response) -> None:
         self._shared.flows.send(served.flow.id, response)
+
+    def _repeat(self, served: Served, dialog: Dialog, response: Response) -> None:
+        """A 2xx, by the connection that its phone has by now: a call belongs to no flow."""
+        flow = self._shared.doorkeeper.way_to(dialog, served.flow.id)
+        self._shared.flows.send(flow, response)
 
     def _end_answer(self, served: Served, dialog: Dialog) -> None:
         served.answer = None

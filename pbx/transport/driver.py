@@ -116,6 +116,10 @@ class Driver:
         if flow is not None:
             flow.close(ending)
 
+    def close_surplus(self, flow_id: FlowId) -> None:
+        """Its device has newer ones; not from inside what the stack is doing."""
+        self._loop.call_soon(self.close, flow_id, Ending.SURPLUS)
+
     def close_identity(self, identity: str) -> int:
         """End the flows of a certificate that was revoked; how many there were."""
         flows = list(self._identities.get(identity, ()))

@@ -46,6 +46,7 @@ class Ending(StrEnum):
     SLOW = "a message took too long to arrive"
     NOT_LOGGED_IN = "no log-in came in time"
     CROWDED_OUT = "a stranger made room for the next"
+    SURPLUS = "the phone opened too many newer connections"
     NOT_READING = "the peer does not read"
     MALFORMED = "the stream could not be framed"
     TOO_MUCH = "memory for messages is used up"

@@ -25,11 +25,11 @@ class Interval(Generic[K]):
     def end(self, key: K) -> None:
         self._until.pop(key, None)
 
-    def overdue(self, now: float) -> list[K]:
-        """Whose interval is over; they are forgotten here."""
+    def overdue(self, now: float, most: int) -> list[K]:
+        """Whose interval is over, the first of them; they are forgotten here."""
         found: list[K] = []
         for key, until in self._until.items():
-            if until > now:
+            if until > now or len(found) >= most:
                 break
             found.append(key)
         for key in found:

@@ -9,6 +9,8 @@ from pbx.transport.flow import Ending
 from pbx.transport.intervals import Interval
 
 _SWEEP = 0.5  # seconds; how late a deadline may be noticed
+_AT_ONCE = 64  # closings in one turn of the loop: thousands together would keep phones waiting
+_BREATH = 0.01  # seconds until the next of them
 _LAST_WORDS = 2.0  # seconds for a peer to take our last message and say goodbye
 
 
@@ -68,9 +70,10 @@ class Watch:
 
     def _sweep(self) -> None:
         self._timer = None
-        now = self._loop.time()
+        now, left = self._loop.time(), _AT_ONCE
         for interval, ending in self._endings:
-            for flow_id in interval.overdue(now):
+            for flow_id in interval.overdue(now, left):
                 self._cut(flow_id, ending)
+                left -= 1
         if any(len(interval) for interval, _ in self._endings):
-            self._timer = self._loop.call_later(_SWEEP, self._sweep)
+            self._timer = self._loop.call_later(_SWEEP if left else _BREATH, self._sweep)

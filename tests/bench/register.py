@@ -64,6 +64,7 @@ class Desk:
             Premises(
                 gate=Gate(doors), phones=phones, facts=self.stack.facts,
                 owner=lambda _: None, authenticated=self.stack.flow_authenticated,
+                surplus=lambda flow: None,
             )
         )  # fmt: skip
         self.stack.guard(doorkeeper)

@@ -10,7 +10,7 @@ import pytest
 from pbx.access.authenticate import Admitted
 from pbx.doorkeeper import Doorkeeper, Premises
 from pbx.location import Binding, Location
-from pbx.reachable import RegisteredPhones
+from pbx.reachable import MOST_FLOWS, RegisteredPhones
 from pbx.sip.dialog import Dialog
 from pbx.sip.flows import FlowFacts, FlowId
 from pbx.sip.message import Request, Response, response_to
@@ -30,6 +30,7 @@ class Desk:
     asked: list[FlowId] = field(default_factory=list)
     authenticated: list[FlowId] = field(default_factory=list)
     gone: list[FlowId] = field(default_factory=list)
+    surplus: list[FlowId] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.location = Location()
@@ -42,6 +43,7 @@ class Desk:
                 facts=self.open.get,
                 owner=lambda _: self.owner,
                 authenticated=self.authenticated.append,
+                surplus=self.surplus.append,
             )
         )
 
@@ -109,6 +111,52 @@ def test_a_flow_is_the_dialogs_once_its_device_proved_itself_there() -> None:
     desk.says("REGISTER", flow=SECOND)
     assert desk.keeper.knows(FIRST, DIALOG)
     assert not desk.keeper.knows(SECOND, DIALOG)
+
+
+def test_what_is_said_again_goes_where_the_dialogs_device_is_by_now() -> None:
+    desk = Desk(at={FIRST: HERS, SECOND: HERS})
+    desk.says("REGISTER")
+    assert desk.keeper.way_to(DIALOG, FIRST) == FIRST
+    desk.says("REGISTER", flow=SECOND)
+    assert desk.keeper.way_to(DIALOG, FIRST) == SECOND
+    desk.owner = None
+    assert desk.keeper.way_to(DIALOG, FIRST) == FIRST
+
+
+def test_a_device_that_opens_ever_more_flows_loses_the_oldest_without_a_registration() -> None:
+    flows = [FlowId(n) for n in range(1, MOST_FLOWS + 4)]
+    desk = Desk(at=dict.fromkeys(flows, HERS) | {FlowId(99): HIS})
+    desk.open |= dict.fromkeys([*flows, FlowId(99)], facts(EXCHANGE, ALICE))
+    desk.says("REGISTER", flow=FlowId(99))
+    for flow in flows[:MOST_FLOWS]:
+        desk.says("REGISTER", flow=flow)
+    assert desk.surplus == []
+    for flow in (FIRST, FlowId(3)):
+        desk.location.bind(
+            Binding(
+                device=str(HERS), node="a", flow=flow, uri="sip:x", call_id=str(flow), cseq=1,
+                expires_at=9e9, since=0.0, seen=0.0,
+            )
+        )  # fmt: skip
+    for flow in flows[MOST_FLOWS:]:
+        desk.says("REGISTER", flow=flow)
+    assert desk.surplus == [SECOND, FlowId(4), FlowId(5)]
+    for flow in desk.surplus:
+        desk.keeper.closed(flow)
+    left = [flow for flow in flows if flow not in desk.surplus]
+    assert desk.phones.flows_of(HERS) == left and len(left) == MOST_FLOWS
+    for flow in (*left, FIRST):
+        desk.keeper.closed(flow)
+    assert desk.phones.flows_of(HERS) == []
+    assert desk.phones.flows_of(HIS) == [FlowId(99)]
+
+
+def test_whoever_proves_to_be_another_on_a_flow_is_the_first_no_longer() -> None:
+    desk = Desk(at={FIRST: HERS})
+    desk.says("REGISTER")
+    desk.at[FIRST] = HIS
+    desk.says("REGISTER")
+    assert (desk.phones.flows_of(HERS), desk.phones.flows_of(HIS)) == ([], [FIRST])
 
 
 def test_help_is_called_without_a_challenge_where_the_phone_is_registered() -> None:

@@ -163,7 +163,7 @@ class TestExchange:
             Premises(
                 gate=self.gate, phones=self.phones, facts=self.stack.facts,
                 owner=lambda dialog: self.calls.device_of(dialog) or self.lamps.device_of(dialog),
-                authenticated=self.driver.authenticated,
+                authenticated=self.driver.authenticated, surplus=self.driver.close_surplus,
             )
         )  # fmt: skip
         self.stack.guard(doorkeeper)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 
 import pytest
 from structlog.testing import capture_logs
@@ -10,6 +12,7 @@ from structlog.testing import capture_logs
 from pbx.b2bua.call import LONGEST_SNAPSHOT
 from pbx.b2bua.keys import MOST_OPEN
 from pbx.b2bua.members import MOST_LEGS
+from pbx.reachable import MOST_FLOWS
 from pbx.sip.flows import Flow, FlowId
 from pbx.sip.reliable import MOST_TAKEN
 from tests.support.calling import talking
@@ -206,3 +209,50 @@ async def test_a_phone_that_says_badly_what_it_can_do_calls_all_the_same(
             assert (await placed.ask(again)).status == 200
             await placed.bye()
     assert [log for log in logs if log["log_level"] == "error" and "exc_info" in log] == []
+
+
+async def test_a_phone_that_changes_its_connection_before_its_ack_keeps_its_call(
+    exchange: TestExchange,
+) -> None:
+    async with exchange.phone("alice") as alice, exchange.phone("bob") as bob:
+        placed = alice.invite("1002", static_offer())
+        at_bob = await asyncio.wait_for(bob.incoming.get(), 60)
+        with patched(placed, "_acknowledge", lambda: None):  # on a connection that is dead
+            at_bob.answer(static_answer(at_bob.invite.body))
+            await placed.answered()
+        alice.close()
+        await exchange.connect(alice)
+        assert (await alice.register()).status == 200
+
+        confirmed = asyncio.Event()
+        with patched(placed, "repeated", lambda response: confirmed.set()):
+            await asyncio.wait_for(confirmed.wait(), 60)
+        placed._acknowledge()
+        assert (await placed.ask(placed.message("INFO"))).status == 200
+        assert exchange.stack._server._unconfirmed == {}
+        await placed.bye()
+
+
+@contextmanager
+def patched(call: Call, name: str, stand_in: Callable[..., None]) -> Iterator[None]:
+    """The phone's own hand, not ours: for so long it does something else."""
+    setattr(call, name, stand_in)
+    yield
+    delattr(call, name)
+
+
+async def test_a_phone_that_opens_ever_more_connections_leaves_room_for_others(
+    exchange: TestExchange,
+) -> None:
+    async with AsyncExitStack() as phones:
+        many = [await phones.enter_async_context(exchange.phone("alice", registers=False))
+                for _ in range(MOST_FLOWS + 3)]  # fmt: skip
+        assert (await many[0].register()).status == 200
+        for phone in many[1:]:
+            asked = phone.request("SUBSCRIBE", phone.account.aor)
+            asked.headers.add("Contact", phone.contact)
+            asked.headers.add("Event", "weather")
+            assert (await phone.ask(asked)).status == 489
+        await asyncio.wait_for(many[3].closed.wait(), 60)
+        await many[0].ping()
+        assert [phone.is_connected for phone in many] == [n not in (1, 2, 3) for n in range(19)]

@@ -13,3 +13,4 @@ def test_an_open_door_knows_everybody_and_calls_them_nothing() -> None:
     assert OpenDoor().admit(FlowId(1), invite, None, 0.0) is None
     assert OpenDoor().admit(FlowId(1), invite, dialog, 0.0) is None
     assert OpenDoor().knows(FlowId(1), dialog)
+    assert OpenDoor().way_to(dialog, FlowId(1)) == FlowId(1)

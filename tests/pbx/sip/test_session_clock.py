@@ -4,6 +4,7 @@ import pytest
 
 from pbx.sip.message import response_to
 from pbx.sip.session_clock import (
+    MOST,
     Due,
     SessionClock,
     SessionPolicy,
@@ -104,6 +105,7 @@ def test_supported_is_not_repeated():
         ("600;refresher=uac", SessionTimer(600, True)),
         ("600;refresher=uas", SessionTimer(600, False)),
         ("1", SessionTimer(90, True)),  # nobody makes us refresh every second
+        ("4294967295;refresher=uas", SessionTimer(MOST, False)),  # nor wait for ever
     ],
 )
 def test_as_uac_we_take_what_the_2xx_says(value, timer):
@@ -113,7 +115,9 @@ def test_as_uac_we_take_what_the_2xx_says(value, timer):
     assert agreed(response) == timer
 
 
-@pytest.mark.parametrize(("value", "minimum"), [(None, 90), ("30", 90), ("300;x=y", 300)])
+@pytest.mark.parametrize(
+    ("value", "minimum"), [(None, 90), ("30", 90), ("300;x=y", 300), ("4294967295", MOST)]
+)
 def test_min_se_is_at_least_90(value, minimum):
     assert minimum_of(asked(**({"Min_SE": value} if value else {}))) == minimum
 

@@ -12,6 +12,7 @@ from pbx.sip.errors import LocalError
 from pbx.sip.events import (
     Acknowledged,
     Cancelled,
+    FlowClosed,
     FlowLost,
     MessageRefused,
     ProvisionalAcknowledged,
@@ -691,6 +692,7 @@ class Guard:
 
     def __init__(self) -> None:
         self.known = {FlowId(1)}
+        self.way: FlowId | None = None
 
     def admit(
         self, flow: FlowId, request: Request, dialog: Dialog | None, now: float
@@ -699,6 +701,9 @@ class Guard:
 
     def knows(self, flow: FlowId, dialog: Dialog) -> bool:
         return flow in self.known
+
+    def way_to(self, dialog: Dialog, held: FlowId) -> FlowId:
+        return self.way or held
 
 
 def guarded() -> tuple[Desk, Guard]:
@@ -775,3 +780,21 @@ def test_an_ack_by_another_flow_counts_once_that_flow_is_the_peers() -> None:
     desk.give(ack, flow=2, branch="z9hG4bKproved")
 
     assert [type(e) for e in desk.stack.events()] == [Acknowledged]
+
+
+def test_a_2xx_is_repeated_by_the_flow_that_the_phone_has_by_now() -> None:
+    desk, guard = guarded()
+    event = desk.invite()
+    desk.respond(event, 200, body=OFFER)
+    [ok] = desk.said()
+    desk.stack.flow_closed(FlowId(1), 0.1)
+    assert desk.at(0.5) == [], "nobody knows of another one"
+    guard.known, guard.way = {FlowId(2)}, FlowId(2)
+    desk.stack.expire(1.5)
+
+    [(flow, data)] = desk.stack.outgoing()
+    assert (flow, parse_message(data)) == (2, ok)
+    desk.give(desk.inside("ACK", 1, ok.to.tag or ""), flow=2)
+
+    assert [type(e) for e in desk.stack.events()] == [FlowClosed, Acknowledged]
+    assert rows(desk) == []
