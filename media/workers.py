@@ -66,6 +66,10 @@ class Workers:
         self._legs_of.setdefault(call, set()).add(leg)
         self._worker_of.setdefault(call, worker_of(leg))
 
+    def knows(self, leg: LegId) -> bool:
+        """Whether somebody here is told of it."""
+        return leg in self._notify
+
     async def _keep(self, index: int) -> None:
         """Stay connected to a worker; when it goes, its legs are gone."""
         link = self._links[index]
@@ -106,8 +110,11 @@ class Workers:
         link = self._links[index]
         try:
             reply = await link.ask(verb)
-        except MediaError:
+        except MediaError as error:
             self._forget_call(call)
+            is_first = beside is None and call not in self._legs_of
+            if isinstance(error, MediaUnavailable) and is_first and not link.is_up:
+                return await self._open(call, verb, notify, None)  # by another worker
             raise
         assert isinstance(reply, Opened)  # noqa: S101 - the worker's own protocol
         self.adopt(reply.leg, call, notify)

@@ -52,6 +52,8 @@ class Return:
         found: list[tuple[CallSnapshot, StoredCall]] = []
         for stored in await self._stored():
             if self.calls.is_live(stored.call):
+                # Of a worker that did not answer in time, so that another one was asked.
+                await self.media.drop_all([x for x in stored.legs if not self.media.knows(x)])
                 continue
             try:
                 found.append((self.snapshots.open(stored.snapshot), stored))

@@ -9,9 +9,12 @@ import msgspec
 import pytest
 
 from media import control, link
+from media.client import MediaClient, Place
 from media.control import LENGTH, Hello
 from media.errors import MediaUnavailable
 from media.link import Link
+from tests.support.media_worker import WorkerProcess
+from tests.support.rtp_phone import RtpPhone
 
 GREETING = msgspec.msgpack.encode(Hello(0, "run", 0, 10))
 
@@ -71,3 +74,26 @@ async def test_a_reply_nobody_waits_for_is_passed_over(tmp_path: Path) -> None:
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
         assert not one.is_up
+
+
+async def test_a_call_that_begins_while_its_worker_dies_begins_at_another(tmp_path: Path) -> None:
+    async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(LENGTH.pack(len(GREETING)) + GREETING)
+        await reader.read(1)
+        writer.close()
+
+    phone = RtpPhone()
+    async with (
+        await asyncio.start_unix_server(die, str(tmp_path / "s")),
+        WorkerProcess(tmp_path / "w", 1) as worker,
+    ):
+        client = MediaClient({0: tmp_path / "s", 1: worker.socket})
+        await client.start()
+        where = Place(local="127.0.0.1", peer="127.0.0.1")
+        leg = await client.open("call", where, print, phone.sdp())
+        assert client.are_near(leg, "1.")
+        assert client.knows(leg)
+        await client.drop(leg)
+        assert not client.knows(leg)
+        await client.close()
+    phone.close()

@@ -104,6 +104,13 @@ async def test_calls_of_our_own_are_left_alone_and_their_remains_dropped(
     async with talking(exchange) as talk:
         await returning(exchange).take_back()
         assert len(exchange.calls) == 1
+        [stored] = await exchange.media.calls()
+        offer = talk.alice_media.sdp()
+        late = await exchange.media.open(stored.call, WHERE, print, offer)
+        exchange.media._forget(late)  # its worker had not answered in time
+        await returning(exchange).take_back()
+        [still] = await exchange.media.calls()
+        assert still.legs == stored.legs
         gone = uuid4()
         await left_behind(exchange.media, gone, KEY.seal(snapshot(gone, exchange=RUN)))
         await returning(exchange).take_back()
