@@ -5,6 +5,7 @@ synchronous=FULL: what was committed survives a crash of the machine.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,6 +29,10 @@ POSTGRES = {
 }
 """A server that has gone silent must not hold up the exchange for longer than this."""
 
+SLOW, SPARED = 1.0, 3.0
+"""Where the server has let us wait for so long in vain, nobody else waits for so long: an exchange
+that starts would ask it four times before it lets phones in."""
+
 
 class Database:
     """The service's connections; made with `open` (checked) or `connect` (not yet)."""
@@ -35,6 +40,7 @@ class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         self._writing = asyncio.Lock()
+        self._asked_again_at = 0.0
         self.is_sqlite = engine.dialect.name == "sqlite"
 
     @classmethod
@@ -111,15 +117,23 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self, mode: str) -> AsyncIterator[AsyncConnection]:
+        began = time.monotonic()
+        if began < self._asked_again_at:
+            raise StorageUnavailable("the database does not answer")
+        is_there = False
         try:
             async with self.engine.connect() as connection:
+                is_there = True
                 await connection.execution_options(pbx_mode=mode)
                 async with connection.begin():
                     yield connection
         except DBAPIError as failure:
-            if is_storage_failure(failure):
-                raise StorageUnavailable("the database cannot be used at present") from failure
-            raise
+            if not is_storage_failure(failure):
+                raise
+            now = time.monotonic()
+            if not is_there and not self.is_sqlite and now - began > SLOW:
+                self._asked_again_at = now + SPARED
+            raise StorageUnavailable("the database cannot be used at present") from failure
 
 
 OWNS_LEDGER = """

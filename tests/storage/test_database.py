@@ -1,4 +1,5 @@
 import os
+import socket
 import stat
 
 import pytest
@@ -6,7 +7,7 @@ from sqlalchemy import text
 
 from storage import schema
 from storage.config import database_url
-from storage.database import Database
+from storage.database import POSTGRES, Database
 from storage.errors import SchemaNotCurrent, StorageUnavailable, UnsafeRole
 from tests.support.databases import Urls
 
@@ -68,6 +69,26 @@ async def test_a_database_that_cannot_be_reached_is_unavailable(tmp_path) -> Non
         schema.upgrade(nowhere)
     with pytest.raises(StorageUnavailable):
         schema.upgrade(database_url(f"sqlite:///{tmp_path}/missing/pbx.db"))
+
+
+async def test_a_server_that_has_let_one_wait_in_vain_lets_nobody_else_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It takes connections and says nothing."""
+    monkeypatch.setitem(POSTGRES, "connect_timeout", 2)
+    monkeypatch.setattr("storage.database.SPARED", 60.0)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        host, port = mute.getsockname()
+        database = Database.connect(f"postgresql://pbx@{host}:{port}/pbx")
+        said = []
+        for _ in range(3):
+            with pytest.raises(StorageUnavailable) as unavailable:
+                async with database.read():
+                    pass
+            said.append(str(unavailable.value))
+        await database.close()
+
+    assert said == ["the database cannot be used at present"] + ["the database does not answer"] * 2
 
 
 async def test_the_sqlite_file_is_private_durable_and_checks_foreign_keys(tmp_path) -> None:
