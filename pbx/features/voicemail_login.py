@@ -89,8 +89,9 @@ async def identified(
         if outcome == "complete":
             opened = await _try(dialogue, voicemail, asked)
             if opened is not None:
-                await _tell_news(dialogue, opened)
-                return _listener(opened, asked.holder), asked.holder, opened
+                listener = _listener(opened, asked.holder)
+                await _tell_news(dialogue, voicemail, listener, opened)
+                return listener, asked.holder, opened
         elif outcome == "cancelled":
             asked = await other()
             continue
@@ -113,11 +114,18 @@ async def _enter(dialogue: Dialogue, asked: Asked) -> str:
     return await secret(dialogue, SecretEntry(name="totp", minimum=6, maximum=6), "vm-code")
 
 
-async def _tell_news(dialogue: Dialogue, opened: Opened) -> None:
-    """What happened to their mailbox since they were last here."""
-    for kind in dict.fromkeys(notice.kind for notice in opened.notices):
-        if kind in NEWS:
-            await dialogue.say(NEWS[kind])
+async def _tell_news(
+    dialogue: Dialogue, voicemail: Voicemail, listener: Listener, opened: Opened
+) -> None:
+    """What happened to their mailbox since they were last here. Whoever hangs up at that is signed
+    out."""
+    try:
+        for kind in dict.fromkeys(notice.kind for notice in opened.notices):
+            if kind in NEWS:
+                await dialogue.say(NEWS[kind])
+    except BaseException:
+        await end_session(voicemail, listener)
+        raise
 
 
 async def secret(dialogue: Dialogue, entry: SecretEntry, prompt: str) -> str:

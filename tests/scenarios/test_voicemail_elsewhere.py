@@ -153,6 +153,27 @@ async def test_the_person_is_told_that_somebody_guessed(exchange: MessageExchang
         await bob.hang_up()
 
 
+async def test_whoever_hangs_up_at_the_news_is_signed_out(exchange: MessageExchange) -> None:
+    ben = exchange.people["ben"]
+
+    async def is_in() -> bool:
+        return any(one.kind == "phone" for one in await exchange.keyholder.sessions(ben.id))
+
+    await guess(exchange.house, exchange)
+    await exchange.house.done(exchange.people["admin"], acts.LiftLock(ben.id))
+    async with exchange.calling("bob", "*97") as bob:
+        bob.speak()
+        await bob.prompted("vm-pin")
+        bob.press(PIN + "#")
+        while "session.opened" not in await exchange.ledger_actions():  # noqa: ASYNC110 - intended
+            await asyncio.sleep(0.001)
+        await bob.hang_up()
+    await exchange.over()
+
+    assert not await is_in()
+    assert (await exchange.ledger_actions()).count("session.ended") == 1
+
+
 async def guess(house: House, exchange: MessageExchange) -> None:
     """From so many phones that the person is locked."""
     act = acts.PhoneLogIn(exchange.people["ben"].id)

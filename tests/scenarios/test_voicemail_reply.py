@@ -7,10 +7,16 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from sqlalchemy import select
 
+from pbx.features.voicemail_login import Listener
+from pbx.features.voicemail_reply import number_of
 from pbx.voicemail.config import VoicemailConfig
 from storage.database import Database
+from storage.identifiers import new_id
 from storage.keyholder.protocol import SessionView
+from storage.ledger.actions import Action
+from storage.models.ledger import ledger
 from tests.support.calling import database
 from tests.support.message_exchange import Caller, MessageExchange
 from tests.support.rtp_phone import RtpPhone
@@ -101,3 +107,31 @@ async def test_whoever_presses_nothing_is_hung_up_on_and_signed_out(
 
     assert [record.cause for record in await exchange.over()] == ["idle"]
     assert await by_phone(exchange) == []
+
+
+async def test_whoever_learns_a_number_has_a_row_of_it_in_this_hour_and_later(
+    exchange: MessageExchange,
+) -> None:
+    await leave(exchange)
+    async with exchange.calling("bob", "*97") as bob:
+        await sign_in(bob)
+        await bob.prompted("vm-from")
+        assert await read_parties(exchange) == ["done"]
+        bob.press("#")  # and hears nothing of it
+        await bob.hang_up()
+    await exchange.over()
+
+    [message] = await exchange.kept()
+    exchange.house.time.pass_(2 * 3_600)
+    await exchange.sign_in_again("ben")
+    ben = exchange.people["ben"]
+    for session, number in ((ben.session, "1001"), (b"no session", "")):
+        reader = Listener(ben.id, session, new_id(exchange.now), "1002")
+        assert await number_of(exchange.office, reader, message) == number
+    assert (await read_parties(exchange))[1:] == ["intended", "done", "intended", "refused"]
+
+
+async def read_parties(exchange: MessageExchange) -> list[str]:
+    query = select(ledger.c.outcome).where(ledger.c.action == Action.CALL_PARTIES_READ)
+    async with exchange.database.read() as connection:
+        return list((await connection.scalars(query.order_by(ledger.c.sequence))).all())
