@@ -17,14 +17,19 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+import structlog
 
 from media.errors import MessageRefused
 from media.recordings import Asker, Deposit, Greeting, LeftRecording, Spool
 from media.worker.vault import Vault
 
+log = structlog.get_logger()
+
 MODE = 0o640
 """The exchange's group reads: backup, and what was sealed anew for a command."""
 MEBIBYTE = 1 << 20
+TORN = 64
+"""Octets: header and first segment of a file are more, so a shorter one holds no audio."""
 
 
 class Beside(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,7 +137,7 @@ class MessageFiles:
             return self._whole(vault, content, beside)
         except (OSError, ValueError, msgspec.MsgspecError, MessageRefused):
             with contextlib.suppress(OSError):
-                self._clear(slot)  # torn before there was a first octet of audio
+                self._clear(slot)
         return None
 
     def _whole(self, vault: Vault, content: bytes, beside: Beside) -> LeftRecording | None:
@@ -162,12 +167,17 @@ class MessageFiles:
         )
 
     def _clear(self, slot: Path) -> None:
-        """A slot without a sound file holds nothing; a file that is being recorded is let be."""
+        """What was torn before there was a first octet of audio holds nothing. A file that is
+        being recorded is let be, and so is one that cannot be read beside its slot: either may be
+        damaged, and what is in the database opens without the slot that lies here."""
         file = slot.with_suffix(".sealed")
         with contextlib.suppress(FileNotFoundError):
             descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
                 if not _locked(descriptor):
+                    return
+                if os.fstat(descriptor).st_size >= TORN:
+                    log.error("a recording beside its slot cannot be read")
                     return
                 file.unlink()
             finally:

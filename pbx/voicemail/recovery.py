@@ -128,15 +128,25 @@ class Recovery:
             await self._deposits.lost(held)
             await self._remove(file.content)
             return
+        try:
+            new = _message(file, held.begun)
+        except (msgspec.MsgspecError, ValueError):
+            log.error("a recording was found with a slot that says nothing")
+            await self._deposits.lost(held)
+            return
         self.found += 1
-        await self._deposits.keep(_message(file, held.begun), held)
+        await self._deposits.keep(new, held)
 
     async def _take_unknown(self, file: LeftRecording) -> None:
         """The log is gone, or the file is a greeting or a forward that nobody finished."""
         if file.kind != "deposit" or not file.segments:
             await self._remove(file.content)
             return
-        key = msgspec.msgpack.decode(file.key, type=SignedKey)
+        try:
+            key = msgspec.msgpack.decode(file.key, type=SignedKey)
+        except (msgspec.MsgspecError, ValueError):
+            log.error("a recording was found with a slot that says nothing")
+            return
         if key.mailbox is None:
             return
         begun = Begun(

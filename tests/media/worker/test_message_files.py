@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from media.client import Greeting, MessageRefused
-from media.worker.message_files import Beside, MessageFiles
+from media.worker.message_files import Beside, MessageFiles, append
 from media.worker.writer import Durable, Hears, Writer
 from pbx.worker_vault import WorkerVault
 from tests.support.full_disk import SmallDisk, disk
@@ -76,6 +76,38 @@ def test_a_slot_without_its_file_is_cleared_away(
 
     [file] = tmp_path.glob("*.sealed")
     file.unlink()
+
+    assert files.left_behind(vault) == ()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", [".slot", ".sealed"])
+def test_a_flipped_bit_deletes_no_recording(
+    files: MessageFiles, vault: WorkerVault, tmp_path: Path, suffix: str
+) -> None:
+    """The database may have its slot already, and then all of it opens."""
+    kept, spoilt = greeting(), greeting()
+    for to in (kept, spoilt):
+        sealed = vault.seal(to, "pcmu", 1)
+        descriptor = files.create(to.content, Beside.of(to, sealed.slot), sealed.head)
+        append(descriptor, sealed.segment(bytearray(4000), 500, last=True))
+        os.close(descriptor)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    path = tmp_path / f"{spoilt.content.hex()}{suffix}"
+    before[path] = bytes((before[path][0] ^ 0x40,)) + before[path][1:]
+    path.write_bytes(before[path])
+
+    assert [one.content for one in files.left_behind(vault)] == [kept.content]
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("octets", [0, 20])
+def test_a_header_that_was_torn_is_cleared_away(
+    files: MessageFiles, vault: WorkerVault, tmp_path: Path, octets: int
+) -> None:
+    to = greeting()
+    sealed = vault.seal(to, "pcmu", 1)
+    os.close(files.create(to.content, Beside.of(to, sealed.slot), sealed.head[:octets]))
 
     assert files.left_behind(vault) == ()
     assert list(tmp_path.iterdir()) == []
