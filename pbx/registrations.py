@@ -13,6 +13,7 @@ from uuid import UUID
 
 import structlog
 
+from pbx.access.floods import FloodLimits, Floods
 from pbx.location import Bound, Change
 from pbx.moves import Moves
 from pbx.rounds import Rounds, note_all
@@ -30,6 +31,8 @@ BATCH = 200
 GATHER = 1.0
 """Seconds that news wait for more: a transaction for each phone would cost more than the phone."""
 MOST_WAITING = 50_000
+LIMITS = FloodLimits(alone=20, altogether=10**9, kinds=10**6)
+"""Of one phone that comes and goes without end: the rest of ten minutes is a number a minute."""
 SEEN_EVERY = 300_000_000
 """Microseconds between two writings of an unchanged place: rows for each refresh would cost ten
 times what the refresh itself does."""
@@ -51,6 +54,7 @@ class RegistrationJournal:
         self._modern: set[UUID] = set()
         """Have shown, and are known, to do SHA-256."""
         self._manners: dict[UUID, str] = {}
+        self._floods: Floods[tuple[Action, UUID]] = Floods(lambda kind: kind, LIMITS)
         self._moves = Moves(committer, phones.places, clock)
         self._rounds = Rounds(GATHER)
         self.lost = 0
@@ -114,6 +118,7 @@ class RegistrationJournal:
 
     def close(self) -> None:
         """Let `run` return when what waits has been written."""
+        self._report(all_=True)
         self._rounds.close()
 
     async def _try(self) -> None:
@@ -124,6 +129,7 @@ class RegistrationJournal:
             log.exception("what is known of phones was not written")
 
     async def _write(self) -> None:
+        self._report()
         while self._entries:
             batch = [self._entries.popleft() for _ in range(min(BATCH, len(self._entries)))]
             self.lost += await note_all(self._committer, batch)
@@ -163,7 +169,15 @@ class RegistrationJournal:
             unit.record(self._entry(Action.DEVICE_FIRST_SEEN, first.device, None, first.seen_at))
 
     def _note(self, action: Action, device: UUID, after: object, at: int) -> None:
-        self.note(self._entry(action, device, after, at))
+        if self._floods.stands_alone((action, device), at):
+            self.note(self._entry(action, device, after, at))
+
+    def _report(self, *, all_: bool = False) -> None:
+        """Rows for what was only counted."""
+        for counted in self._floods.due(self._clock(), all_=all_):
+            (action, device), count = counted.kind, counted.count
+            number = {"count": count, "first": counted.first_at, "last": counted.last_at}
+            self.note(self._entry(action, device, number, counted.last_at))
 
     def _entry(self, action: Action, device: UUID, after: object, at: int) -> Entry:
         return Entry(

@@ -18,6 +18,10 @@ PAGE = 64
 """Calls in one list: each comes with a snapshot of some kilobytes."""
 
 
+PAGE_BYTES = 1 << 20
+"""Of snapshots in one list, beyond the first: one that the other end cannot take ends all calls."""
+
+
 class Roster:
     """Carries out verbs, one after the other."""
 
@@ -220,7 +224,15 @@ class Roster:
 
     def _list(self, after: str) -> tuple[StoredCall, ...]:
         names = sorted(name for name in {*self._calls, *self._kept} if name > after)
-        return tuple(self._kept.as_stored(n, self._calls.get(n, ())) for n in names[:PAGE])
+        found: list[StoredCall] = []
+        size = 0
+        for name in names[:PAGE]:
+            stored = self._kept.as_stored(name, self._calls.get(name, ()))
+            size += len(stored.snapshot)
+            if found and size > PAGE_BYTES:
+                break
+            found.append(stored)
+        return tuple(found)
 
     def _leg(self, name: LegId) -> Leg:
         leg = self._legs.get(name)

@@ -22,6 +22,7 @@ from pbx.b2bua.goodbyes import Goodbyes
 from pbx.b2bua.listeners import Listeners
 from pbx.b2bua.location import unwrap
 from pbx.b2bua.lot import Lot
+from pbx.b2bua.pace import Pace
 from pbx.b2bua.resumed import resume
 from pbx.b2bua.routing import to_instance
 from pbx.b2bua.snapshot import CallSnapshot, Resumed
@@ -69,6 +70,7 @@ class Calls:
         self._started, self._ended = started, ended
         self._live: dict[UUID, Call] = {}
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
+        self._pace = Pace()
         self.listeners = Listeners()
         self._per_device: Counter[UUID] = Counter()
         self.goodbyes = Goodbyes(around.agent, around.phones)
@@ -336,7 +338,10 @@ class Calls:
         config = self._around.config
         if self.is_draining or len(self._live) >= config.total:
             return OVERLOADED
-        return 0 if self.has_room(device) else BUSY_HERE
+        if not self.has_room(device):
+            return BUSY_HERE
+        is_human = self._pace.allows(device, config.calls_per_minute, self._around.clock())
+        return 0 if is_human else BUSY_HERE
 
     async def _run(self, call: Call, route: plan.Route | Resumed) -> None:
         try:

@@ -12,6 +12,10 @@ class CallsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     per_device: int = 4
     """Calls one phone may be part of at once."""
 
+    calls_per_minute: int = 120
+    """Calls one phone may begin in a minute, all at once if need be: no person dials faster. More
+    are answered 486 and leave no record."""
+
     total: int = 2_000
     """Calls at once; more are answered 503."""
 
@@ -38,6 +42,8 @@ class CallsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             raise ValueError("ring_seconds: 5 to 170 (Timer C would end a longer ringing)")
         if not 1 <= self.per_device <= 50:
             raise ValueError("per_device: 1 to 50")
+        if not 10 <= self.calls_per_minute <= 60_000:
+            raise ValueError("calls_per_minute: 10 to 60000")
         if not 1 <= self.total <= 20_000:
             raise ValueError("total: 1 to 20000")
         if not 1 <= self.emergencies_per_device <= 50:

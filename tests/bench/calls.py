@@ -25,7 +25,7 @@ from tests.support.static_sdp import static_answer, static_offer
 CALLS = int(os.environ.get("CALLS", "500"))
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 AT_ONCE = 10
-ROOM = "[calls]\nper_device = 32\n"
+ROOM = "[calls]\nper_device = 32\ncalls_per_minute = 60000\n"
 HELD = int(os.environ.get("HELD", "100"))
 
 

@@ -1,6 +1,7 @@
 """What is written of registrations: first and last as rows, the place now and then."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import UUID
@@ -8,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from pbx.location import Binding, Bound, Cause, Unbound
-from pbx.registrations import SEEN_EVERY, RegistrationJournal
+from pbx.registrations import LIMITS, SEEN_EVERY, RegistrationJournal
 from pbx.sip.flows import FlowId
 from storage.identifiers import new_id
 from storage.phones import Phones, Presence
@@ -99,6 +100,21 @@ async def test_the_end_of_the_last_binding_is_a_row_with_its_cause(desk: Desk) -
 
     row = next(r for r in await desk.stores.rows() if r.action == "registration.ended")
     assert row.after == '{"cause":"flow lost"}'
+
+
+async def test_a_phone_that_comes_and_goes_without_end_is_a_few_rows_and_a_number(
+    desk: Desk,
+) -> None:
+    for _ in range(500):
+        desk.bound(first=True)
+        desk.journal.changed(Unbound(desk.binding, Cause.UNREGISTERED, True), 0.0)
+
+    await desk.written()
+
+    rows = [r for r in await desk.stores.rows() if r.action.startswith("registration.")]
+    ends = [json.loads(r.after) for r in rows if r.action == "registration.ended"]
+    assert len(rows) == 2 * (LIMITS.alone + 1)
+    assert [end.get("count", 1) for end in ends] == [1] * LIMITS.alone + [500 - LIMITS.alone]
 
 
 async def test_a_phone_that_was_removed_meanwhile_is_not_kept(desk: Desk) -> None:

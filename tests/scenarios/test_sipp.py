@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pbx.b2bua.config import CallsConfig
 from tests.support.capture import Clear
 from tests.support.exchange import SECRET, TestExchange
 from tests.support.sip_server import DOMAIN
@@ -47,6 +48,7 @@ async def test_sipp_calls_sipp(
     exchange: TestExchange, tmp_path: Path, nothing_in_clear: Clear
 ) -> None:
     """The callee takes its calls on the connection that it registered by."""
+    exchange.calls.reconfigure(CallsConfig(ring_seconds=60, calls_per_minute=600))
     await exchange.enrol("1101", "caller", md5=True)
     await exchange.enrol("1102", "callee", md5=True)
     async with tunnel_to(exchange, tmp_path) as tunnel:

@@ -9,7 +9,7 @@ from media import control
 from media.errors import AnswerRefused, LegGone, MediaFull, Misuse, OfferRefused
 from media.values import StoredCall
 from media.worker.kept import MOST_ENDED, Kept
-from media.worker.roster import PAGE
+from media.worker.roster import PAGE, PAGE_BYTES
 from tests.support.media_desk import place
 from tests.support.media_inline import Inline
 from tests.support.rtp_phone import RtpPhone
@@ -156,6 +156,21 @@ def test_calls_are_listed_page_by_page(inline: Inline) -> None:
     rest = inline.ask(control.ListCalls(first[-1].call)).calls
     assert [call.call for call in first + rest] == [f"{n:03}" for n in range(PAGE + 3)]
     assert (len(first), inline.ask(control.ListCalls(rest[-1].call)).calls) == (PAGE, ())
+
+
+def test_a_page_is_no_longer_than_the_other_end_takes(inline: Inline) -> None:
+    names = [f"{number:03}" for number in range(4)]
+    for name in names:
+        phone = RtpPhone()
+        inline.phones.append(phone)
+        kept = bytes(PAGE_BYTES + 1 if name == names[2] else PAGE_BYTES // 2)
+        leg = inline.ask(control.Open(name, place(phone), phone.sdp(), kept)).leg
+        inline.ask(control.Drop((leg,)))
+    pages, after = [], ""
+    while page := inline.ask(control.ListCalls(after)).calls:
+        pages.append([call.call for call in page])
+        after = page[-1].call
+    assert pages == [names[:2], [names[2]], [names[3]]]
 
 
 def test_what_is_kept_of_ended_calls_is_bounded() -> None:

@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from pbx.b2bua.call import LONGEST_SNAPSHOT
+from pbx.b2bua.config import CallsConfig
 from pbx.b2bua.keys import MOST_OPEN
 from pbx.b2bua.members import MOST_LEGS
 from pbx.reachable import MOST_FLOWS
@@ -256,3 +257,26 @@ async def test_a_phone_that_opens_ever_more_connections_leaves_room_for_others(
         await asyncio.wait_for(many[3].closed.wait(), 60)
         await many[0].ping()
         assert [phone.is_connected for phone in many] == [n not in (1, 2, 3) for n in range(19)]
+
+
+async def test_a_dialer_gone_mad_leaves_no_endless_records_and_calls_for_help_all_the_same(
+    exchange: TestExchange,
+) -> None:
+    exchange.calls.reconfigure(CallsConfig(calls_per_minute=10))
+    plain = static_offer().partition(b"a=crypto")[0].replace(b"SAVP", b"AVP")
+    statuses = []
+    async with exchange.phone("alice") as alice, exchange.phone("bob") as bob:
+        for _ in range(40):
+            with pytest.raises(CallFailed) as refused:
+                await alice.invite("1002", plain).answered()
+            statuses.append(refused.value.response.status)
+        emergency = alice.invite("911", static_offer())
+        assert (await emergency.answered()).status == 200
+        await emergency.bye()
+        other = bob.invite("*43", static_offer())
+        assert (await other.answered()).status == 200
+        await other.bye()
+    assert statuses[:10] == [488] * 10
+    assert statuses.count(488) < 15 and set(statuses) == {488, 486}
+    records = await exchange.over()
+    assert len(records) == statuses.count(488) + 2
