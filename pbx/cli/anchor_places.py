@@ -39,10 +39,18 @@ def places(
     return chosen
 
 
+def _is_host(host: str) -> bool:
+    """A name that can be looked up; the library raises where a part of it is too long."""
+    try:
+        return bool(host.encode("idna"))
+    except UnicodeError:
+        return False
+
+
 def _syslog(place: str, trust: Path | None) -> SyslogPlace:
     host, _, port = place.rpartition(":") if ":" in place else (place, "", str(PORT))
     host = host.strip("[]")
-    if not host or not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536):
+    if not _is_host(host) or not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65_536):
         raise CommandError("--syslog: is HOST or HOST:PORT.", Exit.USAGE)
     try:
         return SyslogPlace(host, int(port), trust=trust)

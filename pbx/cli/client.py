@@ -70,6 +70,9 @@ class AdminClient:
         query: Mapping[str, str | int | None] | None = None,
     ) -> T:
         """Sends one request; raises CommandError with the exchange's own sentence."""
+        if any(part in ("", ".", "..") for part in path.split("/")[1:]):
+            # An unset variable of a script; the path would be another one.
+            raise CommandError("A name is missing: it is empty, or only dots.", Exit.USAGE)
         content = None if body is None else msgspec.json.encode(body)
         params = {k: v for k, v in (query or {}).items() if v is not None}
         try:

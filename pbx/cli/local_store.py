@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from pbx.cli.output import CommandError, Exit, initialised
 from pbx.cli.remote import remote
@@ -56,6 +57,12 @@ def failures_as_sentences() -> Iterator[None]:
         raise CommandError(f"{_capital(error)}.", Exit.UNAVAILABLE) from None
     except StorageError as error:
         raise CommandError(f"{_capital(error)}.", Exit.REFUSED) from None
+    except (OperationalError, ProgrammingError):
+        raise CommandError(
+            "The database is not whole: a table that belongs to it is missing or was altered. "
+            "Keep a copy of it as evidence before anything is restored.",
+            Exit.FOUND,
+        ) from None
 
 
 def _capital(error: StorageError) -> str:

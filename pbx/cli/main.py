@@ -97,6 +97,7 @@ def root(
 
 
 def main() -> None:
+    _streams()
     logs.configure(process="pbx")
     logs.take_over()
     sys.exit(run(sys.argv[1:]))
@@ -123,6 +124,9 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         warn(f"{error.filename or 'The system'}: {error.strerror or 'an error without a name'}.")
         return Exit.UNAVAILABLE
+    except UnicodeError:
+        warn("What was typed, or read from a file, is not text in UTF-8; set the terminal to it.")
+        return Exit.USAGE
     except Exception:  # noqa: BLE001  # the one place where a command's own fault ends
         structlog.get_logger().exception("the command failed on an error nobody expected")
         warn("This command failed by a fault of ours; its type and place are logged above.")
@@ -130,6 +134,17 @@ def run(arguments: list[str]) -> int:
     if code == INTERRUPTED:
         warn("Stopped.")
     return code if isinstance(code, int) else Exit.DONE
+
+
+def _streams() -> None:
+    """Where a stream was closed (`>&-`) nothing is read or written; what the terminal's own
+    alphabet has not is shown as a question mark."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  # for the whole run
+        elif mode == "w":
+            stream.reconfigure(errors="replace")
 
 
 def _misused(error: typer.TyperException) -> int:

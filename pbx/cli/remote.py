@@ -31,8 +31,12 @@ class Remote:
     ca: Path | None = None
 
     def __post_init__(self) -> None:
-        found = urlsplit(self.server)
-        if found.scheme != "https" or not found.hostname or found.path.strip("/"):
+        try:
+            found = urlsplit(self.server)
+            is_right = found.scheme == "https" and found.hostname and found.port != 0
+        except ValueError:
+            is_right = False
+        if not is_right or found.path.strip("/"):
             raise CommandError("--server: is https://HOST:PORT.", Exit.USAGE)
 
     def context(self) -> ssl.SSLContext:

@@ -16,6 +16,8 @@ from pbx.cli.output import CommandError, Exit, initialised
 from pbx.cli.remote import remote
 from pbx.paths import Layout
 
+UNREADABLE = "The session file is not one of ours; sign in again: pbx login"
+
 
 def token_file(layout: Layout) -> Path:
     if named := os.environ.get("PBX_SESSION"):
@@ -81,12 +83,18 @@ def _lines(layout: Layout) -> list[str]:
             raise CommandError(
                 "The session file belongs to others too; sign in again: pbx login", Exit.REFUSED
             )
-        lines = file.read(400).splitlines()
+        try:
+            lines = file.read(400).splitlines()
+        except UnicodeError:
+            raise CommandError(UNREADABLE, Exit.REFUSED) from None
         return [*lines, "", "", ""][:3]
 
 
 def handle_of(token: str) -> bytes:
-    return base64.urlsafe_b64decode(token + "=")
+    try:
+        return base64.urlsafe_b64decode(token + "=")
+    except ValueError:
+        raise CommandError(UNREADABLE, Exit.REFUSED) from None
 
 
 def client_of(layout: Layout, token: str) -> AdminClient:

@@ -91,6 +91,17 @@ def test_the_first_altered_row_is_named_with_exit_1(capsys, installation: Path) 
     }
 
 
+def test_a_table_that_was_dropped_is_found(capsys, installation: Path) -> None:
+    write(installation, 2)
+    assert run(installation, "audit", "verify") == Exit.DONE
+    alter(installation, "DROP TABLE ledger_head")
+    capsys.readouterr()
+
+    assert run(installation, "audit", "verify") == Exit.FOUND
+
+    assert "The database is not whole: a table" in capsys.readouterr().err
+
+
 def test_only_rows_between_two_moments_are_walked(capsys, installation: Path) -> None:
     clock = TestClock(1_700_006_400_000_000)  # 2023-11-15T00:00:00Z
     write(installation, 4, clock)
@@ -137,6 +148,7 @@ def test_places_that_cannot_keep_an_anchor_say_so(capsys, installation: Path) ->
         (["--file", "/proc/none/anchor"], Exit.UNAVAILABLE),
         (["--syslog", "127.0.0.1:1"], Exit.UNAVAILABLE),
         (["--syslog", ":1"], Exit.USAGE),
+        (["--syslog", "../../etc"], Exit.USAGE),
         (["--syslog", "host:99999999999999"], Exit.USAGE),
         (["--syslog", "host", "--trust", "/proc/none"], Exit.USAGE),
     ):

@@ -48,6 +48,41 @@ async def test_a_session_file_that_others_can_read_is_not_used(
     assert (await command(root, "whoami"))[0] == Exit.REFUSED
 
 
+@pytest.mark.parametrize("held", [b"\xff\xfe", b"abcd\n", b""])
+async def test_a_session_file_that_is_none_says_to_sign_in_again(
+    clinic: Clinic, command: Command, tmp_path: Any, held: bytes
+) -> None:
+    root = await clinic.found()
+    (tmp_path / "root").write_bytes(held)
+    (tmp_path / "root").chmod(0o600)
+
+    code, _, error = await command(root, "pin", typed="730915\n123456\n")
+
+    assert code == Exit.REFUSED
+    assert "pbx login" in error
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("person", "show", ""),
+        ("person", "leave", "", "--yes"),
+        ("device", "show", ".."),
+        ("group", "remove", ".", "--yes"),
+    ],
+)
+async def test_a_name_that_is_empty_asks_the_exchange_for_nothing(
+    clinic: Clinic, command: Command, words: tuple[str, ...]
+) -> None:
+    """A script's variable that was never set."""
+    root = await clinic.found()
+    await signed_in(clinic, command, root)
+
+    code, _, error = await command(root, *words)
+
+    assert (code, error) == (Exit.USAGE, "pbx: A name is missing: it is empty, or only dots.\n")
+
+
 async def test_a_person_from_first_day_to_last(clinic: Clinic, command: Command) -> None:
     root = await clinic.found()
     await signed_in(clinic, command, root)

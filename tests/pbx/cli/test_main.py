@@ -72,6 +72,7 @@ def fails_with(monkeypatch, error: BaseException) -> None:
         (KeyboardInterrupt(), 130, "pbx: Stopped."),
         (OSError(28, "No space left on device", "/x"), 4, "pbx: /x: No space left on device."),
         (OSError(), 4, "pbx: The system: an error without a name."),
+        (UnicodeEncodeError("utf-8", "canary", 0, 1, "x"), 2, "is not text in UTF-8"),
         (cli.typer.BadParameter("It is odd."), 2, "It is odd. See: pbx one --help"),
         (cli.typer.Abort(), 130, "pbx: Stopped."),
         (ValueError("canary-7d1f"), 4, "by a fault of ours"),
@@ -99,6 +100,37 @@ def test_a_reader_that_has_seen_enough_is_no_failure() -> None:
     )
 
     assert result.stderr == ""
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_fault_of_ours(closed: str) -> None:
+    """Scripts of cron and init systems start commands so."""
+    script = f"exec 3>&1 4>&2; {sys.executable} -m pbx role matrix extra {closed}; echo $? >&3"
+
+    result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+
+    assert result.stdout.split()[-1] == str(int(Exit.USAGE))
+    assert "fault" not in result.stderr
+
+
+def test_what_the_terminal_s_alphabet_has_not_is_a_question_mark() -> None:
+    script = "from pbx.cli import main, output; main._streams(); output.say('caf\u00e9 \u2588')"
+
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+    )
+
+    assert result.stdout == b"caf\xe9 ?\n"
+
+
+@pytest.mark.parametrize("server", ["https://[::1", "https://host:99999", "http://host"])
+def test_an_address_that_is_none_is_wrong_usage(capsys, server: str) -> None:
+    assert cli.run(["--server", server, "status"]) == Exit.USAGE
+
+    assert capsys.readouterr().err == "pbx: --server: is https://HOST:PORT.\n"
 
 
 def test_completion_for_bash_knows_the_commands() -> None:
