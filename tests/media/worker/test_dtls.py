@@ -1,15 +1,23 @@
 """DTLS-SRTP against OpenSSL driven by a phone of the test's own."""
 
+import datetime
 import os
 import time
+from pathlib import Path
 
 import pytest
-from OpenSSL import SSL
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from OpenSSL import SSL, crypto
 
 from media.sdp.crypto_attribute import AEAD_AES_128_GCM, AEAD_AES_256_GCM, AES_CM_128_HMAC_SHA1_80
+from media.sdp.fingerprint import Fingerprint
 from media.worker import dtls
-from media.worker.dtls import PROFILES, Handshake, Identity, datagrams, is_first_message
+from media.worker.dtls import LIFETIME, PROFILES, Handshake, Identity, datagrams, is_first_message
 
+UTC_NOW = datetime.datetime.now(datetime.UTC)
 OURS, PEER, STRANGER = Identity(), Identity(), Identity()
 
 
@@ -112,6 +120,31 @@ def test_one_of_several_fingerprints_is_enough_and_the_issuer_is_not_asked() -> 
     exchange(passive, active, active.start())
 
     assert passive.secrets is not None
+
+
+@pytest.mark.parametrize("is_announced", [True, False])
+def test_a_certificate_that_nobody_can_read_is_compared_like_any_other(
+    is_announced: bool, tmp_path: Path
+) -> None:
+    """OpenSSL takes a version that was never given out; stricter readers do not."""
+    odd = Identity()
+    key = ec.generate_private_key(ec.SECP256R1())
+    good = x509.CertificateBuilder(
+        x509.Name([]), x509.Name([]), key.public_key(), 7, UTC_NOW, UTC_NOW + LIFETIME
+    ).sign(key, hashes.SHA256())
+    der = good.public_bytes(Encoding.DER).replace(b"\xa0\3\2\1\2", b"\xa0\3\2\1\5", 1)
+    with pytest.raises(x509.InvalidVersion):
+        x509.load_der_x509_certificate(der)
+    (tmp_path / "odd.der").write_bytes(der)
+    odd.context.use_certificate_file(str(tmp_path / "odd.der"), crypto.FILETYPE_ASN1)
+    odd.context.use_privatekey(key)
+    odd.fingerprint = Fingerprint.of(der)
+    passive, active = pair(peer=odd, announced=None if is_announced else STRANGER)
+
+    exchange(passive, active, active.start())
+
+    assert (passive.secrets is not None) is is_announced
+    assert passive.failure == (None if is_announced else "fingerprint")
 
 
 def test_a_peer_without_a_certificate_is_refused() -> None:
