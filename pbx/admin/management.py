@@ -16,7 +16,6 @@ from weakref import WeakSet
 
 import structlog
 from cryptography import x509
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from certs.authority import Authority
 from certs.contexts import ServerIdentity, mutual_context
@@ -26,7 +25,7 @@ from certs.names import operator_of
 from pbx.access.floods import network_of
 from pbx.access.sessions import Terminal
 from pbx.admin.config import AdminConfig
-from pbx.admin.server import AdminServer
+from pbx.admin.server import AdminServer, BoundedProtocol
 
 HANDSHAKE_SECONDS: Final = 10
 HANDSHAKES: Final = 32
@@ -38,18 +37,15 @@ REFRESH_SECONDS: Final = 1.0
 log = structlog.get_logger()
 
 
-class OperatorProtocol(H11Protocol):
+class OperatorProtocol(BoundedProtocol):
     """Puts the certificate's holder beside each request of the connection."""
-
-    terminal: Terminal
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it the same way
         super().connection_made(transport)
         found: ssl.SSLObject = transport.get_extra_info("ssl_object")
         certificate = x509.load_der_x509_certificate(found.getpeercert(binary_form=True) or b"")
         person = operator_of(certificate)
-        self.terminal = Terminal(certificate=serial_text(certificate), person=person)
-        self.app_state = {**self.app_state, "terminal": self.terminal}
+        self.came_from(Terminal(certificate=serial_text(certificate), person=person))
         if person is None:
             log.warning("a certificate that is no operator's was refused at the management address")
             transport.abort()
@@ -115,7 +111,7 @@ class ManagementServer:
             return
         self._check_name(self._config.endpoint()[0])
         for protocol in list(self._open):
-            if protocol.terminal.certificate in revoked:
+            if protocol.terminal is not None and protocol.terminal.certificate in revoked:
                 protocol.end()
 
     def _made(self) -> ssl.SSLContext:

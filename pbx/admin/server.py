@@ -25,6 +25,13 @@ from pbx.access.sessions import Terminal
 AdminRequest = Request[Any, Any, State]
 P = TypeVar("P", bound=H11Protocol)
 
+PLACES: Final = 100
+"""Connections at a time."""
+EACH: Final = 80
+"""Of one account, or one operator's certificate: what is left is everybody else's."""
+PATIENCE_SECONDS: Final = 5
+"""Half a request, or none, has this long, and once more."""
+
 _CREDENTIALS: Final = struct.Struct("=iII")
 
 
@@ -33,7 +40,42 @@ def terminal_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Terminal:
     return terminal
 
 
-class _PeerProtocol(H11Protocol):
+class BoundedProtocol(H11Protocol):
+    """Ends connections that hold a place and ask nothing: silent, or with half a request.
+
+    One account's hundred of them would keep everybody out, break-glass too.
+    """
+
+    terminal: Terminal | None = None
+    _waited_for: object = ()
+    _next_look: asyncio.TimerHandle | None = None
+
+    def came_from(self, terminal: Terminal) -> None:
+        own = sum(1 for other in self.connections if getattr(other, "terminal", None) == terminal)
+        if own >= EACH:
+            self.transport.abort()
+            return
+        self.terminal = terminal
+        self.app_state = {**self.app_state, "terminal": terminal}
+        self._next_look = self.loop.call_later(self.timeout_keep_alive, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._next_look is not None:
+            self._next_look.cancel()
+        super().connection_lost(exc)
+
+    def _look(self) -> None:
+        """What was waited for at the last look too has had its time."""
+        asked = self.cycle
+        is_waiting = asked is None or asked.more_body or asked.response_complete
+        if is_waiting and self._waited_for is asked:
+            self.transport.abort()
+            return
+        self._waited_for = asked if is_waiting else ()
+        self._next_look = self.loop.call_later(self.timeout_keep_alive, self._look)
+
+
+class _PeerProtocol(BoundedProtocol):
     """Puts the peer's account beside each request of the connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it the same way
@@ -41,7 +83,7 @@ class _PeerProtocol(H11Protocol):
         channel = transport.get_extra_info("socket")
         raw = channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         _, uid, _ = _CREDENTIALS.unpack(raw)
-        self.app_state = {**self.app_state, "terminal": Terminal(uid)}
+        self.came_from(Terminal(uid))
 
 
 class _Server(uvicorn.Server):
@@ -55,7 +97,7 @@ class _Server(uvicorn.Server):
 class AdminServer:
     """The listening socket and the task that serves it."""
 
-    def __init__(self, app: ASGIApp, path: Path) -> None:
+    def __init__(self, app: ASGIApp, path: Path, patience: int = PATIENCE_SECONDS) -> None:
         self._path = path
         self._config = uvicorn.Config(
             app,
@@ -66,7 +108,8 @@ class AdminServer:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=100,
+            limit_concurrency=PLACES,
+            timeout_keep_alive=patience,
             timeout_graceful_shutdown=5,
         )
         self._server = _Server(self._config)

@@ -10,7 +10,7 @@ from litestar import Litestar, get
 from pbx.admin.api import create_app
 from pbx.admin.context import AdminContext
 from pbx.admin.models import Process, Status
-from pbx.admin.server import AdminRequest, AdminServer, listen, terminal_of
+from pbx.admin.server import EACH, AdminRequest, AdminServer, listen, terminal_of
 from pbx.cli import main as cli
 from pbx.cli.client import AdminClient
 from pbx.cli.output import CommandError, Exit
@@ -164,6 +164,39 @@ async def test_the_kernel_says_who_asks(layout) -> None:
     await server.stop()
 
     assert answer == {"uid": os.geteuid()}
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"",
+        b"GET /v1/st",
+        b"POST /v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
+        b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/st",
+    ],
+)
+async def test_half_a_request_does_not_hold_its_place_for_ever(layout, context, begun) -> None:
+    server = AdminServer(create_app(context), layout.admin_socket, patience=1)
+    await server.start()
+    reader, writer = await asyncio.open_unix_connection(str(layout.admin_socket))
+
+    writer.write(begun)
+    async with asyncio.timeout(30):
+        await reader.read()
+
+    writer.close()
+    await server.stop()
+
+
+async def test_one_account_leaves_places_for_the_others(layout, served) -> None:
+    held = [await asyncio.open_unix_connection(str(layout.admin_socket)) for _ in range(EACH)]
+
+    reader, writer = await asyncio.open_unix_connection(str(layout.admin_socket))
+
+    async with asyncio.timeout(30):
+        assert await reader.read() == b""
+    for _, one in [*held, (reader, writer)]:
+        one.close()
 
 
 async def test_the_socket_is_shut_to_strangers_and_goes_with_the_server(layout, context) -> None:
