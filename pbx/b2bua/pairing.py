@@ -48,6 +48,8 @@ class Pairing:
         """Our own legs between two workers."""
         self._asked: set[Leg] = set()
         """Who was asked for another codec, so that these two hear each other."""
+        self._deaf: Leg | None = None
+        """Who does not hear what stands beside it: the other one, or what leads to it."""
 
     def await_for(self, waiting: Leg) -> None:
         """This one is alone in the call, and waits."""
@@ -119,6 +121,7 @@ class Pairing:
     def change_codec(self, leg: Leg) -> None:
         """They do not hear each other: the phone of this leg is asked for another codec, the other
         one when that would not. Two who would sit in silence are told that the call is over."""
+        self._deaf = leg
         two = [one for one in (leg, self.partner_of(leg)) if one is not None and one.is_talking]
         for one in two:
             if one not in self._asked:
@@ -131,10 +134,11 @@ class Pairing:
 
     async def changed(self, leg: Leg) -> None:
         """The phone that was asked for another codec has answered: its worker says if in vain."""
-        near = self.beside(leg)
-        if leg in self._asked and leg.media is not None and near is not None:
+        deaf, asked = self._deaf, leg in self._asked
+        near = self.beside(deaf) if deaf is not None and asked else None
+        if deaf is not None and deaf.media is not None and near is not None:
             with suppress(LegGone):
-                await self._call.media.join(leg.media, near)
+                await self._call.media.join(deaf.media, near)
 
     async def entertain(self, waiting: Leg, player: Player) -> None:
         """One of them waits and hears this, without a silence before it that a crash could make a

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from storage.database import Database
 from tests.support.exchange import DOMAIN, TestExchange
 from tests.support.phone import Phone
 from tests.support.phone_call import Call
@@ -176,6 +178,36 @@ async def both_hear(one: RtpPhone, other: RtpPhone, number: int) -> None:
             while not any(heard.payload == b"\x31" * 20 for heard in listener.heard):
                 speaker.send(b"\x31" * 20, number)
                 await asyncio.to_thread(listener.listen, 0.05)
+
+
+@pytest.mark.parametrize("speaks", [(G729, PCMU), (G729,)])
+async def test_the_same_where_two_workers_hold_the_legs(
+    open_path: Path, database: Database, speaking: Speakers, speaks: tuple[tuple[int, str], ...]
+) -> None:
+    alice_media, carol_media = speaking(*speaks), speaking(PCMU)
+    async with TestExchange(open_path / "x", database, workers=2) as exchange:
+        for number, name in (("1001", "alice"), ("1002", "bob"), ("1003", "carol")):
+            await exchange.enrol(number, name)
+        async with (
+            exchange.phone("alice") as alice,
+            exchange.phone("bob") as bob,
+            exchange.phone("carol") as carol,
+        ):
+            first, at_bob = await called(alice, "1002", bob, alice_media, speaking(G729))
+            second, at_carol = await called(bob, "1003", carol, speaking(PCMU), carol_media)
+            carols = asyncio.create_task(answer_all(at_carol, carol_media))
+            assert (await refer(at_bob, attended(replaced(second)))).status == 202
+            if PCMU in speaks:
+                await asked_for_another(first, alice_media)
+                await hear_each_other(alice_media, carol_media)
+                await first.bye()
+            else:
+                await keeps_its_codec(first)
+            for call in (first, at_carol):
+                await asyncio.wait_for(call.ended.wait(), 60)
+            carols.cancel()
+        cause = "caller-hung-up" if PCMU in speaks else "no-common-codec"
+        assert {record.cause for record in await exchange.over()} == {cause, "transferred"}
 
 
 async def test_a_call_is_taken_over_by_a_phone_without_its_codec(
