@@ -102,6 +102,7 @@ class Registrar:
     ) -> Registered:
         """Answer a REGISTER of an authenticated device; never raises for what a peer sent."""
         try:
+            _ = request.supported  # is read for the answer, when it is too late to refuse
             refusal = self._refusal(request, registrant)
             if refusal is not None:
                 return Registered(response_to(request, refusal))

@@ -14,10 +14,10 @@ METHODS = (
 )  # fmt: skip
 
 
-_ABILITIES: tuple[tuple[str, Callable[[Message], object]], ...] = (
-    ("Supported", lambda message: message.supported),
-    ("Allow", lambda message: message.allow),
-)
+_ABILITIES: dict[str, Callable[[Message], object]] = {
+    "Supported": lambda message: message.supported,
+    "Allow": lambda message: message.allow,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,18 +67,20 @@ def inspect(request: Request, capabilities: Capabilities, *, is_merged: bool) ->
         raise PeerError("Contact", "names one target in a request that makes a dialog")
     if request.method in TARGET_REFRESHING:
         read_route(request)
-        _read_abilities(request)
+        _read_abilities(request, "Supported", "Allow")
+    elif request.method == "REGISTER":
+        _read_abilities(request, "Supported")
     return None
 
 
-def _read_abilities(request: Request) -> None:
+def _read_abilities(request: Request, *names: str) -> None:
     """What cannot be read of what a peer says of itself is not said: nobody refuses a call for it,
     least of all one for help."""
     headers = request.headers
-    for name, read in _ABILITIES:
+    for name in names:
         if name in headers:
             try:
-                read(request)
+                _ABILITIES[name](request)
             except PeerError:
                 headers.remove(name)
 

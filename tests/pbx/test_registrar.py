@@ -71,6 +71,12 @@ def test_a_contact_is_bound_to_its_flow_and_told_its_time():
     assert [(c.is_new, c.is_first) for c in done.changes] == [(True, True)]
 
 
+def test_what_cannot_be_answered_changes_nothing():
+    desk = Desk()
+    assert desk.status(A, Supported="path,,gruu") == 400
+    assert desk.uris() == []
+
+
 def test_a_user_agent_is_cut_to_a_length():
     desk = Desk()
     desk.ask(A, User_Agent="x" * 5000)

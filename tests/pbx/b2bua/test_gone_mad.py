@@ -280,3 +280,11 @@ async def test_a_dialer_gone_mad_leaves_no_endless_records_and_calls_for_help_al
     assert statuses.count(488) < 15 and set(statuses) == {488, 486}
     records = await exchange.over()
     assert len(records) == statuses.count(488) + 2
+
+
+async def test_a_phone_that_says_badly_what_it_can_do_registers(exchange: TestExchange) -> None:
+    async with exchange.phone("alice") as alice:
+        request = alice.request("REGISTER", f"sip:{DOMAIN}")
+        request.headers.add("Contact", alice.contact)
+        request.headers.add("Supported", "path,,gruu")
+        assert (await alice.ask(request)).status == 200

@@ -53,6 +53,13 @@ def test_abilities_that_cannot_be_read_are_not_said(method, name, value):
     assert (asked.supported, asked.allow) == (said["Supported"], said["Allow"])
 
 
+def test_of_a_registration_only_what_is_needed_is_read():
+    asked = request("REGISTER", ("Supported", ",,"), ("Allow", ";;"))
+    assert inspect(asked, CAN, is_merged=False) is None
+    assert asked.supported == ()
+    assert asked.headers.first("Allow") == ";;"
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_of_ours_passes(method):
     assert status(method) is None
