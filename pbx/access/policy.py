@@ -120,3 +120,13 @@ def check_administrator_remains(subject: UUID, administrators: Collection[UUID])
     """The last active system administrator cannot be suspended, leave or lose the role."""
     if set(administrators) == {subject}:
         raise RuleBroken("the last system administrator cannot go: enrol another one first")
+
+
+def check_approver_remains(subject: UUID, approvers: Collection[UUID]) -> None:
+    """Of the last two who approve for each other neither goes for good: whoever stayed could give
+    nobody a role or a new password ever again. Suspending stays possible, for an emergency."""
+    if subject in approvers and len(approvers) == 2:
+        raise RuleBroken(
+            "of the last two who can approve nobody goes for good: enrol another administrator or "
+            "practice manager first"
+        )

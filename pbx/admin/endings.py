@@ -14,8 +14,8 @@ from uuid import UUID
 import structlog
 
 from pbx.access.errors import RuleBroken
-from pbx.access.policy import check_administrator_remains
-from pbx.access.roles import Role
+from pbx.access.policy import check_administrator_remains, check_approver_remains
+from pbx.access.roles import APPROVING_ROLES, Role
 from pbx.access.sessions import EndReason
 from pbx.admin import epochs
 from pbx.admin.enders import Ended
@@ -51,7 +51,7 @@ async def by_colleague(
 ) -> Departed:
     """Ends everything of a person for good, or what is open now until they are reinstated."""
     started = time.monotonic()
-    await _check_remains(plane, person, caller.deed.at)
+    await _check_remains(plane, person, caller.deed.at, for_good=for_good)
     factors = await _at_key_holder(plane, caller, person, proof, for_good=for_good)
     own = await _own(plane, caller.deed, person, "asked", for_good=for_good)
     rest = await plane.enders.end_all(person)
@@ -69,11 +69,14 @@ async def by_itself(
     return [*own, *await plane.enders.end_all(person)]
 
 
-async def _check_remains(plane: Plane, person: UUID, now: int) -> None:
+async def _check_remains(plane: Plane, person: UUID, now: int, *, for_good: bool) -> None:
     async with plane.database.read() as connection:
         wanted = (Role.SYSTEM_ADMINISTRATOR,)
         administrators = await grants.enrolled_holders(connection, wanted, now)
+        approvers = await grants.enrolled_holders(connection, APPROVING_ROLES, now)
     check_administrator_remains(person, administrators)
+    if for_good:
+        check_approver_remains(person, approvers)
 
 
 async def _at_key_holder(

@@ -97,8 +97,12 @@ async def revoke_grant(
         facts = await grants.grant_facts(connection, grant)
         wanted = (Role.SYSTEM_ADMINISTRATOR,)
         holders = await grants.enrolled_holders(connection, wanted, caller.deed.at)
+        approvers = await grants.enrolled_holders(connection, APPROVING_ROLES, caller.deed.at)
+        held = await grants.roles_of(connection, facts.person, caller.deed.at)
     if facts.role is Role.SYSTEM_ADMINISTRATOR:
         policy.check_administrator_remains(facts.person, holders)
+    if held & frozenset(APPROVING_ROLES) == {facts.role}:
+        policy.check_approver_remains(facts.person, approvers)
     act = acts.RevokeRole(grant=grant, person=facts.person)
     subject = Subject("role_grant", grant)
     answer = await plane.perform(

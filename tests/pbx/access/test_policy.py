@@ -13,6 +13,7 @@ from pbx.access.policy import (
     GrantPath,
     PersonKind,
     check_administrator_remains,
+    check_approver_remains,
     check_end,
     check_future,
     check_not_oneself,
@@ -132,6 +133,15 @@ def test_the_last_administrator_stays() -> None:
 
     with pytest.raises(RuleBroken, match="last system administrator"):
         check_administrator_remains(ANNA, [ANNA])
+
+
+def test_of_two_who_approve_for_each_other_neither_goes_for_good() -> None:
+    check_approver_remains(CLARA, [ANNA, BEN])
+    check_approver_remains(ANNA, [ANNA])
+    check_approver_remains(ANNA, [ANNA, BEN, CLARA])
+
+    with pytest.raises(RuleBroken, match="the last two who can approve"):
+        check_approver_remains(ANNA, [ANNA, BEN])
 
 
 def test_a_refusal_carries_one_sentence() -> None:

@@ -208,6 +208,31 @@ async def test_the_last_two_who_approve_for_each_other_are_not_suspended_by_a_lo
     await clinic.sign_in(manager)
 
 
+async def test_the_only_other_approver_goes_once_there_is_a_third(clinic: Clinic) -> None:
+    await clinic.staffed()
+    root, manager = clinic.members["root"], clinic.members["manager"]
+    await clinic.present(root)
+    held = await clinic.do(root, "GET", "/v1/grants", person="manager")
+    grant = UUID(held[0]["id"])
+    leave, revoke = acts.Leave(manager.id), acts.RevokeRole(grant, manager.id)
+
+    async def asked(path: str, act: acts.Leave | acts.RevokeRole) -> httpx.Response:
+        await clinic.present(root)
+        return await clinic.ask(root, "POST", path, {"proof": await clinic.proof(root, act)})
+
+    for path, act in (
+        ("/v1/people/manager/departure", leave),
+        (f"/v1/grants/{grant}/revocation", revoke),
+    ):
+        refused = await asked(path, act)
+        assert refused.status_code == 403
+        assert "the last two who can approve" in refused.text
+    await clinic.with_role("heir", Role.PRACTICE_MANAGER)
+
+    assert (await asked(f"/v1/grants/{grant}/revocation", revoke)).is_success
+    assert (await asked("/v1/people/manager/departure", leave)).is_success
+
+
 async def test_an_invited_administrator_is_not_yet_one_who_could_take_over(clinic: Clinic) -> None:
     await clinic.staffed()
     root, manager = clinic.members["root"], clinic.members["manager"]
