@@ -94,6 +94,10 @@ class AdminClient:
             ) from None
         if response.is_success:
             return self._decoded(response.content, answer)
+        if response.text == "Service Unavailable":  # of uvicorn itself, which asked nobody
+            raise CommandError(
+                "The exchange is asked too much at once; try again in a moment.", Exit.UNAVAILABLE
+            )
         raise CommandError(_said(response.content), exit_for(response.status_code))
 
     def _decoded(self, content: bytes, answer: type[T]) -> T:

@@ -246,6 +246,15 @@ def test_no_answer_is_a_sentence_too(layout, error, code, words) -> None:
     assert caught.value.code == code
 
 
+def test_an_exchange_without_a_free_place_says_to_try_again(layout) -> None:
+    full = httpx.MockTransport(lambda _: httpx.Response(503, content=b"Service Unavailable"))
+
+    with pytest.raises(CommandError, match="try again in a moment") as caught:
+        AdminClient(layout, transport=full).get("/v1/status", Status)
+
+    assert caught.value.code == Exit.UNAVAILABLE
+
+
 def test_words_that_are_no_answer_of_ours_are_not_repeated(layout) -> None:
     odd = httpx.MockTransport(lambda _: httpx.Response(502, content=b"<html>canary"))
 
