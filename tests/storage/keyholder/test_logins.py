@@ -438,3 +438,25 @@ async def test_a_new_app_that_was_begun_before_the_password_changed_counts_no_mo
     assert answer == Refusal()
     admin.password = STRONG
     assert isinstance(await house.log_in(admin), Opened)
+
+
+async def test_an_enrolment_that_was_begun_is_not_finished_after_a_long_time(
+    house: House, admin: Someone
+) -> None:
+    late = Someone(uuid4(), "late")
+    await house.done(admin, acts.AddPerson(late.id, late.login))
+    _, halves = await house.two_people(admin, None, acts.IssueEnrolment(late.id))
+    code = "-".join(half.half for half in halves)
+    answer, asker = await house.perform(
+        acts.Enrol(late.login), enrolment_code=code, new_password=late.password
+    )
+    assert isinstance(answer, Done)
+    secret = asker.open(answer.answer, Enrolment).totp_secret
+    late.totp = base64.b32decode(secret + "=" * (-len(secret) % 8))
+    house.time.pass_(36 * 86_400)
+
+    confirmed, _ = await house.perform(
+        acts.ConfirmEnrolment(late.login), password=late.password, totp=house.code(late)
+    )
+
+    assert confirmed == Refusal()
