@@ -70,7 +70,7 @@ class Calls:
         self._started, self._ended = started, ended
         self._live: dict[UUID, Call] = {}
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
-        self._pace = Pace()
+        self._pace, self._pace_of_help = Pace(), Pace()
         self.listeners = Listeners()
         self._per_device: Counter[UUID] = Counter()
         self.goodbyes = Goodbyes(around.agent, around.phones)
@@ -330,9 +330,14 @@ class Calls:
         return len(theirs)
 
     def _over_emergencies(self, device: UUID) -> int:
-        """A phone calls for help as often as somebody can; one that floods takes nobody's ports."""
+        """A phone calls for help as often as somebody can; one that floods takes nobody's ports,
+        and does not ring those who answer until they hear nobody else."""
         theirs = [c for c in self._live.values() if c.is_emergency and c.caller.device == device]
-        return BUSY_HERE if len(theirs) >= self._around.config.emergencies_per_device else 0
+        config = self._around.config
+        if len(theirs) >= config.emergencies_per_device:
+            return BUSY_HERE
+        now = self._around.clock()
+        return 0 if self._pace_of_help.allows(device, config.calls_per_minute, now) else BUSY_HERE
 
     def _over_limit(self, device: UUID) -> int:
         config = self._around.config

@@ -14,7 +14,7 @@ class CallsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     calls_per_minute: int = 120
     """Calls one phone may begin in a minute, all at once if need be: no person dials faster. More
-    are answered 486 and leave no record."""
+    are answered 486 and leave no record. Calls for help count for themselves."""
 
     total: int = 2_000
     """Calls at once; more are answered 503."""

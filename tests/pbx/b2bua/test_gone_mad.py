@@ -288,3 +288,24 @@ async def test_a_phone_that_says_badly_what_it_can_do_registers(exchange: TestEx
         request.headers.add("Contact", alice.contact)
         request.headers.add("Supported", "path,,gruu")
         assert (await alice.ask(request)).status == 200
+
+
+async def test_a_phone_that_calls_for_help_as_fast_as_it_can_is_slowed_and_no_other(
+    exchange: TestExchange,
+) -> None:
+    exchange.calls.reconfigure(CallsConfig(calls_per_minute=10))
+    statuses = []
+    async with exchange.phone("alice") as alice, exchange.phone("bob") as bob:
+        for _ in range(10):
+            call = alice.invite("911", static_offer())
+            assert (await call.answered()).status == 200
+            await call.bye()
+        with pytest.raises(CallFailed, match="486"):
+            for _ in range(200):
+                call = alice.invite("911", static_offer())
+                statuses.append((await call.answered()).status)
+                await call.bye()
+        emergency = bob.invite("911", static_offer())
+        assert (await emergency.answered()).status == 200
+        await emergency.bye()
+    assert len(statuses) < 10, "one more every six seconds"
