@@ -798,3 +798,11 @@ def test_a_2xx_is_repeated_by_the_flow_that_the_phone_has_by_now() -> None:
 
     assert [type(e) for e in desk.stack.events()] == [FlowClosed, Acknowledged]
     assert rows(desk) == []
+
+
+def test_an_invite_that_nobody_has_answered_is_lost_with_its_flow() -> None:
+    desk = Desk()
+    event = desk.invite()
+    desk.stack.flow_closed(FlowId(1), 0.1)
+    assert desk.stack.events() == [FlowLost(event.transaction), FlowClosed(FlowId(1))]
+    assert rows(desk) == []
