@@ -126,6 +126,10 @@ class Dialog:
         self.state = replace(self.state, local_cseq=self.state.local_cseq + 1)
         return self._write(method, self.state.local_cseq, body, content_type)
 
+    def skip(self, numbers: int) -> None:
+        """So many may have been used up in requests that nobody remembers."""
+        self.state = replace(self.state, local_cseq=self.state.local_cseq + numbers)
+
     def acknowledge(
         self, invite: Request, body: bytes = b"", content_type: str | None = None
     ) -> Request:

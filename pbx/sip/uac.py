@@ -6,6 +6,7 @@ from pbx.sip.dialog import Dialog, uac_id
 from pbx.sip.errors import PeerError
 from pbx.sip.events import FlowLost, MessageRefused, ResponseReceived, TimedOut, TransactionId
 from pbx.sip.flows import Flow, FlowId
+from pbx.sip.headers import Headers
 from pbx.sip.message import Request, Response, response_to
 from pbx.sip.reliable import ProvisionalOrder, is_reliable, prack
 from pbx.sip.sent import Sent
@@ -21,6 +22,9 @@ from pbx.sip.transaction.state import State
 ONLY_WITH_DIALOGS = (
     "Contact", "Record-Route", "Allow", "Require", "RSeq", "Supported", "Session-Expires", "Min-SE",
 )  # fmt: skip
+
+MOST_PRACKS = 64
+"""Numbers that confirmations may have used up in a call that nobody here knows any more."""
 
 MOST_FORKS = 16
 """Dialogs that the responses to one INVITE may make."""
@@ -87,10 +91,29 @@ class UserAgentClient:
     def receive(self, flow: Flow, response: Response, now: float) -> None:
         """A whole response came by a flow."""
         sent = self._by_key.get(client_key(response))
-        if sent is None or sent.flow is not flow or len(response.headers.elements("Via")) != 1:
+        is_single = len(response.headers.elements("Via")) == 1
+        if sent is None or sent.flow is not flow or not is_single:
             self._shared.flows.counters.stray += 1  # §8.1.3.3, §18.1.2
+            if sent is None and is_single and flow.is_authenticated:
+                self._dismiss(flow, response)
             return
         self._carry_out(sent, sent.machine.receive(response, now), now)
+
+    def _dismiss(self, flow: Flow, response: Response) -> None:
+        """ACK and BYE for the answer to a call that nobody here knows: it rang when we were
+        killed, or when its phone's connection broke. Whoever picked up would hear nothing until
+        their phone gives up (§13.3.1.4)."""
+        is_answer = 200 <= response.status < 300 and response.cseq.method == "INVITE"
+        if not is_answer or self._shared.dialogs.get(uac_id(response)) is not None:
+            return
+        kept = ((name, response.headers.first(name) or "") for name in ("Call-ID", "From", "CSeq"))
+        invite = Request("INVITE", response.to.uri_text, Headers(*kept))
+        dialog = Dialog.as_uac(invite, response)
+        ack = dialog.acknowledge(invite)
+        dialog.skip(MOST_PRACKS)
+        for message in (ack, dialog.request("BYE")):
+            self._add_via(flow, message)
+            self._shared.flows.send(flow.id, message)
 
     def lose_flow(self, flow: Flow, now: float) -> None:
         """The flow is gone: its requests will not be answered."""

@@ -92,3 +92,24 @@ async def test_the_tone_goes_on_through_kill_9_and_each_phone_can_hang_up(
     print(f"gaps: {gaps}")
     assert max(gaps) <= (GAP or took / 2)
     assert "Traceback" not in product.log
+
+
+async def test_who_picks_up_a_phone_that_rang_while_the_exchange_died_hears_at_once_that_it_is_over(
+    product: Product,
+) -> None:
+    options = {"retry": 2, "expires": 60}
+    async with (
+        PjsuaPhone(**product.phone_options("alice", **options)) as alice,
+        PjsuaPhone(**product.phone_options("bob", answer_with=180, **options)) as bob,
+    ):
+        await alice.registered()
+        await bob.registered()
+        await alice.call(f"sip:1002@{DOMAIN}")
+        ringing = (await bob.wait("incoming"))["call"]
+        await product.kill("exchange", signal.SIGKILL)
+        await product.start(["exchange"])
+        bob.do("register")
+        await bob.registered(seconds=BACK_WITHIN)
+        bob.do("answer", call=ringing, code=200)
+        over = await bob.disconnected(ringing, seconds=20)
+    assert over["code"] == 200, "by our BYE, and not because nobody acknowledged"

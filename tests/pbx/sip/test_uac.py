@@ -154,6 +154,64 @@ def test_a_response_by_another_flow_or_with_two_vias_is_dropped():
     assert rows(desk) == ["OPTIONS trying"]
 
 
+def rung_by_another_life(*fields: tuple[str, str], method: str = "INVITE") -> tuple[Desk, Request]:
+    """A phone that rings, and an exchange that knows nothing of it."""
+    _, asked = Desk().send(request(method, *fields))
+    desk = Desk()
+    desk.stack.flow_authenticated(FlowId(1))
+    return desk, asked
+
+
+def test_whoever_answers_a_call_that_nobody_knows_is_hung_up_on():
+    desk, invite = rung_by_another_life()
+    contact, route = ("Contact", "<sips:bob@192.0.2.9>"), ("Record-Route", "<sips:edge.example;lr>")
+    desk.reply(invite, 200, contact, route)
+    ack, bye = desk.said()
+    assert isinstance(ack, Request) and isinstance(bye, Request)
+    assert (ack.method, bye.method) == ("ACK", "BYE")
+    assert ack.cseq.number == invite.cseq.number < bye.cseq.number - 64, "PRACKs had theirs"
+    for message in (ack, bye):
+        assert message.uri_text == "sips:bob@192.0.2.9"
+        assert message.headers.first("Route") == "<sips:edge.example;lr>"
+        assert message.call_id == invite.call_id
+        assert (message.from_.tag, message.to.tag) == (invite.from_.tag, "bob")
+    assert bye.via.branch != ack.via.branch
+    assert rows(desk) == [] and desk.stack.events() == [] and desk.stack.snapshot().dialogs == 0
+    desk.reply(invite, 200, contact)
+    assert desk.methods() == ["ACK", "BYE"], "it has not heard the first"
+
+
+@pytest.mark.parametrize(("method", "status"), [("INVITE", 183), ("INVITE", 486), ("OPTIONS", 200)])
+def test_what_answers_no_call_is_dropped(method, status):
+    desk, asked = rung_by_another_life(method=method)
+    desk.reply(asked, status)
+    assert desk.said() == [] and desk.stack.counters.stray == 1
+
+
+def test_a_stranger_is_not_written_to_for_an_answer():
+    _, invite = rung_by_another_life()
+    desk = Desk()
+    desk.reply(invite, 200)
+    assert desk.said() == [] and desk.stack.counters.stray == 1
+
+
+def test_an_answer_in_a_call_that_goes_on_ends_nothing():
+    desk = Desk()
+    desk.stack.flow_authenticated(FlowId(1))
+    _, _, invite = desk.call()
+    desk.at(100.0)
+    assert rows(desk) == [] and desk.stack.snapshot().dialogs == 1
+    desk.reply(invite, 200)
+    assert desk.said() == [] and desk.stack.counters.stray == 1
+
+
+def test_an_answer_that_says_badly_where_it_comes_from_is_refused():
+    desk, invite = rung_by_another_life()
+    desk.reply(invite, 200, ("Contact", "<sips:bob@192.0.2.9:port>"))
+    assert desk.said() == []
+    assert [type(event) for event in desk.stack.events()] == [MessageRefused]
+
+
 def test_a_request_without_answer_times_out_by_timer_f():
     desk = Desk()
     transaction, _ = desk.send(request("OPTIONS"))
