@@ -128,7 +128,7 @@ def password(data: DataOption = None, json: JsonOption = False) -> None:
         answer, _ = desk.perform(
             "/v1/own/password", acts.ChangePassword(), password=present, new_password=new
         )
-    tell(answer, "Your password was changed.", json=json)
+    tell(answer, "Your password was changed. Other sessions of yours have ended.", json=json)
 
 
 def second_factor(data: DataOption = None, json: JsonOption = False) -> None:
@@ -145,7 +145,7 @@ def second_factor(data: DataOption = None, json: JsonOption = False) -> None:
         asker.forget()
         say("", "Now the code that the new entry of your app shows:")
         answer, _ = desk.perform(f"{path}/confirmation", acts.ConfirmTotp())
-    tell(answer, "Your second factor was replaced.", json=json)
+    tell(answer, "Your second factor was replaced. Other sessions of yours have ended.", json=json)
 
 
 def pin(

@@ -12,6 +12,7 @@ from storage.keyholder.journal import Event
 from storage.keyholder.protocol import Answer, Done, Enrolment, Notice, Opened
 from storage.keyholder.records import Factors, Grant, Person, Standing
 from storage.keyholder.security_keys import Change, adding, removing
+from storage.keyholder.sessions import Session
 from storage.sealed import primitives
 
 SPOKEN = frozenset({"locked", "break-glass"})
@@ -46,10 +47,10 @@ class Logins:
                 return await self._confirm_totp(ask)
             case acts.AddSecurityKey() as act:
                 change = adding(ask.proof, act, self._core.verifying_key(), self._core.clock())
-                return await self._change_own(ask, self._own(ask, COMMAND_LINE), change)
+                return await self._change_own(ask, self._own(ask), change)
             case acts.RemoveSecurityKey() as act:
                 change = removing(act, self._core.clock())
-                return await self._change_own(ask, self._own(ask, COMMAND_LINE), change)
+                return await self._change_own(ask, self._own(ask), change)
             case acts.SetPin(extensions=extensions):
                 return await self._set_pin(ask, extensions)
             case acts.StepUp():
@@ -217,7 +218,7 @@ class Logins:
         return None if step is None else msgspec.structs.replace(pending, totp_step=step)
 
     async def _change_password(self, ask: Ask) -> Answer:
-        person = self._own(ask, COMMAND_LINE)
+        session, person = self._own_session(ask)
         factors.check_new_password(ask.secrets.new_password, person.login)
         stretched = await self._core.stretcher.stretch(ask.secrets.new_password)
 
@@ -227,7 +228,9 @@ class Logins:
                 proved, factors=msgspec.structs.replace(held, password=stretched), pending=None
             )
 
-        return await self._change_own(ask, person, change)
+        answer = await self._change_own(ask, person, change)
+        self._core.sessions.end_others(session)
+        return answer
 
     async def _change_own(self, ask: Ask, person: Person, change: Change) -> Answer:
         """One's own factors, changed by password and present second factor."""
@@ -246,7 +249,7 @@ class Logins:
         return await self._core.stretcher.matches(ask.secrets.password, held)
 
     async def _replace_totp(self, ask: Ask) -> Answer:
-        person = self._own(ask, COMMAND_LINE)
+        person = self._own(ask)
         async with self._attempts.turn(ask.origin, person.id):
             if await self._knows_password(ask, person.id):
                 async with self._core.books.turn:
@@ -261,7 +264,7 @@ class Logins:
             await self._attempts.failed(ask.origin, person, ask.entry(Event.REFUSED))
 
     async def _confirm_totp(self, ask: Ask) -> Answer:
-        own = self._own(ask, COMMAND_LINE)
+        session, own = self._own_session(ask)
         async with self._attempts.turn(ask.origin, own.id):
             async with self._core.books.turn:
                 person = self._current(own.id)
@@ -276,6 +279,7 @@ class Logins:
                             person, factors=confirmed, pending=None, notices=notices
                         ),
                     )
+                    self._core.sessions.end_others(session)
                     return Done(person=own.id)
             await self._attempts.failed(ask.origin, own, ask.entry(Event.REFUSED))
 
@@ -299,7 +303,7 @@ class Logins:
             await self._attempts.failed(ask.origin, person, ask.entry(Event.REFUSED))
 
     async def _step_up(self, ask: Ask) -> Answer:
-        person = self._own(ask, COMMAND_LINE)
+        person = self._own(ask)
         async with self._attempts.turn(ask.origin, person.id):
             async with self._core.books.turn:
                 proved = self._spend(ask, person.id)
@@ -308,11 +312,15 @@ class Logins:
                     return Done(person=person.id)
             await self._attempts.failed(ask.origin, person, ask.entry(Event.REFUSED))
 
-    def _own(self, ask: Ask, kind: str) -> Person:
+    def _own(self, ask: Ask) -> Person:
+        return self._own_session(ask)[1]
+
+    def _own_session(self, ask: Ask) -> tuple[Session, Person]:
+        """Of the command line: factors are nothing for a telephone."""
         session, person = self._core.session(ask.session)
-        if session.kind != kind:
+        if session.kind != COMMAND_LINE:
             raise No("not from this kind of session")
-        return person
+        return session, person
 
     async def _put(self, ask: Ask, person: Person, event: Event = Event.CHANGED) -> None:
         """Within `books.turn`."""

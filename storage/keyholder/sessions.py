@@ -90,6 +90,13 @@ class Sessions:
         ]
         return [self._sessions.pop(key) for key in ending]
 
+    def end_others(self, kept: Session) -> None:
+        """Those of the same person: who changed a password or an app thinks that somebody else may
+        know it."""
+        for key, held in tuple(self._sessions.items()):
+            if held.person == kept.person and held.id != kept.id:
+                del self._sessions[key]
+
     def views(self, person: UUID | None, now: int) -> tuple[SessionView, ...]:
         self._drop_expired(now)
         held = self._sessions.values()

@@ -1,6 +1,7 @@
 """storage/keyholder/logins.py"""
 
 import base64
+import copy
 from uuid import uuid4
 
 import msgspec
@@ -228,6 +229,34 @@ async def test_a_password_is_changed_by_its_owner_with_both_factors(
     house.time.pass_(900)  # three failures slow the device
     admin.password = STRONG
     assert isinstance(await house.log_in(admin), Opened)
+
+
+@pytest.mark.parametrize("changed", ["password", "app"])
+async def test_whoever_else_has_a_session_loses_it_when_a_factor_changes(
+    house: House, admin: Someone, changed: str
+) -> None:
+    thief = copy.copy(admin)
+    assert isinstance(await house.log_in(thief), Opened)
+    assert await _alive(house, thief, admin) == [thief.session, admin.session]
+
+    if changed == "password":
+        await house.done(admin, acts.ChangePassword(), password=admin.password, new_password=STRONG)
+    else:
+        begun = await _begun(house, admin)
+        assert await _alive(house, thief) == [thief.session], "nothing has changed yet"
+        thief.totp = admin.totp = begun.totp
+        await house.done(admin, acts.ConfirmTotp())
+
+    assert await _alive(house, thief, admin) == [admin.session]
+
+
+async def _alive(house: House, *people: Someone) -> list[bytes]:
+    """The sessions in which somebody can still prove that they are there."""
+    found = []
+    for someone in people:
+        answer, _ = await house.step_up(someone, acts.StepUp("export", b"what"))
+        found += [someone.session] if isinstance(answer, Done) else []
+    return found
 
 
 async def test_a_lost_authenticator_is_replaced_with_a_recovery_code(

@@ -57,6 +57,20 @@ def test_sessions_end_one_by_one_or_all_of_a_person() -> None:
     assert table.find(third, 0, activity=False) is None
 
 
+def test_all_sessions_of_a_person_end_but_one() -> None:
+    table = Sessions(5)
+    others, (kept, session), (bens, _) = (
+        opened(table, ANN)[0],
+        opened(table, ANN),
+        opened(table, BEN),
+    )
+
+    table.end_others(session)
+
+    alive = [one for one in (others, kept, bens) if table.find(one, 0, activity=False)]
+    assert alive == [kept, bens]
+
+
 def test_a_challenge_is_good_once_and_for_two_minutes() -> None:
     challenges = Challenges()
     one, other = challenges.give(0), challenges.give(0)
