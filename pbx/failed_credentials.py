@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from pbx.access.authenticate import Failure, Reason
-from pbx.access.floods import Counted, FloodLimits, Floods, network_of
+from pbx.access.floods import FloodLimits, Floods, network_of
 from storage.identifiers import Clock, new_id
 from storage.ledger.actions import Action, Outcome
 from storage.ledger.entry import NOBODY, Actor, ActorKind, Entry, Subject
@@ -49,7 +49,7 @@ class FailedCredentials:
     def report(self, *, all_: bool = False) -> None:
         """Rows for what was only counted."""
         for counted in self._floods.due(self._clock(), all_=all_):
-            self._note(self._entry(counted.kind, _number(counted), counted.last_at))
+            self._note(self._entry(counted.kind, counted.number, counted.last_at))
 
     def _entry(self, kind: Kind, number: dict[str, int], at: int) -> Entry:
         return Entry(
@@ -61,10 +61,6 @@ class FailedCredentials:
             after={"reason": kind.reason.value, "listener": kind.listener, **number},
             occurred_at=at,
         )
-
-
-def _number(counted: Counted[Kind]) -> dict[str, int]:
-    return {"count": counted.count, "first": counted.first_at, "last": counted.last_at}
 
 
 def _rest(kind: Kind) -> Kind:

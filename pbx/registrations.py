@@ -175,9 +175,8 @@ class RegistrationJournal:
     def _report(self, *, all_: bool = False) -> None:
         """Rows for what was only counted."""
         for counted in self._floods.due(self._clock(), all_=all_):
-            (action, device), count = counted.kind, counted.count
-            number = {"count": count, "first": counted.first_at, "last": counted.last_at}
-            self.note(self._entry(action, device, number, counted.last_at))
+            action, device = counted.kind
+            self.note(self._entry(action, device, counted.number, counted.last_at))
 
     def _entry(self, action: Action, device: UUID, after: object, at: int) -> Entry:
         return Entry(

@@ -37,6 +37,11 @@ class Counted(Generic[Kind]):
     first_at: int
     last_at: int
 
+    @property
+    def number(self) -> dict[str, int]:
+        """What its row says instead of so many rows."""
+        return {"count": self.count, "first": self.first_at, "last": self.last_at}
+
 
 class Floods(Generic[Kind]):
     """`rest` is the kind of everything beyond the number of kinds."""

@@ -250,9 +250,8 @@ class Plane:
         """One row with its number for refusals that had none of their own."""
         for counted in self.floods.due(self.clock(), all_=all_):
             action, terminal = counted.kind
-            number = {"count": counted.count, "first": counted.first_at, "last": counted.last_at}
             deed = self.deed(NOBODY)
-            after = {"from": str(terminal), **number}
+            after = {"from": str(terminal), **counted.number}
             await self.committer.note(deed.entry(action, after=after, outcome=Outcome.REFUSED))
 
     async def note_refusal(

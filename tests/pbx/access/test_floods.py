@@ -24,6 +24,7 @@ def test_the_first_stand_alone_and_the_others_are_a_number() -> None:
     [counted] = flood.due(60 * SECOND + 3)
     assert (counted.kind, counted.count) == ("a", 7)
     assert (counted.first_at, counted.last_at) == (3, 9)
+    assert counted.number == {"count": 7, "first": 3, "last": 9}
     assert flood.due(10**12) == []
 
 
