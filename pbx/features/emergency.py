@@ -31,15 +31,13 @@ async def emergency(call: Call, devices: tuple[UUID, ...]) -> None:
     try:
         await call.caller.accept()
     except OfferRefused:
-        await _without_words(call, devices)
+        await _talk_on_site(call, devices)  # nothing can be said in its codec; they may speak it
         raise
     call.outcome, call.cause, call.state = CallOutcome.ANSWERED, "internal", "emergency"
     await call.keep()
     with suppress(MediaError):  # the phones ring, with or without the words
         await call.play(NO_LINE)
-    winner = await _ring(call, devices)
-    if winner is not None:
-        await talk(call, winner)
+    await _talk_on_site(call, devices)
     await call.play(NO_LINE_ONCE)
     while True:
         event = await call.next()
@@ -47,8 +45,8 @@ async def emergency(call: Call, devices: tuple[UUID, ...]) -> None:
             raise CallOver("emergency-no-line")
 
 
-async def _without_words(call: Call, devices: tuple[UUID, ...]) -> None:
-    """In the codec of this phone nothing can be said; the phones on site may speak it."""
+async def _talk_on_site(call: Call, devices: tuple[UUID, ...]) -> None:
+    """Until they have talked, or nobody on site has answered."""
     winner = await _ring(call, devices)
     if winner is not None:
         await talk(call, winner)
