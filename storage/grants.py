@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.conflicts import NotFound, Taken, WrongState
@@ -214,33 +214,21 @@ async def open_of(connection: AsyncConnection, person: UUID) -> list[GrantFacts]
 
 async def holders(connection: AsyncConnection, role: Role, now: int) -> frozenset[UUID]:
     """Active people who hold a role now."""
-    query = (
-        select(table.c.person_id)
-        .join(people, people.c.id == table.c.person_id)
-        .where(
-            table.c.role == role,
-            people.c.state == "active",
-            in_force(now),
-        )
-    )
+    return frozenset((await connection.scalars(_holders((role,), now))).all())
+
+
+async def enrolled_holders(connection: AsyncConnection, now: int, *roles: Role) -> frozenset[UUID]:
+    """Those with one of `roles` who have enrolled: who was invited may never come."""
+    query = _holders(roles, now).where(people.c.enrolled_at.is_not(None))
     return frozenset((await connection.scalars(query)).all())
 
 
-async def enrolled_holders(
-    connection: AsyncConnection, roles: Sequence[Role], now: int
-) -> frozenset[UUID]:
-    """Active people with one of `roles` now who have enrolled: who was invited may never come."""
-    query = (
+def _holders(roles: Sequence[Role], now: int) -> Select[Any]:
+    return (
         select(table.c.person_id)
         .join(people, people.c.id == table.c.person_id)
-        .where(
-            table.c.role.in_(roles),
-            people.c.state == "active",
-            people.c.enrolled_at.is_not(None),
-            in_force(now),
-        )
+        .where(table.c.role.in_(roles), people.c.state == "active", in_force(now))
     )
-    return frozenset((await connection.scalars(query)).all())
 
 
 async def in_force_by_installation(connection: AsyncConnection, now: int) -> int:

@@ -71,9 +71,8 @@ async def by_itself(
 
 async def _check_remains(plane: Plane, person: UUID, now: int, *, for_good: bool) -> None:
     async with plane.database.read() as connection:
-        wanted = (Role.SYSTEM_ADMINISTRATOR,)
-        administrators = await grants.enrolled_holders(connection, wanted, now)
-        approvers = await grants.enrolled_holders(connection, APPROVING_ROLES, now)
+        administrators = await grants.enrolled_holders(connection, now, Role.SYSTEM_ADMINISTRATOR)
+        approvers = await grants.enrolled_holders(connection, now, *APPROVING_ROLES)
     check_administrator_remains(person, administrators)
     if for_good:
         check_approver_remains(person, approvers)

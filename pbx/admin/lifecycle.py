@@ -73,9 +73,10 @@ class Lifecycle:
             days = await policies.value_of(connection, "idle-suspension-days", now)
             persons = await people.due(connection, now, now - days * DAY)
             plane.sole_grants = await grants.in_force_by_installation(connection, now)
-            wanted = (Role.SYSTEM_ADMINISTRATOR,)
-            administrators = await grants.enrolled_holders(connection, wanted, now)
-            approvers = await grants.enrolled_holders(connection, APPROVING_ROLES, now)
+            administrators = await grants.enrolled_holders(
+                connection, now, Role.SYSTEM_ADMINISTRATOR
+            )
+            approvers = await grants.enrolled_holders(connection, now, *APPROVING_ROLES)
             chores: list[Chore] = [
                 *[
                     self._session(record, reason)

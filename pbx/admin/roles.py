@@ -95,9 +95,10 @@ async def revoke_grant(
 ) -> Performed:
     async with plane.database.read() as connection:
         facts = await grants.grant_facts(connection, grant)
-        wanted = (Role.SYSTEM_ADMINISTRATOR,)
-        holders = await grants.enrolled_holders(connection, wanted, caller.deed.at)
-        approvers = await grants.enrolled_holders(connection, APPROVING_ROLES, caller.deed.at)
+        holders = await grants.enrolled_holders(
+            connection, caller.deed.at, Role.SYSTEM_ADMINISTRATOR
+        )
+        approvers = await grants.enrolled_holders(connection, caller.deed.at, *APPROVING_ROLES)
         held = await grants.roles_of(connection, facts.person, caller.deed.at)
     if facts.role is Role.SYSTEM_ADMINISTRATOR:
         policy.check_administrator_remains(facts.person, holders)
